@@ -1,0 +1,63 @@
+# Everything a newcomer or CI needs; `make` alone explains itself.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+# With duckdb 2.0.0 in place of the locked version; see docs/decisions/0003-duckdb-versions.md.
+NEXT := .venv-duckdb2
+NEXT_DUCKDB := 2.0.0
+
+.PHONY: help demo test test-all test-duckdb2 check lint types bench lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: $(READY) ## Install all it needs; watch a small fleet spend and cross a budget (FOR=60 ends it after 60 s)
+	@$(BIN)/manager-agent demo $(if $(FOR),--seconds $(FOR))
+
+test: $(READY) ## Install all it needs; run the fast tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+test-all: $(READY) test-duckdb2 ## The slow tests too: kills, full disks, the other DuckDB version
+	$(BIN)/python -m pytest -m slow
+
+test-duckdb2: $(READY) ## The fast tests on DuckDB 2.0.0
+	@$(PYTHON) -m venv $(NEXT)
+	@sed '/^duckdb==/,/# via/d' requirements.lock > $(NEXT)/requirements.txt
+	@$(NEXT)/bin/pip install --quiet --no-deps --require-hashes -r $(NEXT)/requirements.txt
+	@$(NEXT)/bin/pip install --quiet --no-deps duckdb==$(NEXT_DUCKDB)
+	@$(NEXT)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(NEXT)/bin/python -m pytest -n 2 --dist loadgroup -m "not slow" tests/store tests/analytics tests/api tests/flow tests/receiver
+
+check: lint types ## Lint and types, as CI runs them
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+bench: $(READY) ## Measure ingest on this machine
+	$(BIN)/python -m benchmarks.ingest
+
+lock: ## Resolve the dependencies anew into requirements.lock (hashes, no index address)
+	@$(PYTHON) -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/pip install --quiet uv
+	@echo 'duckdb==1.5.6' > $(VENV)-lock/constraints.txt
+	@$(VENV)-lock/bin/uv pip compile pyproject.toml --all-extras --group dev --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet \
+		--constraint $(VENV)-lock/constraints.txt --output-file requirements.lock
+
+clean: ## Remove what was installed and built
+	rm -rf $(VENV) $(VENV)-lock $(NEXT) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)

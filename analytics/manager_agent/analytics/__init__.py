@@ -1,0 +1,1 @@
+"""SQL views, rollups and named questions over a connection it is given."""

@@ -1,0 +1,74 @@
+"""Frames: what a rule may see. Types only, so that rules never load a database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from manager_agent.contract.budget import BudgetPolicy, Enforcement, Unit
+from manager_agent.contract.window import Period
+
+_TIME = pl.Datetime("us", "UTC")
+
+BUDGETS = pl.Schema(
+    {
+        "agent": pl.String(),
+        "period": pl.String(),  # hour, day, month
+        "unit": pl.String(),  # usd, tokens
+        "limit": pl.Int64(),  # nano-USD or tokens, by unit
+        "spent": pl.Int64(),  # in the window so far; nano-USD or tokens
+        "window_start": _TIME,
+        "resets_at": _TIME,  # the window's end
+        "unpriced_calls": pl.Int64(),  # calls in it whose cost is unknown: spent is a lower bound
+        "priority": pl.Int64(),  # of the agent: 1 critical, 2 high, 3 medium, 4 low
+        "enforcement": pl.String(),  # hard, firm, soft, observe
+    }
+)
+
+UNPRICED = pl.Schema(
+    {
+        "provider": pl.String(),
+        "model": pl.String(),
+        "agents": pl.List(pl.String()),  # who called it, in order of name
+        "calls": pl.Int64(),  # at unknown cost, in the last 24 hours
+        "input_tokens": pl.Int64(),  # of the minutes that hold such calls
+        "output_tokens": pl.Int64(),
+        "first_seen": _TIME,  # minute of the first and last such call in the last 24 hours
+        "last_seen": _TIME,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """One limit of one agent with what was spent of it, a row of `Frames.budgets`.
+
+    `limit`, `spent`: nano-USD or tokens, by `unit`. `window_start`, `resets_at`: UTC.
+    `unpriced_calls`: calls in the window whose cost is unknown; they make a `spent` in USD a lower
+    bound. `priority`, `enforcement`: the agent's, as in `Limits`.
+    """
+
+    agent: str
+    period: Period
+    unit: Unit
+    limit: int
+    spent: int
+    window_start: datetime
+    resets_at: datetime
+    unpriced_calls: int
+    priority: int
+    enforcement: Enforcement
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The world at one moment, as small tables taken from rollups.
+
+    `budgets` (schema `BUDGETS`): one row a limit of an agent that was seen or is configured.
+    `unpriced` (schema `UNPRICED`): one row a provider and model that no price is known for.
+    `policy`: how budgets are configured: when to warn, in whose time zone.
+    """
+
+    budgets: pl.DataFrame
+    unpriced: pl.DataFrame
+    policy: BudgetPolicy

@@ -1,0 +1,128 @@
+"""Takes the frames for the rules from the rollups of a DuckDB connection."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from manager_agent.analytics.frames import BUDGETS, UNPRICED, BudgetRow, Frames
+from manager_agent.contract.budget import BudgetPolicy, Limit
+from manager_agent.contract.money import nano_usd
+from manager_agent.contract.window import PERIODS, Period, Window, window
+
+UNPRICED_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spend:
+    cost_usd: Decimal = Decimal(0)
+    tokens: int = 0
+    unpriced_calls: int = 0
+
+
+def load(con: duckdb.DuckDBPyConnection, now: datetime, policy: BudgetPolicy) -> Frames:
+    """Return what rules may see at `now`; reads rollups only, each within a range of time.
+
+    All that the windows of `now` hold is counted, also rows stamped after `now` by a clock that
+    is ahead. Raises `duckdb.Error` where the views of `install` are missing.
+    """
+    return Frames(
+        budgets=pl.DataFrame(
+            [astuple(row) for row in budget_rows(con, now, policy)], schema=BUDGETS, orient="row"
+        ),
+        unpriced=_unpriced(con, now),
+        policy=policy,
+    )
+
+
+def budget_rows(
+    con: duckdb.DuckDBPyConnection, now: datetime, policy: BudgetPolicy
+) -> list[BudgetRow]:
+    """Return each limit with what was spent of it at `now`, ordered by agent, period, unit.
+
+    Agents are those with an entry of their own, and those seen in a window that limits are set
+    for, where `default` gives them limits.
+    """
+    windows = {
+        period: window(period, now, policy.zone) for period in PERIODS if period in policy.periods()
+    }
+    spends = {period: _spend(con, found) for period, found in windows.items()}
+    agents = set(policy.agents).union(*spends.values())
+    return [row for agent in sorted(agents) for row in _rows(agent, policy, windows, spends)]
+
+
+def _rows(
+    agent: str,
+    policy: BudgetPolicy,
+    windows: Mapping[Period, Window],
+    spends: Mapping[Period, Mapping[str, _Spend]],
+) -> Iterator[BudgetRow]:
+    limits = policy.limits_of(agent)
+    if limits is None:
+        return
+    for limit in limits.each():
+        spend = spends[limit.period].get(agent, _Spend())
+        yield BudgetRow(
+            agent=agent,
+            period=limit.period,
+            unit=limit.unit,
+            limit=limit.amount,
+            spent=_spent(spend, limit),
+            window_start=windows[limit.period].start,
+            resets_at=windows[limit.period].end,
+            unpriced_calls=spend.unpriced_calls,
+            priority=limits.priority,
+            enforcement=limits.enforcement,
+        )
+
+
+def _spent(spend: _Spend, limit: Limit) -> int:
+    return nano_usd(spend.cost_usd) if limit.unit == "usd" else spend.tokens
+
+
+def _spend(con: duckdb.DuckDBPyConnection, found: Window) -> dict[str, _Spend]:
+    hours_start, hours_end = whole_hours(found)
+    ends = {
+        "start": _naive(found.start),
+        "hours_start": _naive(hours_start),
+        "hours_end": _naive(hours_end),
+        "end": _naive(found.end),
+    }
+    return {agent: _Spend(*sums) for agent, *sums in _run(con, "spend", ends)}
+
+
+def whole_hours(found: Window) -> tuple[datetime, datetime]:
+    """Return the whole UTC hours inside a window; both its end where it holds none."""
+    first = _hour_of(found.start + timedelta(hours=1) - timedelta(microseconds=1))
+    last = _hour_of(found.end)
+    return (first, last) if first <= last else (found.end, found.end)
+
+
+def _hour_of(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _unpriced(con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
+    rows = _run(con, "unpriced", {"since": _naive(now - UNPRICED_WITHIN), "now": _naive(now)})
+    aware = [(*row[:-2], *(moment.replace(tzinfo=UTC) for moment in row[-2:])) for row in rows]
+    return pl.DataFrame(aware, schema=UNPRICED, orient="row")
+
+
+def _run(
+    con: duckdb.DuckDBPyConnection, name: str, params: Mapping[str, object]
+) -> list[tuple[Any, ...]]:
+    sql = (
+        files("manager_agent.analytics").joinpath("sql", "frames", f"{name}.sql").read_text("utf-8")
+    )
+    with con.cursor() as cursor:
+        return cursor.execute(sql, dict(params)).fetchall()
+
+
+def _naive(moment: datetime) -> datetime:
+    """Return `moment` as the database keeps it: UTC without saying so."""
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,29 @@
+-- name: llm_calls
+-- grain: one billable call that went out
+-- columns: ts start, UTC; *_tokens, NULL where unknown; input_tokens ALL input (cache included);
+--   output_tokens ALL output (reasoning included); cost_usd, NULL where unknown; cost_source
+--   'provider'|'local'|'estimated'|'unpriced', NULL where the tokens are unknown; status 'ok'|'error'
+CREATE OR REPLACE VIEW llm_calls AS
+SELECT
+    call_id, ts, duration_ms, agent, service, environment, provider, operation, request_model,
+    response_model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    reasoning_tokens, total_tokens, cost_usd, cost_source, status, error_type, error_message,
+    http_status, streaming, finish_reason, conversation_id, user_id, trace_id, span_id,
+    response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier
+FROM calls_sealed AS sealed
+WHERE NOT EXISTS (
+    SELECT 1 FROM calls_retracted AS r
+    WHERE r.call_id = sealed.call_id AND r.revision = sealed.revision
+)
+UNION ALL
+SELECT
+    call_id, ts, duration_ms, agent, service, environment, provider, operation, request_model,
+    response_model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    reasoning_tokens, total_tokens, cost_usd, cost_source, status, error_type, error_message,
+    http_status, streaming, finish_reason, conversation_id, user_id, trace_id, span_id,
+    response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier
+FROM (
+    SELECT * FROM calls_open
+    QUALIFY row_number() OVER (PARTITION BY call_id ORDER BY revision DESC) = 1
+) AS latest
+WHERE NOT retracted;

@@ -1,0 +1,1 @@
+"""REST, SQL and metrics over HTTP."""

@@ -1,0 +1,37 @@
+"""The API as an ASGI application, and a small one for the port of Prometheus."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from manager_agent.api.door import Door
+from manager_agent.api.problem import Problem, on_http_exception, on_problem
+from manager_agent.api.routes import calls, manager, probes, sql
+from manager_agent.api.services import Services
+
+
+def build(services: Services) -> Starlette:
+    """Return the whole API over `services`."""
+    return _application(
+        services,
+        [
+            *manager.routes(services),
+            *calls.routes(services),
+            *sql.routes(services),
+            *probes.routes(services),
+        ],
+    )
+
+
+def metrics_app(services: Services) -> Starlette:
+    """Return an application that serves `/metrics` alone, for a port of its own."""
+    return _application(services, [probes.metrics_route(services)])
+
+
+def _application(services: Services, routes: list[Route]) -> Starlette:
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Door, hosts=services.hosts)],
+        exception_handlers={Problem: on_problem, HTTPException: on_http_exception},
+    )

@@ -1,0 +1,49 @@
+"""What the API needs of the rest of the manager; `app/` puts it together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from manager_agent.analytics.frames import BudgetRow
+from manager_agent.api.sql import SqlRunner
+from manager_agent.contract.metric import Metric
+from manager_agent.rules.alert import AlertRow
+from manager_agent.store.snapshot import Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the manager does its work; `reasons` name what is wrong, empty where `ok`."""
+
+    ok: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the API reads. The callables may block; each is called in a thread.
+
+    `started`: UTC. `clock`: the time, UTC. `zone`: whose calendar hour, day and month totals are
+    of. `read`: a fresh cursor on the live database, closed by who asked. `alerts(open_only)`: the
+    newest state of each alert, newest first. `budgets`: every limit with what was spent of it.
+    `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
+    `hosts`: names, besides loopback and the address a request came in on, that requests may use
+    in their Host header; `*` allows any.
+    """
+
+    started: datetime
+    version: str
+    clock: Callable[[], datetime]
+    zone: ZoneInfo
+    read: Callable[[], duckdb.DuckDBPyConnection]
+    snapshots: Snapshots
+    sql: SqlRunner
+    alerts: Callable[[bool], Sequence[AlertRow]]
+    budgets: Callable[[], Sequence[BudgetRow]]
+    metrics: Callable[[], Sequence[Metric]]
+    health: Callable[[], Health]
+    slack: Callable[[], str]
+    hosts: frozenset[str] = frozenset()

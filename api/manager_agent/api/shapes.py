@@ -1,0 +1,96 @@
+"""Records as the JSON that clients see: times ISO 8601 in UTC, money a number of USD or null."""
+
+import json
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from manager_agent.analytics.frames import BudgetRow
+from manager_agent.analytics.questions import Row
+from manager_agent.api.agents import Agent, Usage
+from manager_agent.contract.money import usd
+from manager_agent.rules.alert import AlertRow
+
+Json = dict[str, Any]
+
+
+def instant(moment: datetime | None) -> str | None:
+    """Return `moment` like `2026-01-31T12:00:00.500000Z`, None for None."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def usage(found: Usage) -> Json:
+    """Return totals of a window."""
+    return {
+        "cost_usd": _number(found.cost_usd),
+        "calls": found.calls,
+        "tokens": found.tokens,
+        "success_rate": found.success_rate,
+        "unpriced_calls": found.unpriced_calls,
+    }
+
+
+def agent(found: Agent) -> Json:
+    """Return one agent."""
+    return {
+        "agent": found.name,
+        "health": found.health,
+        "priority": found.priority,
+        "budgets": [budget(row) for row in found.budgets],
+        "breaker": "closed",
+        "calls_last_minute": found.calls_last_minute,
+        "success_rate": found.hour.success_rate,
+        "last_seen": instant(found.last_seen),
+        "last_error": found.last_error,
+        "hour": usage(found.hour),
+    }
+
+
+def budget(row: BudgetRow) -> Json:
+    """Return one limit; USD as numbers, tokens as integers."""
+    money = row.unit == "usd"
+    return {
+        "period": row.period,
+        "unit": row.unit,
+        "limit": float(usd(row.limit)) if money else row.limit,
+        "spent": float(usd(row.spent)) if money else row.spent,
+        "reserved": 0,
+        "resets_at": instant(row.resets_at),
+        "unpriced_calls": row.unpriced_calls,
+    }
+
+
+def alert(row: AlertRow) -> Json:
+    """Return one alert, its evidence as an object."""
+    return {
+        "alert_id": row.alert_id,
+        "ts": instant(row.ts),
+        "rule": row.rule,
+        "agent": row.agent,
+        "severity": row.severity,
+        "state": row.state,
+        "title": row.title,
+        "message": row.message,
+        "resolved_ts": instant(row.resolved_ts),
+        "evidence": json.loads(row.evidence_json),
+    }
+
+
+def call(row: Row) -> Json:
+    """Return one row of llm_calls."""
+    return {name: _cell(value) for name, value in row.items()}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no such number
+    return _number(value) if isinstance(value, Decimal) else value
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,40 @@
+"""The manager's commands. Each group is a file of its own; this one puts them together."""
+
+from collections.abc import Sequence
+
+import typer
+
+from manager_agent.app import (
+    cli_config,
+    cli_decode,
+    cli_demo,
+    cli_prices,
+    cli_rules,
+    cli_serve,
+    cli_view,
+)
+
+app = typer.Typer(
+    name="manager-agent",
+    help="Meters, limits and explains what LLM agents spend.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for part in (cli_serve, cli_demo, cli_decode, cli_view, cli_prices, cli_rules, cli_config):
+    part.add_to(app)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code: 0 only on success."""
+    try:
+        result = app(list(arguments), prog_name="manager-agent", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except typer.Exit as done:
+        return int(done.exit_code)
+    except typer.TyperException as error:  # bad usage: it knows how to say what was wrong
+        error.show()  # type: ignore[attr-defined]
+        return 2
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,44 @@
+"""`manager-agent rules`."""
+
+import json
+from dataclasses import fields
+from typing import Annotated, Any
+
+import typer
+
+from manager_agent.app.options import Json
+from manager_agent.rules.registry import catalog
+
+_rules = typer.Typer(help="What the manager looks for.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    _rules.command("list")(list_rules)
+    _rules.command()(explain)
+    app.add_typer(_rules, name="rules")
+
+
+def list_rules(as_json: Json = False) -> None:
+    """List the rules, a line each."""
+    found = {name: _first_line(cls) for name, cls in catalog().items()}
+    if as_json:
+        print(json.dumps(found))
+        return
+    for name, line in found.items():
+        print(f"{name:20} {line}")
+
+
+def explain(name: Annotated[str, typer.Argument(help="A rule's name.")]) -> None:
+    """Explain one rule and its settings (written under `rules.<name>`)."""
+    cls: Any = catalog().get(name)
+    if cls is None:
+        typer.echo(f"no rule is called {name!r}; there are: {', '.join(catalog())}", err=True)
+        raise typer.Exit(1)
+    print(f"{name}\n\n{(cls.__doc__ or '').strip()}\n")
+    for setting in fields(cls):
+        print(f"  {setting.name} (default {setting.default!r})")
+
+
+def _first_line(cls: Any) -> str:
+    return (cls.__doc__ or "").strip().split("\n")[0]

@@ -1,0 +1,112 @@
+"""Looking at a running manager: `sql`, `status`, `agents`, `alerts list`."""
+
+import json
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from manager_agent.api.sql_client import SqlClientError, query
+from manager_agent.app.options import API_URL, Api, Json, told
+from manager_agent.app.rest import ManagerError, get
+
+_alerts = typer.Typer(help="Alerts: what is wrong now, and what was.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(sql)
+    app.command()(status)
+    app.command()(agents)
+    _alerts.command("list")(list_alerts)
+    app.add_typer(_alerts, name="alerts")
+
+
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SELECT, in DuckDB's SQL.")],
+    output: Annotated[Literal["table", "json", "csv", "arrow"], typer.Option("--format")] = "table",
+    as_json: Json = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Wait for a snapshot with all acknowledged so far.")
+    ] = False,
+    api_url: Api = API_URL,
+) -> None:
+    """Ask the running manager in SQL. Tables: llm_calls, spans, usage_hour, alerts, ..."""
+    kind = "json" if as_json or output == "table" else output
+    with told(SqlClientError):
+        answer = query(api_url, statement, kind, fresh)
+    if output == "table" and not as_json:
+        _print_rows(answer.columns, answer.rows)
+        note = "; cut off at the limit of rows" if answer.truncated else ""
+        print(f"{len(answer.rows)} row(s), {answer.age_seconds:.0f} s old{note}", file=sys.stderr)
+    else:
+        sys.stdout.buffer.write(answer.body)
+
+
+def status(as_json: Json = False, api_url: Api = API_URL) -> None:
+    """Say whether the manager is well, and what it sees."""
+    with told(ManagerError):
+        found = get(api_url, "/api/v1/manager/status")
+    if as_json:
+        print(json.dumps(found))
+    else:
+        _print_rows(["", ""], [[key, _text(value)] for key, value in found.items()])
+    raise typer.Exit(0 if found["status"] == "ok" else 1)
+
+
+def agents(as_json: Json = False, api_url: Api = API_URL) -> None:
+    """List the agents with their health and budgets."""
+    with told(ManagerError):
+        found = get(api_url, "/api/v1/manager/dashboard")["agents"]
+    if as_json:
+        print(json.dumps(found))
+        return
+    rows = [
+        [each["agent"], each["health"], _budgets(each["budgets"]), each["calls_last_minute"]]
+        for each in found
+    ]
+    _print_rows(["agent", "health", "budgets", "calls last minute"], rows)
+
+
+def list_alerts(
+    everything: Annotated[bool, typer.Option("--all", help="Resolved ones, too.")] = False,
+    as_json: Json = False,
+    api_url: Api = API_URL,
+) -> None:
+    """List the open alerts."""
+    state = "" if everything else "?state=firing"
+    with told(ManagerError):
+        found = get(api_url, f"/api/v1/alerts{state}")
+    rows = found["alerts"] if isinstance(found, dict) else found
+    if as_json:
+        print(json.dumps(rows))
+        return
+    shown = ("ts", "severity", "state", "agent", "title")
+    _print_rows(list(shown), [[row[name] for name in shown] for row in rows])
+
+
+def _budgets(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(
+        f"{row['spent']:g} of {row['limit']:g} {row['unit']} an {row['period']}"
+        if row["period"] == "hour"
+        else f"{row['spent']:g} of {row['limit']:g} {row['unit']} a {row['period']}"
+        for row in rows
+    )
+
+
+def _print_rows(columns: list[str], rows: list[list[Any]]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    table = Table()
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(cell) for cell in row))
+    console.print(table, markup=False)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,98 @@
+"""The fleet's two Anthropic agents, both with cached prompts.
+
+The SDK writes spans of its own beside the instrumentation's: every call is reported twice here,
+and is to be counted once.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from anthropic import Anthropic, APIError, AsyncAnthropic
+from anthropic.types import ToolUseBlock
+from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
+
+from manager_agent.app.demo.desk import Desk
+
+KEY = "demo-needs-no-key"
+MANUAL = "Answer kindly. Refunds take five days. Parcels are traced by their number. " * 150
+STYLE = "Write small functions with types and tests. Name things for what they mean. " * 160
+RUN_TESTS: Any = {
+    "name": "run_tests",
+    "description": "Run the tests of a module.",
+    "input_schema": {
+        "type": "object",
+        "properties": {"module": {"type": "string"}},
+        "required": ["module"],
+    },
+}
+_log = logging.getLogger(__name__)
+
+
+def instrument() -> None:
+    """Make every call of this process' Anthropic clients emit a second span, OpenTelemetry's."""
+    AnthropicInstrumentor().instrument()
+
+
+def support(desk: Desk) -> None:
+    """Answer customers one after the other, each answer a stream, the manual cached."""
+    client = Anthropic(base_url=desk.url, api_key=KEY, max_retries=4)
+    number = 0
+    while desk.working():
+        number += 1
+        with desk.turn():
+            _answer(client, f"Customer {number} asks where the parcel is, and is not amused.")
+        desk.rest(2.0)
+
+
+def _answer(client: Anthropic, question: str) -> None:
+    with client.messages.stream(
+        model="claude-haiku-4-5",
+        max_tokens=400,
+        system=[{"type": "text", "text": MANUAL, "cache_control": {"type": "ephemeral"}}],
+        messages=[{"role": "user", "content": question}],
+    ) as stream:
+        for _ in stream.text_stream:
+            pass  # a person would read along
+
+
+def code(desk: Desk) -> None:
+    """Work on two modules at a time, running tests when the model asks for it."""
+    asyncio.run(_code(desk))
+
+
+async def _code(desk: Desk) -> None:
+    async with AsyncAnthropic(base_url=desk.url, api_key=KEY, max_retries=1) as client:
+        number = 0
+        while desk.working():
+            number += 2
+            with desk.turn():
+                await asyncio.gather(*(_module(desk, client, number + i) for i in range(2)))
+            await desk.arest(6.0)
+
+
+async def _module(desk: Desk, client: AsyncAnthropic, number: int) -> None:
+    messages: list[Any] = [{"role": "user", "content": f"Tidy module {number}. " * 40}]
+    try:
+        said = await _ask(client, messages)
+        for use in (block for block in said.content if isinstance(block, ToolUseBlock)):
+            with desk.tool(use.name, use.id):
+                await desk.arest(0.3)
+            result = {"type": "tool_result", "tool_use_id": use.id, "content": "41 passed"}
+            messages += [
+                {"role": "assistant", "content": [use.model_dump(exclude_none=True)]},
+                {"role": "user", "content": [result]},
+            ]
+            await _ask(client, messages)
+    except APIError as error:
+        _log.warning("coding-agent left module %d as it was: %s", number, error)
+
+
+async def _ask(client: AsyncAnthropic, messages: list[Any]) -> Any:
+    return await client.messages.create(
+        model="claude-sonnet-4-6",
+        max_tokens=1000,
+        system=[{"type": "text", "text": STYLE, "cache_control": {"type": "ephemeral"}}],
+        tools=[RUN_TESTS],
+        messages=messages,
+    )

@@ -1,0 +1,107 @@
+"""The fleet's two OpenAI agents: one that loops, one that sorts mail as it should."""
+
+import asyncio
+import logging
+from typing import Any
+
+from openai import APIError, AsyncOpenAI, OpenAI
+from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+
+from manager_agent.app.demo.desk import Desk
+
+KEY = "demo-needs-no-key"
+BRIEF = "You research markets. Quote a source for every figure, compare regions, be brief. " * 180
+PAGE = (
+    "Region 7: revenue 41.2, costs 39.9, previous quarter 40.8; see the notes for restated. " * 44
+)
+SEARCH: Any = {
+    "type": "function",
+    "function": {
+        "name": "web_search",
+        "description": "Search the web.",
+        "parameters": {
+            "type": "object",
+            "properties": {"query": {"type": "string"}},
+            "required": ["query"],
+        },
+    },
+}
+SEARCHES_A_TURN = 4
+LONGEST_TRANSCRIPT = 80  # messages; then it starts over, and learns nothing from it
+_log = logging.getLogger(__name__)
+
+
+def instrument() -> None:
+    """Make every call of this process' OpenAI clients emit a span."""
+    OpenAIInstrumentor().instrument()
+
+
+def research(desk: Desk) -> None:
+    """Search for the same figures again and again; each search makes the next call dearer."""
+    client = OpenAI(base_url=f"{desk.url}/v1", api_key=KEY, max_retries=4)
+    transcript = _opening()
+    while desk.working():
+        if len(transcript) > LONGEST_TRANSCRIPT:
+            transcript = _opening()
+        with desk.turn():
+            for _ in range(SEARCHES_A_TURN):
+                _search(desk, client, transcript)
+                if not desk.working():
+                    return
+
+
+def _opening() -> list[Any]:
+    question = "What did region 7 earn last quarter? Search until you are certain."
+    return [{"role": "system", "content": BRIEF}, {"role": "user", "content": question}]
+
+
+def _search(desk: Desk, client: OpenAI, transcript: list[Any]) -> None:
+    said = client.chat.completions.create(
+        model="gpt-4o", messages=transcript, tools=[SEARCH], tool_choice="required"
+    )
+    message = said.choices[0].message
+    transcript.append(message.model_dump(exclude_none=True))
+    for call in message.tool_calls or ():
+        with desk.tool("web_search", call.id):
+            desk.rest(0.55)
+        transcript.append({"role": "tool", "tool_call_id": call.id, "content": PAGE})
+
+
+def triage(desk: Desk) -> None:
+    """Sort mail: look up similar letters, label three at a time, write a short report."""
+    asyncio.run(_triage(desk))
+
+
+async def _triage(desk: Desk) -> None:
+    # No retries: what fails is seen as a failed call.
+    async with AsyncOpenAI(base_url=f"{desk.url}/v1", api_key=KEY, max_retries=0) as client:
+        number = 0
+        while desk.working():
+            number += 3
+            letters = [f"Letter {number + i}: my parcel has not come." * 8 for i in range(3)]
+            with desk.turn():
+                await _sort(client, letters)
+            await desk.arest(3.0)
+
+
+async def _sort(client: AsyncOpenAI, letters: list[str]) -> None:
+    try:
+        await client.embeddings.create(model="text-embedding-3-small", input=letters)
+        labels = await asyncio.gather(*(_label(client, letter) for letter in letters))
+        await client.responses.create(
+            model="gpt-4o-mini", instructions="Report in a sentence.", input="\n".join(labels)
+        )
+    except APIError as error:
+        _log.warning("triage-agent gave up on these letters: %s", error)
+
+
+async def _label(client: AsyncOpenAI, letter: str) -> str:
+    stream = await client.chat.completions.create(
+        model="gpt-4o-mini",
+        messages=[{"role": "user", "content": letter}],
+        max_tokens=80,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    parts = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
+    return "".join(parts)

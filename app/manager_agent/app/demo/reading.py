@@ -1,0 +1,116 @@
+"""What the screen shows, read from the manager's REST API and from nowhere else."""
+
+import json
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from manager_agent.rules.message import Message, State
+
+DASHBOARD = "/api/v1/manager/dashboard"
+TIMEOUT_SECONDS = 5.0
+# The machine's proxies have no business between two processes of it.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """One agent in the current hour, USD and tokens; None: no limit, or not known.
+
+    `success_rate` is 0 to 1. `last_seen` is UTC.
+    """
+
+    agent: str
+    spent: Decimal
+    limit: Decimal | None
+    calls: int
+    tokens: int | None
+    success_rate: float | None
+    last_seen: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at the dashboard. `cost`, `calls`, `tokens` are this hour's over all agents.
+
+    `tokens_month` does not start again with the hour. `alerts`: oldest first, one `key` for each
+    severity and state that an alert has had.
+    """
+
+    cost: Decimal
+    calls: int
+    tokens: int
+    tokens_month: int = 0
+    agents: Sequence[AgentRow] = ()
+    alerts: Sequence[Message] = ()
+
+
+EMPTY = Reading(Decimal(0), 0, 0)
+
+
+def fetch(api_url: str) -> Reading:
+    """Return the dashboard of the manager at `api_url`; raises `OSError` where it is not there."""
+    with _direct.open(api_url + DASHBOARD, timeout=TIMEOUT_SECONDS) as answer:
+        return parse(json.load(answer))
+
+
+def parse(dashboard: Mapping[str, Any]) -> Reading:
+    """Return a dashboard's JSON as a `Reading`; agents sorted by name."""
+    hour = dashboard["totals"]["hour"]
+    agents = sorted(map(_agent, dashboard["agents"]), key=lambda row: row.agent)
+    return Reading(
+        cost=_usd(hour["cost_usd"]),
+        calls=int(hour["calls"] or 0),
+        tokens=int(hour["tokens"] or 0),
+        tokens_month=int(dashboard["totals"]["month"]["tokens"] or 0),
+        agents=tuple(agents),
+        alerts=tuple(sorted(map(_alert, dashboard["alerts"]), key=lambda alert: alert.ts)),
+    )
+
+
+def _agent(entry: Mapping[str, Any]) -> AgentRow:
+    hour = entry["hour"]
+    limits = [b["limit"] for b in entry["budgets"] if (b["period"], b["unit"]) == ("hour", "usd")]
+    return AgentRow(
+        agent=entry["agent"],
+        spent=_usd(hour["cost_usd"]),
+        limit=_usd(limits[0]) if limits else None,
+        calls=int(hour["calls"]),
+        tokens=hour["tokens"],
+        success_rate=entry["success_rate"],
+        last_seen=_time(entry["last_seen"]),
+    )
+
+
+def _alert(entry: Mapping[str, Any]) -> Message:
+    """Return an alert as the message people got of it: delivery has the words."""
+    alert_id = str(entry.get("alert_id") or entry["title"])
+    state: State = "resolved" if entry.get("state") == "resolved" else "firing"
+    evidence = entry.get("evidence") or {}
+    return Message(
+        key="|".join((alert_id, entry["severity"], state)),
+        alert_id=alert_id,
+        kind=entry.get("rule") or "alert",
+        state=state,
+        severity=entry["severity"],
+        agent=entry["agent"],
+        headline=entry["message"],
+        ts=_moment(entry["ts"]),
+        facts=json.loads(evidence) if isinstance(evidence, str) else evidence,
+    )
+
+
+def _usd(value: object) -> Decimal:
+    return Decimal(str(value or 0))
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else _moment(text)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

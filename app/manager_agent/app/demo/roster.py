@@ -1,0 +1,23 @@
+"""The demonstration's fleet: who works, with what, under which budget."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One agent of the fleet. `hourly_limit_usd` is its budget; `works_with` is for readers."""
+
+    agent: str
+    hourly_limit_usd: Decimal
+    works_with: str
+
+
+# The one that loops: it crosses its budget half a minute after it started.
+LOOPING = Member("research-agent", Decimal("0.40"), "openai, gpt-4o, tools")
+FLEET = (
+    LOOPING,
+    Member("coding-agent", Decimal("12"), "anthropic async, claude-sonnet-4-6, tools"),
+    Member("support-agent", Decimal("5"), "anthropic streams, claude-haiku-4-5, cached prompt"),
+    Member("triage-agent", Decimal("2"), "openai async, gpt-4o-mini, streams, embeddings"),
+)

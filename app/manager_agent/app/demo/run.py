@@ -1,0 +1,150 @@
+"""The demonstration: a manager, a fleet that spends, one agent that loops, and what people see."""
+
+import importlib.util
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from manager_agent.app.demo.children import Children
+from manager_agent.app.demo.config_file import config_yaml
+from manager_agent.app.demo.provider import Provider, ProviderSettings, serving
+from manager_agent.app.demo.ready import START_SECONDS, DemoFailed, Ready, wait_ready
+from manager_agent.app.demo.roster import FLEET
+from manager_agent.app.demo.show import Show
+from manager_agent.app.demo.summary import exit_code, summary, tokens_served
+
+NEEDS = (
+    "anthropic",
+    "openai",
+    "opentelemetry.instrumentation.genai.anthropic",
+    "opentelemetry.instrumentation.genai.openai",
+)
+INSTALL = 'python -m pip install "manager-agent[server,demo]"'
+FLEET_PATIENCE_SECONDS, SERVER_PATIENCE_SECONDS = 6.0, 12.0
+MISSING, FAILED, INTERRUPTED = 2, 1, 130
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(seconds: float | None = None, data_dir: Path | None = None, *, seed: int = 7) -> int:
+    """Run the demonstration and return its exit code.
+
+    `seconds`: how long after the server is up, None: until Ctrl-C. `data_dir`: where the manager
+    keeps its data, None: a temporary directory, removed at the end. `seed`: of the provider's
+    answers and failures. Returns 0; 1 where the server or an agent died, or the looping agent had
+    45 s and raised no alert; 2 where packages are missing; 130 for Ctrl-C before `seconds`.
+    """
+    missing = missing_packages()
+    if missing:
+        print(f"The demo also needs {', '.join(missing)}. Install: {INSTALL}", file=sys.stderr)
+        return MISSING
+    with (
+        _signals_interrupt(),
+        tempfile.TemporaryDirectory(prefix="manager-agent-demo-") as work,
+    ):
+        children = Children(Path(work))
+        try:
+            return _demo(children, Path(work), seconds, data_dir or Path(work) / "data", seed)
+        except DemoFailed as error:
+            print(f"The demo failed: {error}", file=sys.stderr)
+            return FAILED
+        except KeyboardInterrupt:  # before there was anything to show
+            return INTERRUPTED
+        finally:
+            _ignore_signals()
+            children.stop_all(SERVER_PATIENCE_SECONDS)
+
+
+def missing_packages(needs: Sequence[str] = NEEDS) -> list[str]:
+    """Return which of the demo's modules are not installed."""
+    return [name for name in needs if not _installed(name)]
+
+
+def _installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        return False
+
+
+def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path, seed: int) -> int:
+    """Start everything, show it until its end, and print the summary."""
+    ready = _serve(children, work, data_dir)
+    show = Show(ready.api, Console(), up=time.monotonic())
+    with serving(ProviderSettings(seed=seed)) as provider:
+        _start_fleet(children, ready, provider)
+        interrupted = _show_until_end(show, seconds, children)
+        _ignore_signals()
+        children.stop(*_agents(), patience=FLEET_PATIENCE_SECONDS)
+        reading = show.last_reading(provider)
+        text = summary(
+            reading,
+            show.seen,
+            tokens_served=tokens_served(provider.served),
+            tokens_counted=show.tokens_counted(),
+            up_seconds=show.up_seconds(),
+        )
+        print(text)
+    if interrupted:
+        return 0 if seconds is None else INTERRUPTED
+    return exit_code(show.seen, seconds)
+
+
+def _show_until_end(show: Show, seconds: float | None, children: Children) -> bool:
+    """Return whether Ctrl-C ended it; raises `DemoFailed` where a process ended by itself."""
+
+    def check() -> None:
+        for name in ("server", *_agents()):
+            code = children.exit_code(name)
+            if code is not None:
+                words = children.last_words(name)
+                raise DemoFailed(f"{name} ended by itself, exit code {code}:\n{words}")
+
+    try:
+        show.until(seconds, check)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _serve(children: Children, work: Path, data_dir: Path) -> Ready:
+    config = work / "manager_agent.yaml"
+    config.write_text(config_yaml(FLEET), "utf-8")
+    print("starting the manager ...", flush=True)
+    module = [sys.executable, "-m", "manager_agent.app.dispatch", "serve"]
+    ports = [f"--{name}-port=0" for name in ("otlp-grpc", "otlp-http", "api", "metrics")]
+    children.start("server", [*module, f"--config={config}", f"--data-dir={data_dir}", *ports])
+    return wait_ready(children, "server", START_SECONDS)
+
+
+def _start_fleet(children: Children, ready: Ready, provider: Provider) -> None:
+    for member in FLEET:
+        module = [sys.executable, "-m", "manager_agent.app.demo.fleet", member.agent]
+        addresses = ["--otlp", ready.otlp_grpc, "--provider", provider.url]
+        children.start(member.agent, [*module, *addresses])
+
+
+def _agents() -> list[str]:
+    return [member.agent for member in FLEET]
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does."""
+    before = [(number, signal.signal(number, signal.default_int_handler)) for number in ENDINGS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    """Let nothing interrupt the ending, which has deadlines of its own."""
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)

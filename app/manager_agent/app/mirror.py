@@ -1,0 +1,46 @@
+"""Alerts, kept in the control store, copied to DuckDB so that users can join them in SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from manager_agent.rules.alert import AlertRow
+from manager_agent.store.control import ControlStore
+from manager_agent.store.duck import FactStore
+
+
+class AlertMirror:
+    """Copies each change of an alert once, by its revision; safe to repeat after a crash."""
+
+    def __init__(self, control: ControlStore, facts: FactStore) -> None:
+        self._control = control
+        self._facts = facts
+
+    def copy(self) -> int:
+        """Append what is not there yet; return how much. For the thread that writes facts."""
+        rows = self._facts.execute("last_alert_revision", {})
+        last = int(str(rows[0][0]))
+        changes: Sequence[AlertRow] = self._control.alert_changes_since(last)
+        if changes:
+            self._facts.append_alerts([_values(row) for row in changes])
+        return len(changes)
+
+
+def _values(row: AlertRow) -> dict[str, object]:
+    return {
+        "alert_id": row.alert_id,
+        "revision": row.revision,
+        "ts": _naive(row.ts),
+        "rule": row.rule,
+        "agent": row.agent,
+        "severity": row.severity,
+        "state": row.state,
+        "title": row.title,
+        "message": row.message,
+        "resolved_ts": _naive(row.resolved_ts) if row.resolved_ts else None,
+        "evidence": row.evidence_json,
+    }
+
+
+def _naive(moment: datetime) -> datetime:
+    """DuckDB's TIMESTAMP has no zone; all of ours are UTC."""
+    return moment.replace(tzinfo=None)

@@ -1,0 +1,327 @@
+"""The manager as one process: every part built, wired, started, and stopped in order."""
+
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import time_ns
+
+import grpc
+import structlog
+
+from manager_agent.analytics.frames import BudgetRow
+from manager_agent.analytics.install import install
+from manager_agent.analytics.load import budget_rows
+from manager_agent.api.app import build, metrics_app
+from manager_agent.api.services import Health, Services
+from manager_agent.api.sql import SqlRunner
+from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.settings import Settings, budget_policy, custom_prices
+from manager_agent.app.sockets import HttpServer, PortError, bound, serve_http
+from manager_agent.app.tick import Ticker
+from manager_agent.app.version import VERSION
+from manager_agent.contract.metric import Metric
+from manager_agent.delivery.console import Console
+from manager_agent.delivery.notifier import Notifier
+from manager_agent.delivery.slack.notifier import SlackNotifier
+from manager_agent.delivery.worker import Worker
+from manager_agent.prices.book import PriceBook
+from manager_agent.receiver.content import Door
+from manager_agent.receiver.cost import costed
+from manager_agent.receiver.grpc_server import trace_server
+from manager_agent.receiver.http_server import trace_app
+from manager_agent.receiver.intake import Intake, Limits
+from manager_agent.rules.registry import rules_from
+from manager_agent.store.control import ControlStore
+from manager_agent.store.digest_key import digest_key
+from manager_agent.store.duck import FactStore
+from manager_agent.store.snapshot import SnapshotError, Snapshots
+
+_log = structlog.get_logger()
+
+_HOST = "127.0.0.1"
+_MIB = 2**20
+_GRPC_DRAIN_SECONDS = 4.0
+_DELIVERED_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where to listen; 0 is any free port."""
+
+    otlp_grpc: int = 4317
+    otlp_http: int = 4318
+    api: int = 5002
+    metrics: int = 9090
+
+
+@dataclass(slots=True)
+class _Commits:
+    """Counts commits to the facts; has grown before a commit is acknowledged."""
+
+    seq: int = 0
+
+    def add(self) -> None:
+        self.seq += 1
+
+
+@dataclass(slots=True)
+class Manager:
+    """All parts of a running manager."""
+
+    settings: Settings
+    facts: FactStore
+    control: ControlStore
+    intake: Intake
+    ticker: Ticker
+    mirror: AlertMirror
+    worker: Worker
+    snapshots: Snapshots
+    sql: SqlRunner
+    slack: bool
+    started: datetime = field(default_factory=lambda: now())
+
+
+def now() -> datetime:
+    """Return the time, UTC."""
+    return datetime.now(UTC)
+
+
+async def serve(settings: Settings, ports: Ports, announce: Callable[[str], None]) -> None:
+    """Run the manager until SIGTERM or SIGINT; `announce` gets the line that says `ready`.
+
+    Raises `PortError`, `StoreError`, `ControlStoreError` or `DigestKeyError` before anything
+    is served.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with _listeners(ports) as listeners, _built(settings) as manager:
+        await _run(manager, ports, listeners, stop, announce)
+
+
+@contextmanager
+def _listeners(ports: Ports) -> Iterator[dict[str, socket.socket]]:
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(bound(_HOST, port, f"--{name.replace('_', '-')}-port"))
+            for name, port in (
+                ("otlp_http", ports.otlp_http),
+                ("api", ports.api),
+                ("metrics", ports.metrics),
+            )
+        }
+
+
+@contextmanager
+def _built(settings: Settings) -> Iterator[Manager]:
+    """Yield every part but the servers, the intake at work; close all in reverse order."""
+    directory = settings.data_dir
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        receiver = settings.receiver
+        door = Door(
+            digest_key(directory / "digest.key"),
+            keep=receiver.keep_attributes,
+            capture=receiver.capture_content,
+        )
+        facts = FactStore(directory / "manager.duckdb", door, install)
+        stack.callback(facts.close)
+        control = stack.enter_context(ControlStore(directory / "control.sqlite"))
+        manager = _wired(settings, facts, control, door)
+        manager.intake.start()
+        stack.callback(manager.sql.close)
+        stack.callback(manager.intake.stop)
+        yield manager
+
+
+def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Door) -> Manager:
+    commits = _Commits()
+    book = PriceBook(custom_prices(settings), settings.prices.discounts)
+    intake = Intake(
+        facts,
+        door,
+        lambda call: costed(call, book),
+        time_ns,
+        limits=Limits(
+            pending_bytes=settings.receiver.max_pending_mib * _MIB,
+            window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+        ),
+        committed=commits.add,
+    )
+    mirror = AlertMirror(control, facts)
+    worker = Worker(control, _notifiers(settings), now)
+
+    def copy_alerts() -> None:
+        if mirror.copy():
+            commits.add()
+
+    def told() -> None:
+        intake.between_commits(copy_alerts)
+        worker.wake()
+
+    return Manager(
+        settings=settings,
+        facts=facts,
+        control=control,
+        intake=intake,
+        ticker=Ticker(
+            facts.cursor, control, rules_from(settings.rules), budget_policy(settings), told
+        ),
+        mirror=mirror,
+        worker=worker,
+        snapshots=Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq),
+        sql=SqlRunner(),
+        slack=settings.slack.webhook_url is not None,
+    )
+
+
+def _notifiers(settings: Settings) -> list[Notifier]:
+    notifiers: list[Notifier] = [Console()]
+    if settings.slack.webhook_url is not None:
+        url = settings.slack.webhook_url.get_secret_value()
+        # A legacy webhook refuses a channel that is not there: name one only if the user did.
+        named = "channel" in settings.slack.model_fields_set
+        notifiers.append(SlackNotifier(url, settings.slack.channel if named else None))
+    return notifiers
+
+
+async def _run(
+    manager: Manager,
+    ports: Ports,
+    listeners: dict[str, socket.socket],
+    stop: asyncio.Event,
+    announce: Callable[[str], None],
+) -> None:
+    most_bytes = manager.settings.receiver.max_request_mib * _MIB
+    grpc_server, grpc_port = _grpc(manager.intake, ports.otlp_grpc, most_bytes)
+    await grpc_server.start()
+    services = _services(manager)
+    otlp = await serve_http(
+        trace_app(manager.intake, most_bytes=most_bytes), listeners["otlp_http"]
+    )
+    api = await serve_http(build(services), listeners["api"])
+    metrics = await serve_http(metrics_app(services), listeners["metrics"])
+    tasks = [
+        asyncio.create_task(_ticking(manager, stop)),
+        asyncio.create_task(_publishing(manager, stop)),
+        asyncio.create_task(manager.worker.run(stop)),
+    ]
+    announce(_ready(grpc_port, otlp, api, metrics))
+    _log.info("serving", data_dir=str(manager.settings.data_dir), version=VERSION)
+    await stop.wait()
+    _log.info("stopping")
+    await asyncio.gather(
+        grpc_server.stop(_GRPC_DRAIN_SECONDS), otlp.stop(), api.stop(), metrics.stop()
+    )
+    await asyncio.gather(*tasks)
+    await asyncio.to_thread(manager.intake.stop)
+
+
+def _grpc(intake: Intake, port: int, most_bytes: int) -> tuple[grpc.aio.Server, int]:
+    try:
+        return trace_server(intake, f"{_HOST}:{port}", most_bytes=most_bytes)
+    except RuntimeError as error:
+        raise PortError(
+            f"{_HOST}:{port} cannot be bound; another manager or collector may be listening there:"
+            " stop it, or choose another port with --otlp-grpc-port"
+        ) from error
+
+
+def _ready(grpc_port: int, otlp: HttpServer, api: HttpServer, metrics: HttpServer) -> str:
+    addresses = {
+        "otlp_grpc": f"{_HOST}:{grpc_port}",
+        "otlp_http": otlp.address,
+        "api": api.address,
+        "metrics": f"{metrics.address}/metrics",
+    }
+    return f"ready {json.dumps(addresses)}"
+
+
+async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
+    """Run the rules on their schedule; a failed look is told, counted and taken again."""
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(manager.ticker.tick, now())
+            await asyncio.to_thread(manager.control.prune, now() - _DELIVERED_KEPT)
+        except Exception as error:  # noqa: BLE001 - the schedule must outlive a full disk
+            manager.ticker.failures += 1
+            _log.error("a look at the rules failed", error=repr(error))
+        await _pause(stop, manager.settings.monitoring.check_interval_seconds)
+
+
+async def _publishing(manager: Manager, stop: asyncio.Event) -> None:
+    """Publish a snapshot now and then where something changed."""
+    while not stop.is_set():
+        try:
+            current = manager.snapshots.current
+            if current is None or current.seq < manager.snapshots.changes():
+                await asyncio.to_thread(manager.snapshots.publish, now())
+        except SnapshotError as error:
+            _log.error("no snapshot was published", error=str(error))
+        await _pause(stop, manager.settings.storage.snapshot_seconds)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _services(manager: Manager) -> Services:
+    def budgets() -> list[BudgetRow]:
+        cursor = manager.facts.cursor()
+        try:
+            return budget_rows(cursor, now(), manager.ticker.policy)
+        finally:
+            cursor.close()
+
+    def metrics() -> list[Metric]:
+        return [
+            *manager.intake.metrics(),
+            *manager.ticker.metrics(),
+            *manager.worker.metrics(),
+            *manager.snapshots.metrics(),
+            *manager.sql.metrics(),
+        ]
+
+    return Services(
+        started=manager.started,
+        version=VERSION,
+        clock=now,
+        zone=manager.settings.zone,
+        read=manager.facts.cursor,
+        snapshots=manager.snapshots,
+        sql=manager.sql,
+        alerts=manager.control.alerts,
+        budgets=budgets,
+        metrics=metrics,
+        health=lambda: _health(manager),
+        slack=lambda: _slack(manager),
+    )
+
+
+def _health(manager: Manager) -> Health:
+    reasons = []
+    if manager.intake.trouble:
+        reasons.append(f"facts cannot be stored: {manager.intake.trouble}")
+    reasons += [f"rule {name} raises: {error}" for name, error in manager.ticker.broken.items()]
+    given_up = manager.control.given_up()
+    if given_up:
+        reasons.append(f"{len(given_up)} message(s) undeliverable: {given_up[-1].error}")
+    return Health(not reasons, tuple(reasons))
+
+
+def _slack(manager: Manager) -> str:
+    if not manager.slack:
+        return "off"
+    for channel in manager.worker.channels():
+        if channel.name == "slack":
+            return channel.health
+    return "off"

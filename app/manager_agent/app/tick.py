@@ -1,0 +1,70 @@
+"""One look at the world: frames from the rollups, findings, and what follows, kept together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+from typing import Literal
+
+import duckdb
+import structlog
+
+from manager_agent.analytics.load import load
+from manager_agent.contract.budget import BudgetPolicy
+from manager_agent.contract.metric import Metric, Sample
+from manager_agent.rules.look import look
+from manager_agent.rules.rule import Rule
+from manager_agent.rules.step import step
+from manager_agent.store.control import ControlStore
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Ticker:
+    """Runs the rules. `read` gives a cursor on the facts, `committed` is told of new messages."""
+
+    read: Callable[[], duckdb.DuckDBPyConnection]
+    control: ControlStore
+    rules: Sequence[Rule]
+    policy: BudgetPolicy
+    committed: Callable[[], None]
+    ticks: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def tick(self, now: datetime) -> None:
+        """Look once at `now` (UTC), and commit memory and messages in one transaction.
+
+        Raises what the stores raise; then nothing has changed, and the next tick sees the same.
+        """
+        started = perf_counter()
+        cursor = self.read()
+        try:
+            frames = load(cursor, now, self.policy)
+        finally:
+            cursor.close()
+        seen = look(self.rules, frames, now)
+        for name, error in seen.failed.items():
+            _log.error("a rule broke", rule=name, error=error)
+        done = step(self.control.memory(), seen.findings, now, seen.failed.keys())
+        self.control.commit(done)
+        self.broken = dict(seen.failed)
+        self.ticks += 1
+        self.seconds = perf_counter() - started
+        if done.alerts or done.messages:
+            self.committed()
+
+    def metrics(self) -> list[Metric]:
+        """Return the numbers of the rule engine."""
+        return [
+            _metric("manager_ticks_total", "counter", "Looks taken.", self.ticks),
+            _metric("manager_tick_failures_total", "counter", "Looks that failed.", self.failures),
+            _metric("manager_tick_seconds", "gauge", "Time of the last look.", self.seconds),
+            _metric("manager_rules_broken", "gauge", "Rules that raise.", len(self.broken)),
+        ]
+
+
+def _metric(name: str, kind: Literal["counter", "gauge"], text: str, value: float) -> Metric:
+    return Metric(name, kind, text, [Sample(value)])

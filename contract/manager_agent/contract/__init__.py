@@ -1,0 +1,1 @@
+"""Words that agents and the manager share."""

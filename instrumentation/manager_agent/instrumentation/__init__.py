@@ -1,0 +1,1 @@
+"""Inside the agent: calls are metered, spans go out."""

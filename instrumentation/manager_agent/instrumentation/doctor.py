@@ -1,0 +1,77 @@
+"""The agent's half of `doctor`: can this process reach its manager?"""
+
+import os
+import socket
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
+
+_ENDPOINT = "http://127.0.0.1:4317"
+_API = "http://127.0.0.1:5002"
+_TIMEOUT_SECONDS = 3.0
+_PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp", "grpcio", "protobuf")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: whether it is well, what was found, and what to do if it is not."""
+
+    ok: bool
+    name: str
+    found: str
+    remedy: str = ""
+
+
+def checks(env: Mapping[str, str]) -> list[Check]:
+    """Return what can be said about this machine as an agent's, by the environment `env`."""
+    spans = env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or env.get("MANAGER_ENDPOINT") or _ENDPOINT
+    return [
+        *(_package(name) for name in _PACKAGES),
+        _reachable("OTLP endpoint", spans),
+        _healthy(env.get("MANAGER_API_URL") or _API),
+    ]
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Print the checks; return 0 where all is well, 1 otherwise."""
+    if arguments:
+        print(f"manager-agent doctor: takes no arguments, found {arguments[0]!r}", file=sys.stderr)
+        return 2
+    found = checks(os.environ)
+    for check in found:
+        print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
+        if not check.ok:
+            print(f"     {check.remedy}")
+    return 0 if all(check.ok for check in found) else 1
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(True, name, version(name))
+    except PackageNotFoundError:
+        return Check(False, name, "not installed", "pip install manager-agent")
+
+
+def _reachable(name: str, url: str) -> Check:
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    host, port = parts.hostname or "127.0.0.1", parts.port or 4317
+    try:
+        with socket.create_connection((host, port), _TIMEOUT_SECONDS):
+            return Check(True, name, f"{host}:{port} answers")
+    except OSError as error:
+        remedy = "start `manager-agent serve`, or set MANAGER_ENDPOINT to where it runs"
+        return Check(False, name, f"{host}:{port}: {error}", remedy)
+
+
+def _healthy(url: str) -> Check:
+    try:
+        with urllib.request.urlopen(
+            f"{url.rstrip('/')}/healthz", timeout=_TIMEOUT_SECONDS
+        ) as answer:
+            return Check(True, "manager", f"{url} answers {answer.status}")
+    except (OSError, ValueError) as error:
+        remedy = "start `manager-agent serve`, or set MANAGER_API_URL to where it runs"
+        return Check(False, "manager", f"{url}: {error}", remedy)

@@ -1,0 +1,132 @@
+"""The price book: what one call costs, in microseconds."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from types import MappingProxyType
+
+from manager_agent.prices.custom import CustomPrice, choose
+from manager_agent.prices.names import SELF_HOSTED, candidates, canonical, usable
+from manager_agent.prices.rates import Rates
+from manager_agent.prices.table import find, find_provider, new_snapshot, segments
+from manager_agent.prices.usage import Priced, Reason, Source, Usage
+
+_MOST_KEPT = 4096
+"""Looked-up days kept at once: model names come from strangers, so the cache is bounded."""
+
+_Key = tuple[str | None, tuple[str | None, ...], str | None, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """One looked-up UTC day: `rates[i]` holds from `starts[i]` on; empty, `reason` says why."""
+
+    reason: Reason
+    model: str | None = None
+    source: Source | None = None
+    starts: tuple[time, ...] = ()
+    rates: tuple[Rates | None, ...] = ()
+
+
+class PriceBook:
+    """Prices calls by the user's own prices, then by genai-prices' table.
+
+    `custom`: the user's prices; they win over the table. `discounts`: the share taken off list
+    prices (0.1 is 10 %) per provider or `provider/model`; the model wins over its provider.
+    May be used from several threads.
+    """
+
+    def __init__(
+        self,
+        custom: Sequence[CustomPrice] = (),
+        discounts: Mapping[str, Decimal] = MappingProxyType({}),
+    ) -> None:
+        self._custom = tuple(custom)
+        self._discounts = {_discount_key(key): share for key, share in discounts.items()}
+        self._snapshot = new_snapshot()
+        self._days: dict[_Key, _Day] = {}
+
+    def price(
+        self,
+        usage: Usage,
+        provider: str | None,
+        models: Sequence[str | None],
+        ts: datetime,
+        tier: str | None = None,
+    ) -> Priced:
+        """Return what a call cost.
+
+        `provider`: canonical, an alias, or None to let the model's name decide. `models`: names
+        to try in order, the response's first, then the request's. `ts`: when the call was made,
+        aware; prices are those of its UTC day. `tier`: the tier that was *served* (`flex`,
+        `priority`, `batch`), never the one asked for.
+        """
+        moment = ts if ts.tzinfo is UTC else ts.astimezone(UTC)
+        key = (provider, tuple(models), tier, moment.toordinal())
+        day = self._days.get(key) or self._look_up(key)
+        if len(day.rates) == 1:
+            rates = day.rates[0]
+        elif day.rates:
+            rates = day.rates[bisect_right(day.starts, moment.time()) - 1]
+        else:
+            return Priced(None, None, None, day.reason)
+        if rates is None:
+            return Priced(None, day.model, None, "other_unit")
+        nano, reason = rates.cost(usage)
+        return Priced(nano, day.model, None if nano is None else day.source, reason)
+
+    def _look_up(self, key: _Key) -> _Day:
+        if len(self._days) >= _MOST_KEPT:
+            self._days.clear()
+            self._snapshot = new_snapshot()  # its own caches keep every name, too
+        day = self._days[key] = self._find(*key)
+        return day
+
+    def _find(
+        self, provider: str | None, models: tuple[str | None, ...], tier: str | None, ordinal: int
+    ) -> _Day:
+        names = usable(models)
+        if not names:
+            return _Day("no_model")
+        day = date.fromordinal(ordinal)
+        seller = canonical(provider)
+        tried = list(candidates(seller, names))
+        own = choose(self._custom, tried, day)
+        if own is not None:
+            return _Day("priced", own.name, "custom", (time(0),), (own.rates(),))
+        if seller in SELF_HOSTED:
+            return _Day("self_hosted")
+        return self._listed(tried, day, tier)
+
+    def _listed(self, tried: list[tuple[str | None, str]], day: date, tier: str | None) -> _Day:
+        """Return the first of `tried` that genai-prices knows."""
+        reason: Reason = "unpriced_model" if tried[0][0] is None else "unknown_provider"
+        for seller, name in tried:
+            provider = find_provider(self._snapshot, seller, name)
+            if provider is None:
+                continue
+            reason = "unpriced_model"
+            found = find(self._snapshot, provider, name)
+            if found is not None:
+                discount = self._discount(seller, provider.id, found.model.id, name)
+                parts = segments(found, day, tier, discount)
+                starts = tuple(part.start for part in parts)
+                rates = tuple(part.rates for part in parts)
+                return _Day("priced", found.model.id, "genai-prices", starts, rates)
+        return _Day(reason)
+
+    def _discount(self, seller: str | None, table_id: str, *models: str) -> Decimal:
+        """Return the share off for a model, else for its seller, else 0."""
+        name = seller if seller is not None else canonical(table_id)
+        for key in (*((name, model.lower()) for model in models), (name, "")):
+            if key in self._discounts:
+                return self._discounts[key]
+        return Decimal(0)
+
+
+def _discount_key(text: str) -> tuple[str | None, str]:
+    """Return (canonical provider, model or "") of a key such as `openai` or `openai/gpt-4o`."""
+    provider, _, model = text.partition("/")
+    return canonical(provider), model.lower()

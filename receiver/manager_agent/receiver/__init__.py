@@ -1,0 +1,1 @@
+"""OTLP in, recognised and priced calls out."""

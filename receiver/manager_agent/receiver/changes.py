@@ -1,0 +1,138 @@
+"""What one step of the merge window changes, as plain records for the store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from manager_agent.receiver.call import Call
+from manager_agent.receiver.fact import Fact
+from manager_agent.receiver.span import Span
+from manager_agent.receiver.tool import ToolCall
+
+MINUTE_NS = 60 * 10**9
+HOUR_NS = 60 * MINUTE_NS
+
+
+class CallVersion(NamedTuple):
+    """A new version of an open call; `retracted` takes the call away."""
+
+    call: Call
+    revision: int
+    retracted: bool
+
+
+class ToolVersion(NamedTuple):
+    """A new version of an open tool call."""
+
+    tool: ToolCall
+    revision: int
+
+
+class Retraction(NamedTuple):
+    """The minus row of a sealed revision that a later one replaces."""
+
+    key: str
+    revision: int
+    start_ns: int
+
+
+class UsageKey(NamedTuple):
+    """What the rollups are kept by; `bucket_ns` is the start of the minute, hour or day (UTC)."""
+
+    bucket_ns: int
+    agent: str
+    provider: str | None
+    model: str | None
+
+
+@dataclass(slots=True)
+class UsageDelta:
+    """A signed change of one row of a rollup; cost in nano-USD."""
+
+    calls: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_nano: int = 0
+    unpriced_calls: int = 0
+    duration_ms: float = 0.0
+
+    def add(self, call: Call, sign: int) -> None:
+        """Count `call` in (+1) or out (-1)."""
+        self.calls += sign
+        self.errors += sign * call.error
+        self.input_tokens += sign * (call.input_tokens or 0)
+        self.output_tokens += sign * (call.output_tokens or 0)
+        self.cache_read_tokens += sign * (call.cache_read_tokens or 0)
+        self.cache_write_tokens += sign * (call.cache_write_tokens or 0)
+        self.cost_nano += sign * (call.cost_nano or 0)
+        self.unpriced_calls += sign * (call.cost_source == "unpriced")
+        self.duration_ms += sign * call.duration_ms
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no count and no sum changes."""
+        return UsageDelta(duration_ms=self.duration_ms) == self
+
+
+Usage = dict[UsageKey, UsageDelta]
+
+
+class Arrived(NamedTuple):
+    """A span that is new, with what it says."""
+
+    span: Span
+    fact: Fact | None
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything one step changes; it is stored in one transaction or not at all."""
+
+    now_ns: int
+    spans: list[Arrived] = field(default_factory=list)
+    calls: list[CallVersion] = field(default_factory=list)
+    tools: list[ToolVersion] = field(default_factory=list)
+    retracted_calls: list[Retraction] = field(default_factory=list)
+    retracted_tools: list[Retraction] = field(default_factory=list)
+    sealed_calls: Sequence[str] = ()
+    sealed_tools: Sequence[str] = ()
+    dropped_calls: Sequence[str] = ()
+    minutes: Usage = field(default_factory=dict)
+    duplicates: int = 0
+    sealed_early: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not (
+            self.spans
+            or self.calls
+            or self.tools
+            or self.sealed_calls
+            or self.sealed_tools
+            or self.dropped_calls
+        )
+
+    def count(self, call: Call, sign: int) -> None:
+        """Count `call` in or out of its minute."""
+        key = UsageKey(
+            call.start_ns // MINUTE_NS * MINUTE_NS,
+            call.agent,
+            call.provider,
+            call.response_model or call.request_model,
+        )
+        self.minutes.setdefault(key, UsageDelta()).add(call, sign)
+
+
+def coarser(usage: Usage, grain_ns: int) -> Usage:
+    """Return the deltas of `usage` summed into buckets of `grain_ns`."""
+    summed: Usage = {}
+    for key, delta in usage.items():
+        coarse = key._replace(bucket_ns=key.bucket_ns // grain_ns * grain_ns)
+        into = summed.setdefault(coarse, UsageDelta())
+        for name in UsageDelta.__slots__:
+            setattr(into, name, getattr(into, name) + getattr(delta, name))
+    return summed

@@ -1,0 +1,95 @@
+"""A claim: one span that says a call (or a tool call) happened, with what its ancestors add."""
+
+from typing import NamedTuple
+
+from manager_agent.receiver.fact import CallFact, Fact
+from manager_agent.receiver.span import Span
+
+Key = tuple[str, str]
+"""Trace id and span id, lowercase hex."""
+
+
+class Above(NamedTuple):
+    """What a span's ancestors say, nearest first.
+
+    `claim`: the nearest GenAI ancestor, where that is a claim itself. `waits_for`: the ancestor
+    that has not arrived yet, None at a root.
+    """
+
+    claim: Key | None = None
+    agent: str | None = None
+    stamped: bool = False
+    workflow: str | None = None
+    conversation_id: str | None = None
+    user_id: str | None = None
+    model: str | None = None
+    waits_for: str | None = None
+
+
+class Claim(NamedTuple):
+    """One claim of one call. Times are nanoseconds since 1970, UTC."""
+
+    trace_id: str
+    span_id: str
+    scope: str
+    process: str
+    service: str
+    environment: str | None
+    start_ns: int
+    end_ns: int
+    fact: Fact
+    above: Above
+
+    @property
+    def key(self) -> Key:
+        """The span that claims."""
+        return self.trace_id, self.span_id
+
+    @property
+    def call(self) -> CallFact:
+        """What the span says of the call."""
+        assert self.fact.call is not None, "only spans with the role `call` become claims"
+        return self.fact.call
+
+    @property
+    def evidence(self) -> bool:
+        """Whether the claim knows anything of the outcome: usage, an id or an error."""
+        call = self.call
+        return bool(call.input_tokens or call.output_tokens or call.response_id or call.error)
+
+
+def claim_of(span: Span, fact: Fact) -> Claim:
+    """Return the claim of a span that says `fact`, its ancestors not asked yet."""
+    return Claim(
+        span.trace_id,
+        span.span_id,
+        span.scope,
+        span.resource.process,
+        span.resource.service,
+        span.resource.environment,
+        span.start_ns,
+        span.end_ns,
+        fact,
+        Above(),
+    )
+
+
+NEAR_NS = 5_000_000
+"""Two emitters time one call within 5 ms of each other (semconv reference, section 6)."""
+
+SAME_ID_NS = 60_000_000_000
+"""Local servers reuse short response ids: claims further apart than this are different calls."""
+
+
+def nested(one: Claim, other: Claim) -> bool:
+    """Tell whether one claim's time range lies inside the other's, give or take 5 ms."""
+    return _inside(one, other) or _inside(other, one)
+
+
+def _inside(inner: Claim, outer: Claim) -> bool:
+    return inner.start_ns >= outer.start_ns - NEAR_NS and inner.end_ns <= outer.end_ns + NEAR_NS
+
+
+def close(one: Claim, other: Claim) -> bool:
+    """Tell whether two claims are near enough in time for an equal response id to mean one call."""
+    return one.start_ns <= other.end_ns + SAME_ID_NS and other.start_ns <= one.end_ns + SAME_ID_NS

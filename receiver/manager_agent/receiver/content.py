@@ -1,0 +1,107 @@
+"""Content at the door: digests are taken, then only harmless attributes go on."""
+
+import json
+import re
+from collections.abc import Collection
+from hashlib import blake2b
+from typing import Any
+
+from manager_agent.receiver.span import Attributes
+from manager_agent.receiver.tables import table
+
+_LONGEST_TEXT = 1024
+_LONGEST_KEY = 128
+_LONGEST_MESSAGE = 300
+
+# Shapes of keys and tokens that providers print into their error messages.
+_SECRETS = re.compile(
+    r"(?:sk|pk|rk|gsk|xox[a-z]|gh[a-z]|AKIA|ASIA|AIza|eyJ)[-_A-Za-z0-9*.]{8,}"
+    r"|(?i:(?:bearer|basic|api[-_ ]?key|token|password|secret)['\"]?\s*[:= ]\s*['\"]?)"
+    r"[^\s'\",}]{6,}"
+)
+
+
+class Door:
+    """Decides what of a span may go on to the disk.
+
+    `key`: secret of the digests. `keep`: further attribute keys whose text may be kept.
+    `capture`: keep everything (`receiver.capture_content`).
+    """
+
+    def __init__(self, key: bytes, *, keep: Collection[str] = (), capture: bool = False) -> None:
+        rows = table("content")
+        self._key = key
+        self._keep = frozenset(rows["keep"]["keys"]) | frozenset(keep)
+        self._capture = capture
+        self._prompt_keys: list[str] = rows["prompt"]["keys"]
+        self._prompt_prefixes = tuple(rows["prompt"]["prefixes"])
+        self._arguments_keys: list[str] = rows["arguments"]["keys"]
+        self._result_keys: list[str] = rows["result"]["keys"]
+
+    def kept(self, attributes: Attributes) -> str:
+        """Return the attributes that may be stored, as a JSON object."""
+        if self._capture:
+            return json.dumps(attributes, default=str, ensure_ascii=False)
+        kept = {key: _shortened(v) for key, v in attributes.items() if self._may_keep(key, v)}
+        return json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    def _may_keep(self, key: str, value: Any) -> bool:
+        if isinstance(value, bool | int):
+            return len(key) <= _LONGEST_KEY
+        if isinstance(value, float):
+            return value == value and abs(value) != float("inf") and len(key) <= _LONGEST_KEY
+        if key not in self._keep:
+            return False
+        return isinstance(value, str) or (
+            isinstance(value, list) and all(isinstance(item, str | int | float) for item in value)
+        )
+
+    def prompt_digest(self, attributes: Attributes) -> str | None:
+        """Return the keyed digest of the prompt, None where the span carries none."""
+        found = self._first(attributes, self._prompt_keys)
+        if found is not None:
+            return self.digest(found)
+        parts = [key for key in attributes if key.startswith(self._prompt_prefixes)]
+        if not parts:
+            return None
+        return self.digest({key: attributes[key] for key in sorted(parts)})
+
+    def arguments_digest(self, attributes: Attributes) -> str | None:
+        """Return the keyed digest of a tool call's arguments, None without."""
+        found = self._first(attributes, self._arguments_keys)
+        return None if found is None else self.digest(found)
+
+    def result_digest(self, attributes: Attributes) -> str | None:
+        """Return the keyed digest of a tool call's result, None without."""
+        found = self._first(attributes, self._result_keys)
+        return None if found is None else self.digest(found)
+
+    def digest(self, content: Any) -> str:
+        """Return 32 hex digits that are equal for equal content under one key."""
+        if not isinstance(content, str):
+            content = json.dumps(content, default=str, sort_keys=True)
+        raw = content.encode("utf-8", "surrogatepass")
+        return blake2b(raw, key=self._key, digest_size=16).hexdigest()
+
+    def _first(self, attributes: Attributes, keys: list[str]) -> Any:
+        for key in keys:
+            value = attributes.get(key)
+            if value not in (None, "", [], {}):
+                return value
+        return None
+
+
+def harmless_message(message: str | None) -> str | None:
+    """Return the first line of an error message, shortened, with secrets masked."""
+    if not message:
+        return None
+    line = message.strip().split("\n", 1)[0][: 4 * _LONGEST_MESSAGE]
+    return _SECRETS.sub("[masked]", line)[:_LONGEST_MESSAGE] or None
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:_LONGEST_TEXT]
+    if isinstance(value, list):
+        return [_shortened(item) for item in value[:32]]
+    return value

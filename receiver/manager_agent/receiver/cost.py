@@ -1,0 +1,51 @@
+"""Pure: what one call cost, and how sure that is."""
+
+from datetime import UTC, datetime
+
+from manager_agent.prices.book import PriceBook
+from manager_agent.prices.usage import Usage
+from manager_agent.receiver.call import Call
+
+
+def costed(call: Call, book: PriceBook) -> Call:
+    """Return `call` with `cost_nano` and `cost_source`.
+
+    `provider`: the provider itself said so. `local`: our price times the provider's counts.
+    `estimated`: the counts are a guess, a part of them is unknown, or the emitter's own figure had
+    to stand in for a price we do not have. `unpriced`: counts, but no price. None: no counts.
+    """
+    if call.cost_by_provider and call.reported_cost_nano is not None:
+        return call._replace(cost_nano=call.reported_cost_nano, cost_source="provider")
+    if call.error and not call.input_tokens and call.input_tokens is not None:
+        return call._replace(cost_nano=0, cost_source="local")
+    if call.input_tokens is None and call.output_tokens is None:
+        return _reported(call, otherwise=None)
+    priced = book.price(
+        _usage(call),
+        call.provider,
+        (call.response_model, call.request_model),
+        datetime.fromtimestamp(call.start_ns / 1e9, UTC),
+        call.service_tier,
+    )
+    if priced.cost_nano is None:
+        return _reported(call, otherwise="unpriced")
+    partly = call.input_tokens is None or call.output_tokens is None or call.usage_estimated
+    return call._replace(cost_nano=priced.cost_nano, cost_source="estimated" if partly else "local")
+
+
+def _reported(call: Call, otherwise: str | None) -> Call:
+    if call.reported_cost_nano is not None:
+        return call._replace(cost_nano=call.reported_cost_nano, cost_source="estimated")
+    return call._replace(cost_nano=None, cost_source=otherwise)
+
+
+def _usage(call: Call) -> Usage:
+    """Return what is known, the unknown half counted as nothing: a lower bound."""
+    return Usage(
+        input_tokens=call.input_tokens or 0,
+        output_tokens=call.output_tokens or 0,
+        cache_read_tokens=call.cache_read_tokens,
+        cache_write_tokens=call.cache_write_tokens,
+        cache_write_1h_tokens=call.cache_write_1h_tokens or 0,
+        reasoning_tokens=call.reasoning_tokens,
+    )

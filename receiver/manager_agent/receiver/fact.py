@@ -1,0 +1,99 @@
+"""What recognition reads off one span, small enough to keep for the length of the merge window."""
+
+import json
+from typing import Any, Literal, NamedTuple
+
+Role = Literal["call", "agent", "workflow", "tool", "genai"]
+
+
+class CallFact(NamedTuple):
+    """One emitter's claim that a billable call happened.
+
+    Tokens: `input_tokens` includes cache reads and writes, `output_tokens` includes reasoning,
+    whatever the emitter's own convention; None is unknown. Costs are nano-USD.
+    """
+
+    operation: str
+    provider: str | None = None
+    request_model: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    estimated: bool = False
+    interrupted: bool = False
+    error: bool = False
+    error_type: str | None = None
+    error_message: str | None = None
+    http_status: int | None = None
+    streaming: bool | None = None
+    finish_reason: str | None = None
+    service_tier: str | None = None
+    prompt_digest: str | None = None
+    reported_cost_nano: int | None = None
+    cost_by_provider: bool = False
+    call_id: str | None = None
+    guarded: bool = False
+
+
+class ToolFact(NamedTuple):
+    """One execution of a tool; digests are keyed, never the content."""
+
+    tool: str
+    tool_call_id: str | None = None
+    error: bool = False
+    error_type: str | None = None
+    error_message: str | None = None
+    arguments_digest: str | None = None
+    result_digest: str | None = None
+
+
+class Fact(NamedTuple):
+    """What a GenAI span says: its part in the story, and whom it names.
+
+    `stamped`: the agent was named by our own attribute. `model`: a model that calls below this
+    span use without saying so (Codex).
+    """
+
+    role: Role
+    agent: str | None = None
+    stamped: bool = False
+    workflow: str | None = None
+    conversation_id: str | None = None
+    user_id: str | None = None
+    model: str | None = None
+    call: CallFact | None = None
+    tool: ToolFact | None = None
+
+
+def to_json(fact: Fact) -> str:
+    """Return `fact` as JSON, without the fields at their defaults."""
+    record: dict[str, Any] = _sparse(fact)
+    if fact.call:
+        record["call"] = _sparse(fact.call)
+    if fact.tool:
+        record["tool"] = _sparse(fact.tool)
+    return json.dumps(record, separators=(",", ":"))
+
+
+def from_json(text: str) -> Fact:
+    """Return the fact that `to_json` wrote."""
+    record = json.loads(text)
+    if "call" in record:
+        record["call"] = CallFact(**record["call"])
+    if "tool" in record:
+        record["tool"] = ToolFact(**record["tool"])
+    return Fact(**record)
+
+
+def _sparse(record: Fact | CallFact | ToolFact) -> dict[str, Any]:
+    defaults = record._field_defaults
+    return {
+        name: value
+        for name, value in zip(record._fields, record, strict=True)
+        if name not in defaults or value != defaults[name]
+    }

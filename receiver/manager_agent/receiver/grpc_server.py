@@ -1,0 +1,89 @@
+"""OTLP over gRPC: TraceService on raw bytes, so that each request is parsed only once."""
+
+from asyncio import wrap_future
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from manager_agent.receiver.intake import RETRY_SECONDS, Accepted, Answer, Intake, Refused
+
+_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_ROOM_TO_EXPLAIN = 8 * 1024 * 1024
+"""Requests a little too large are read, so that they get our own words for it."""
+
+
+def trace_server(intake: Intake, address: str, *, most_bytes: int) -> tuple[grpc.aio.Server, int]:
+    """Return a server, not yet started, and the port it is bound to.
+
+    Raises `RuntimeError` where the address is taken.
+    """
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", most_bytes + _ROOM_TO_EXPLAIN),
+            ("grpc.so_reuseport", 0),  # a second manager must fail, not share the port
+        ]
+    )
+    server.add_generic_rpc_handlers((_TraceService(intake, most_bytes),))
+    return server, server.add_insecure_port(address)
+
+
+class _TraceService(grpc.GenericRpcHandler):  # type: ignore[misc]
+    def __init__(self, intake: Intake, most_bytes: int) -> None:
+        self._intake = intake
+        self._most_bytes = most_bytes
+
+    def service(self, details: Any) -> Any:
+        if details.method != _EXPORT:
+            return None
+        return grpc.unary_unary_rpc_method_handler(self._export)
+
+    async def _export(self, payload: bytes, context: Any) -> bytes:
+        if len(payload) > self._most_bytes:
+            self._intake.counts.add("requests", "too_large")
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, too_large(len(payload), self._most_bytes)
+            )
+        answer: Answer = await wrap_future(self._intake.offer(payload))
+        if isinstance(answer, Refused):
+            await _refuse(answer, context)
+            raise AssertionError("abort returned")
+        return response(answer)
+
+
+async def _refuse(refused: Refused, context: Any) -> None:
+    if not refused.retryable:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, refused.message)
+    # RESOURCE_EXHAUSTED and UNAVAILABLE are retried by OTLP's rules; RetryInfo says when.
+    code = grpc.StatusCode.UNAVAILABLE
+    detail = AnyMessage()
+    detail.Pack(RetryInfo(retry_delay=Duration(seconds=int(RETRY_SECONDS))))
+    status = Status(code=code.value[0], message=refused.message, details=[detail])
+    await context.abort(
+        code,
+        refused.message,
+        trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),),
+    )
+
+
+def response(answer: Accepted) -> bytes:
+    """Return the serialized `ExportTraceServiceResponse`; empty where all was taken."""
+    if not answer.rejected:
+        return b""
+    message = ExportTraceServiceResponse()
+    message.partial_success.rejected_spans = answer.rejected
+    message.partial_success.error_message = answer.message
+    return message.SerializeToString()
+
+
+def too_large(size: int, most: int) -> str:
+    """Return what a sender of too large a request is told."""
+    return (
+        f"request of {size / 2**20:.1f} MiB is over the limit of {most / 2**20:.0f} MiB;"
+        " lower the exporter's batch size (OTEL_BSP_MAX_EXPORT_BATCH_SIZE, or the collector's"
+        " batch processor), or raise receiver.max_request_mib"
+    )

@@ -1,0 +1,94 @@
+"""OTLP over HTTP: `POST /v1/traces`, protobuf or JSON, plain or compressed."""
+
+import zlib
+from asyncio import wrap_future
+from collections.abc import AsyncIterator
+
+from google.protobuf.json_format import MessageToJson
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from manager_agent.receiver.grpc_server import response, too_large
+from manager_agent.receiver.intake import RETRY_SECONDS, Accepted, Answer, Intake
+from manager_agent.receiver.json_form import protobuf_of
+from manager_agent.receiver.wire import MalformedRequestError
+
+_PROTOBUF = "application/x-protobuf"
+_JSON = "application/json"
+_WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+_STEP = 1024 * 1024
+
+
+class _TooLargeError(Exception):
+    """The body, once unpacked, is over the limit."""
+
+
+def trace_app(intake: Intake, *, most_bytes: int) -> Starlette:
+    """Return the application that serves `/v1/traces`."""
+
+    async def export(request: Request) -> Response:
+        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        if kind not in (_PROTOBUF, _JSON):
+            return _failure(415, f"content-type {kind!r}: send {_PROTOBUF} or {_JSON}", _JSON)
+        coding = request.headers.get("content-encoding", "identity").strip().lower()
+        if coding not in ("identity", "", *_WINDOW_BITS):
+            return _failure(415, f"content-encoding {coding!r}: send gzip, deflate or none", kind)
+        try:
+            body = await _body(request.stream(), coding, most_bytes)
+            payload = protobuf_of(body) if kind == _JSON else body
+        except _TooLargeError:
+            intake.counts.add("requests", "too_large")
+            return _failure(413, too_large(most_bytes + 1, most_bytes), kind)
+        except (MalformedRequestError, zlib.error) as error:
+            intake.counts.add("requests", "malformed")
+            return _failure(400, str(error), kind)
+        return _response(await wrap_future(intake.offer(payload)), kind)
+
+    return Starlette(routes=[Route("/v1/traces", export, methods=["POST"])])
+
+
+async def _body(chunks: AsyncIterator[bytes], coding: str, most_bytes: int) -> bytes:
+    """Return the unpacked body; stops at the limit, however small the packed one was."""
+    unpack = zlib.decompressobj(_WINDOW_BITS[coding]) if coding in _WINDOW_BITS else None
+    body = bytearray()
+    async for chunk in chunks:
+        while chunk:
+            if unpack is None:
+                body += chunk
+                chunk = b""
+            else:
+                body += unpack.decompress(chunk, _STEP)
+                chunk = unpack.unconsumed_tail
+            if len(body) > most_bytes:
+                raise _TooLargeError
+    if unpack is not None:
+        body += unpack.flush(_STEP)
+        if not unpack.eof:
+            raise zlib.error(f"the {coding} body is cut short")
+    return bytes(body)
+
+
+def _response(answer: Answer, kind: str) -> Response:
+    if isinstance(answer, Accepted):
+        body = response(answer)
+        if kind == _JSON:
+            message = ExportTraceServiceResponse.FromString(body)
+            return Response(MessageToJson(message, indent=None), media_type=_JSON)
+        return Response(body, media_type=_PROTOBUF)
+    if answer.retryable:
+        return _failure(503, answer.message, kind, {"retry-after": str(int(RETRY_SECONDS))})
+    return _failure(400, answer.message, kind)
+
+
+def _failure(
+    status: int, message: str, kind: str, headers: dict[str, str] | None = None
+) -> Response:
+    body = Status(message=message)
+    content: bytes | str = body.SerializeToString()
+    if kind == _JSON:
+        content = MessageToJson(body, indent=None)
+    return Response(content, status, headers, media_type=kind)

@@ -1,0 +1,126 @@
+"""Pure: claims -> groups, each group being one billable call.
+
+The rules a to e are those of the semconv reference, section 6. The outcome depends on the set of
+claims alone, not on the order they arrived in.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from manager_agent.receiver.claim import Claim, Key, close, nested
+
+
+def same_answer(one: Claim, other: Claim) -> bool:
+    """Rule b: different emitters saw one response id, or our guard gave both one call id."""
+    if one.call.call_id is not None and one.call.call_id == other.call.call_id:
+        return True
+    return (
+        one.scope != other.scope
+        and one.call.response_id is not None
+        and one.call.response_id == other.call.response_id
+        and close(one, other)
+    )
+
+
+def resemblance(one: Claim, other: Claim) -> str | None:
+    """Rules c to e: name the one by which two claims of one process may be the same call.
+
+    "c": equal usage. "d": same model, and one of them knows nothing of the outcome.
+    "e": both failed without usage. None: they may not.
+    """
+    if one.scope == other.scope or one.process != other.process or not nested(one, other):
+        return None
+    left, right = one.call, other.call
+    if left.input_tokens and (left.input_tokens, left.output_tokens or 0) == (
+        right.input_tokens,
+        right.output_tokens or 0,
+    ):
+        return "c"
+    if left.provider != right.provider:
+        return None
+    if one.evidence != other.evidence and _same_model(one, other):
+        return "d"
+    if left.error and right.error and not (left.input_tokens or right.input_tokens):
+        return "e"
+    return None
+
+
+def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Return the calls that `claims` make up, each as its claims in order of their start.
+
+    Certain rules (a: nested claims, b: one response id) join first. The likely ones (c to e)
+    then join one to one: a call never takes two claims of one emitter by resemblance.
+    """
+    groups = _Groups(claims)
+    by_key = {claim.key: claim for claim in claims}
+    for claim in claims:
+        if claim.above.claim in by_key:
+            groups.join(claim.key, claim.above.claim)
+    for one, other in combinations(claims, 2):
+        if same_answer(one, other):
+            groups.join(one.key, other.key)
+    for rule, one, other in _likely(claims):
+        _join_by_resemblance(groups, rule, one, other)
+    return groups.all()
+
+
+def _likely(claims: Sequence[Claim]) -> Iterator[tuple[str, Claim, Claim]]:
+    """Yield the resembling pairs, the best first."""
+    pairs = []
+    for one, other in combinations(claims, 2):
+        rule = resemblance(one, other)
+        if rule is not None:
+            apart = abs(one.start_ns - other.start_ns) + abs(one.end_ns - other.end_ns)
+            first, second = sorted((one, other), key=lambda claim: claim.key)
+            pairs.append((rule, apart, first.key, second.key, first, second))
+    for rule, _, _, _, one, other in sorted(pairs, key=lambda pair: pair[:4]):
+        yield rule, one, other
+
+
+def _join_by_resemblance(groups: "_Groups", rule: str, one: Claim, other: Claim) -> None:
+    left, right = groups.of(one.key), groups.of(other.key)
+    if left is right or {claim.scope for claim in left} & {claim.scope for claim in right}:
+        return
+    knowing = any(claim.evidence for claim in left), any(claim.evidence for claim in right)
+    if rule == "d" and knowing[0] == knowing[1]:
+        return
+    groups.join(one.key, other.key)
+
+
+def _same_model(one: Claim, other: Claim) -> bool:
+    names = [
+        {_bare(name) for name in (claim.call.request_model, claim.call.response_model) if name}
+        for claim in (one, other)
+    ]
+    return bool(names[0] & names[1])
+
+
+def _bare(model: str) -> str:
+    return model.rsplit("/", 1)[-1].lower()
+
+
+class _Groups:
+    """Disjoint sets of claims."""
+
+    def __init__(self, claims: Sequence[Claim]) -> None:
+        self._of: dict[Key, list[Claim]] = {claim.key: [claim] for claim in claims}
+
+    def of(self, key: Key) -> list[Claim]:
+        return self._of[key]
+
+    def join(self, one: Key, other: Key) -> None:
+        left, right = self._of[one], self._of[other]
+        if left is right:
+            return
+        left.extend(right)
+        for claim in right:
+            self._of[claim.key] = left
+
+    def all(self) -> list[list[Claim]]:
+        distinct = {id(group): group for group in self._of.values()}.values()
+        return [sorted(group, key=_order) for group in distinct]
+
+
+def _order(claim: Claim) -> tuple[int, int, Key]:
+    """Outermost first: earliest start, then longest."""
+    return claim.start_ns, -claim.end_ns, claim.key

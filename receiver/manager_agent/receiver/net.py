@@ -1,0 +1,133 @@
+"""Claims in the merge window, found by what could tie them into one call."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from manager_agent.receiver.claim import NEAR_NS, Claim, Key
+from manager_agent.receiver.merge import resemblance, same_answer
+
+_LARGEST_NET = 64
+
+
+class _Timeline:
+    """Claims of one emitter in one process, by start."""
+
+    __slots__ = ("entries", "longest_ns")
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, Key]] = []
+        self.longest_ns = 0
+
+    def add(self, claim: Claim) -> None:
+        insort(self.entries, (claim.start_ns, claim.key))
+        self.longest_ns = max(self.longest_ns, claim.end_ns - claim.start_ns)
+
+    def remove(self, claim: Claim) -> None:
+        at = bisect_left(self.entries, (claim.start_ns, claim.key))
+        if at < len(self.entries) and self.entries[at][1] == claim.key:
+            del self.entries[at]
+
+    def around(self, claim: Claim) -> Iterator[Key]:
+        """Yield every claim whose range may lie inside or around that of `claim`."""
+        low = bisect_left(self.entries, (claim.start_ns - self.longest_ns - NEAR_NS, ("", "")))
+        high = bisect_right(self.entries, (claim.end_ns + NEAR_NS, ("~", "~")))
+        for _, key in self.entries[low:high]:
+            yield key
+
+
+class Net:
+    """All claims of the window, and which of them could be one call."""
+
+    def __init__(self) -> None:
+        self.claims: dict[Key, Claim] = {}
+        self._below: dict[Key, set[Key]] = {}
+        self._by_answer: dict[str, set[Key]] = {}
+        self._by_process: dict[str, dict[str, _Timeline]] = {}
+
+    def put(self, claim: Claim) -> None:
+        """Add a claim, or replace it when its ancestors say something new."""
+        known = self.claims.get(claim.key)
+        self.claims[claim.key] = claim
+        if claim.above.claim:
+            self._below.setdefault(claim.above.claim, set()).add(claim.key)
+        if known is None:
+            for name in _names(claim):
+                self._by_answer.setdefault(name, set()).add(claim.key)
+            scopes = self._by_process.setdefault(claim.process, {})
+            scopes.setdefault(claim.scope, _Timeline()).add(claim)
+
+    def remove(self, key: Key) -> None:
+        """Drop a claim."""
+        claim = self.claims.pop(key, None)
+        if claim is None:
+            return
+        self._below.pop(key, None)
+        if claim.above.claim:
+            _discard(self._below, claim.above.claim, key)
+        for name in _names(claim):
+            _discard(self._by_answer, name, key)
+        scopes = self._by_process[claim.process]
+        scopes[claim.scope].remove(claim)
+        if not scopes[claim.scope].entries:
+            del scopes[claim.scope]
+        if not scopes:
+            del self._by_process[claim.process]
+
+    def around(self, start: Key) -> list[Claim]:
+        """Return all claims that could be one call with `start`, directly or through others.
+
+        At most about 64: a storm of short failing calls must not tie up the receiver.
+        """
+        found = {start: self.claims[start]}
+        queue = [start]
+        while queue and len(found) < _LARGEST_NET:
+            for claim in self._neighbours(self.claims[queue.pop(0)]):
+                if claim.key not in found:
+                    found[claim.key] = claim
+                    queue.append(claim.key)
+        return list(found.values())
+
+    def _neighbours(self, claim: Claim) -> Iterator[Claim]:
+        certain = list(self._certain(claim))
+        yield from certain
+        settled = {other.scope for other in certain} | {claim.scope}
+        for scope, timeline in self._by_process[claim.process].items():
+            if scope in settled:
+                continue
+            for key in timeline.around(claim):
+                other = self.claims[key]
+                if resemblance(claim, other) and not self._is_settled(other, claim.scope):
+                    yield other
+
+    def _certain(self, claim: Claim) -> Iterator[Claim]:
+        """Yield the claims tied to `claim` by nesting, by one response id or by one call id."""
+        nested: Iterable[Key] = self._below.get(claim.key, ())
+        if claim.above.claim:
+            nested = {*nested, claim.above.claim}
+        for key in nested:
+            other = self.claims.get(key)
+            if other is not None:
+                yield other
+        for name in _names(claim):
+            for key in self._by_answer.get(name, ()):
+                other = self.claims[key]
+                if other is not claim and same_answer(claim, other):
+                    yield other
+
+    def _is_settled(self, claim: Claim, scope: str) -> bool:
+        return any(other.scope == scope for other in self._certain(claim))
+
+
+def _names(claim: Claim) -> list[str]:
+    """Return the names that the provider and our own guard gave the call."""
+    call = claim.call
+    return [name for name in (call.response_id, call.call_id) if name]
+
+
+def _discard(index: dict[Any, set[Key]], at: Any, key: Key) -> None:
+    keys = index.get(at)
+    if keys is not None:
+        keys.discard(key)
+        if not keys:
+            del index[at]

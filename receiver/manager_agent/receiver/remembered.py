@@ -1,0 +1,76 @@
+"""What the merge window publishes, asks the store for, and gets back from it."""
+
+from dataclasses import dataclass
+
+from manager_agent.receiver.call import Call
+from manager_agent.receiver.claim import Above, Claim, Key
+from manager_agent.receiver.fact import Fact
+from manager_agent.receiver.tool import ToolCall
+
+
+@dataclass(slots=True)
+class Published:
+    """The version of a call or tool call that the store holds."""
+
+    row: Call | ToolCall
+    revision: int
+    sealed: bool
+    keys: set[Key]
+    changed_ns: int
+
+    @property
+    def name(self) -> str:
+        """The call id, or the key of a tool call."""
+        return name_of(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A span that may have relatives which left the window; the store is asked for them."""
+
+    trace_id: str
+    start_ns: int
+    end_ns: int
+    scope: str
+    process: str
+    response_id: str | None
+    """`scope`, `process` and `response_id` are empty but for claims."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A span as the store gives it back."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    start_ns: int
+    end_ns: int
+    scope: str
+    process: str
+    service: str
+    environment: str | None
+    fact: Fact | None
+
+    @property
+    def claim(self) -> Claim | None:
+        """The span's claim, None where it claims neither a call nor a tool call."""
+        if self.fact is None or self.fact.role not in ("call", "tool"):
+            return None
+        return Claim(
+            self.trace_id,
+            self.span_id,
+            self.scope,
+            self.process,
+            self.service,
+            self.environment,
+            self.start_ns,
+            self.end_ns,
+            self.fact,
+            Above(),
+        )
+
+
+def name_of(row: Call | ToolCall) -> str:
+    """Return the call id, or the key of a tool call."""
+    return row.call_id if isinstance(row, Call) else row.key

@@ -1,0 +1,52 @@
+"""A span as it came in, decoded but not yet understood."""
+
+from typing import Any, NamedTuple
+
+Attributes = dict[str, Any]
+"""Values are str, bool, int, float, bytes, lists and dicts of these."""
+
+
+class Resource(NamedTuple):
+    """Who sent a span.
+
+    `process` identifies the sending process: `service.instance.id`, else host and process id,
+    else a digest of all the attributes.
+    """
+
+    service: str
+    environment: str | None
+    process: str
+    attributes: Attributes
+
+
+class Event(NamedTuple):
+    """Something that happened inside a span; attributes are read of exceptions only."""
+
+    name: str
+    attributes: Attributes
+
+
+class Span(NamedTuple):
+    """One span. Ids are lowercase hex, times nanoseconds since 1970 in UTC.
+
+    `parent_id` is empty at a root. `kind` and `status` are OTLP's numbers
+    (kind 1 internal .. 5 consumer; status 0 unset, 1 ok, 2 error).
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    name: str
+    kind: int
+    start_ns: int
+    end_ns: int
+    status: int
+    status_message: str
+    scope: str
+    attributes: Attributes
+    events: tuple[Event, ...]
+    resource: Resource
+
+
+ERROR = 2
+"""OTLP's status code for a failed span."""

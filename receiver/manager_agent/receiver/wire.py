@@ -1,0 +1,124 @@
+"""OTLP trace requests on the wire: protobuf's own parser under a description cut down for speed.
+
+The messages are those of opentelemetry-proto, field for field, but whatever repeats from span to
+span (resource, scope, attributes) is left as bytes, so that equal bytes are read only once
+(`decode.py`). Text is left as bytes too: one bad character costs an attribute, not the request.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_BYTES, _FIXED64, _ENUM_AS_INT, _MESSAGE = (
+    _Field.TYPE_BYTES,
+    _Field.TYPE_FIXED64,
+    _Field.TYPE_INT32,
+    _Field.TYPE_MESSAGE,
+)
+
+# message -> (field, number, type, repeated, message type)
+_MESSAGES: dict[str, list[tuple[str, int, int, bool, str]]] = {
+    "Request": [("resource_spans", 1, _MESSAGE, True, "ResourceSpans")],
+    "ResourceSpans": [
+        ("resource", 1, _BYTES, False, ""),
+        ("scope_spans", 2, _MESSAGE, True, "ScopeSpans"),
+    ],
+    "ScopeSpans": [("scope", 1, _BYTES, False, ""), ("spans", 2, _MESSAGE, True, "Span")],
+    "Span": [
+        ("trace_id", 1, _BYTES, False, ""),
+        ("span_id", 2, _BYTES, False, ""),
+        ("parent_span_id", 4, _BYTES, False, ""),
+        ("name", 5, _BYTES, False, ""),
+        ("kind", 6, _ENUM_AS_INT, False, ""),
+        ("start", 7, _FIXED64, False, ""),
+        ("end", 8, _FIXED64, False, ""),
+        ("attributes", 9, _BYTES, True, ""),
+        ("events", 11, _BYTES, True, ""),
+        ("status", 15, _MESSAGE, False, "Status"),
+    ],
+    "Status": [("message", 2, _BYTES, False, ""), ("code", 3, _ENUM_AS_INT, False, "")],
+}
+
+
+class WireStatus(Protocol):
+    """How a span ended."""
+
+    message: bytes
+    code: int
+
+
+class WireSpan(Protocol):
+    """A span whose attributes and events are still bytes."""
+
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes
+    name: bytes
+    kind: int
+    start: int
+    end: int
+    attributes: Sequence[bytes]
+    events: Sequence[bytes]
+    status: WireStatus
+
+
+class WireScopeSpans(Protocol):
+    """Spans of one instrumentation scope."""
+
+    scope: bytes
+    spans: Sequence[WireSpan]
+
+
+class WireResourceSpans(Protocol):
+    """Spans of one resource."""
+
+    resource: bytes
+    scope_spans: Sequence[WireScopeSpans]
+
+
+class WireRequest(Protocol):
+    """An `ExportTraceServiceRequest`."""
+
+    resource_spans: Sequence[WireResourceSpans]
+
+
+def _request_class() -> type:
+    file = descriptor_pb2.FileDescriptorProto(
+        name="manager_agent/receiver/wire.proto", package="manager_agent.receiver", syntax="proto3"
+    )
+    for message, fields in _MESSAGES.items():
+        described = file.message_type.add(name=message)
+        for name, number, kind, repeated, inner in fields:
+            field = described.field.add(
+                name=name,
+                number=number,
+                type=cast(_Field.Type.ValueType, kind),
+                label=_Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL,
+            )
+            if inner:
+                field.type_name = f".manager_agent.receiver.{inner}"
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    descriptor = pool.FindMessageTypeByName("manager_agent.receiver.Request")
+    return cast(type, message_factory.GetMessageClass(descriptor))
+
+
+_Request = _request_class()
+
+
+class MalformedRequestError(ValueError):
+    """The bytes are no `ExportTraceServiceRequest`."""
+
+
+def parse(payload: bytes) -> WireRequest:
+    """Return the request that `payload` holds. Raises `MalformedRequestError`."""
+    try:
+        return cast(WireRequest, _Request.FromString(payload))  # type: ignore[attr-defined]
+    except DecodeError as error:
+        raise MalformedRequestError(
+            "the body is no protobuf ExportTraceServiceRequest"
+            f" ({len(payload)} bytes); check the exporter's protocol and endpoint"
+        ) from error

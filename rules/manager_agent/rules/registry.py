@@ -1,0 +1,87 @@
+"""Finds the rules by their place: `catalog/cost_spike.py` holds `CostSpike`; no list names it."""
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from manager_agent.rules.rule import Rule, name_of
+
+_CATALOG = "manager_agent.rules.catalog"
+
+
+class RuleSettingsError(ValueError):
+    """What is written under `rules` cannot be used; `problems` holds a sentence for each cause."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@cache
+def catalog() -> Mapping[str, type[Rule]]:
+    """Return every rule's class under its name, ordered by name.
+
+    Raises `TypeError` where a file of the catalog does not hold the class its name promises.
+    """
+    names = sorted(module.name for module in iter_modules(import_module(_CATALOG).__path__))
+    return MappingProxyType({name: _class_in(name) for name in names})
+
+
+def rules_from(settings: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
+    """Return every rule of the catalog with its `settings`, by rule name; defaults for the rest.
+
+    Raises `RuleSettingsError`, with all problems at once.
+    """
+    known = catalog()
+    problems = [_stranger(name) for name in settings if name not in known]
+    rules: list[Rule] = []
+    for name, cls in known.items():
+        try:
+            rules.append(TypeAdapter(cls).validate_python(settings.get(name, {})))
+        except ValidationError as error:
+            problems += _problems(cls, name, error)
+    if problems:
+        raise RuleSettingsError(problems)
+    return rules
+
+
+def _class_in(name: str) -> type[Rule]:
+    promised = "".join(word.capitalize() for word in name.split("_"))
+    found = getattr(import_module(f"{_CATALOG}.{name}"), promised, None)
+    if not isinstance(found, type) or not hasattr(found, "find") or name_of(found) != name:
+        raise TypeError(
+            f"rules/catalog/{name}.py must hold a class {promised}, made by @rule, with a find"
+        )
+    return found
+
+
+def _stranger(name: str) -> str:
+    return f"rules.{name}: there is no such rule; {_hint(name, catalog())}"
+
+
+def _problems(cls: type[Rule], name: str, error: ValidationError) -> list[str]:
+    problems = []
+    for one in error.errors():
+        path = ".".join(map(str, ["rules", name, *one["loc"]]))
+        if one["type"] == "unexpected_keyword_argument":
+            known = TypeAdapter(cls).json_schema().get("properties", {})
+            problems.append(
+                f"{path}: there is no such setting; {_hint(str(one['loc'][-1]), known)}"
+            )
+        else:
+            problems.append(f"{path}: {one['msg']}, found {one['input']!r}")
+    return problems
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    """Return which of `known` was meant by `name`, or all of them."""
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"there are {', '.join(known)}" if known else "there are none"

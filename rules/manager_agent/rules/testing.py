@@ -1,0 +1,71 @@
+"""Frames in a line, for those who write and test rules."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from datetime import UTC, datetime
+
+import polars as pl
+
+from manager_agent.analytics.frames import BUDGETS, UNPRICED, BudgetRow, Frames
+from manager_agent.contract.budget import BudgetPolicy, Enforcement, Unit
+from manager_agent.contract.money import nano_usd
+from manager_agent.contract.window import Period, window
+
+NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
+
+
+def frames(
+    *,
+    budgets: Sequence[BudgetRow] = (),
+    unpriced: Sequence[tuple[object, ...]] = (),
+    policy: BudgetPolicy | None = None,
+) -> Frames:
+    """Return frames that hold just these rows; `budget` and `unpriced` below make one each."""
+    return Frames(
+        budgets=pl.DataFrame([astuple(row) for row in budgets], schema=BUDGETS, orient="row"),
+        unpriced=pl.DataFrame(list(unpriced), schema=UNPRICED, orient="row"),
+        policy=policy or BudgetPolicy(),
+    )
+
+
+def budget(
+    agent: str,
+    period: Period,
+    *,
+    spent: str | int,
+    limit: str | int,
+    unit: Unit = "usd",
+    unpriced_calls: int = 0,
+    priority: int = 3,
+    enforcement: Enforcement = "hard",
+    now: datetime = NOW,
+    policy: BudgetPolicy | None = None,
+) -> BudgetRow:
+    """Return a row of `Frames.budgets`; USD as text or number, tokens as int."""
+    found = window(period, now, (policy or BudgetPolicy()).zone)
+    in_usd = unit == "usd"
+    return BudgetRow(
+        agent=agent,
+        period=period,
+        unit=unit,
+        limit=nano_usd(limit) if in_usd else int(limit),
+        spent=nano_usd(spent) if in_usd else int(spent),
+        window_start=found.start,
+        resets_at=found.end,
+        unpriced_calls=unpriced_calls,
+        priority=priority,
+        enforcement=enforcement,
+    )
+
+
+def unpriced(
+    provider: str,
+    model: str,
+    *,
+    agents: Sequence[str] = ("a1",),
+    calls: int = 1,
+    tokens: tuple[int, int] = (0, 0),
+    seen: tuple[datetime, datetime] = (NOW, NOW),
+) -> tuple[object, ...]:
+    """Return a row of `Frames.unpriced`; `tokens` are input and output, `seen` first and last."""
+    return (provider, model, list(agents), calls, *tokens, *seen)

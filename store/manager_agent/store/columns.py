@@ -1,0 +1,189 @@
+"""Pure: what the merge window changed -> Arrow tables, one a statement."""
+
+import pyarrow as pa
+
+from manager_agent.receiver.call import DAY_NS, Call
+from manager_agent.receiver.changes import (
+    HOUR_NS,
+    Changes,
+    Retraction,
+    Usage,
+    coarser,
+)
+from manager_agent.receiver.content import Door, harmless_message
+from manager_agent.receiver.fact import to_json
+
+_KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+_STATUS = {0: "unset", 1: "ok", 2: "error"}
+_TIME = pa.timestamp("us")
+_LONGEST_NAME = 200
+_MOST_NANO = 10**18 - 1
+
+
+def spans_table(changes: Changes, door: Door) -> pa.Table:
+    """Return the new spans, their attributes freed of content by `door`; columns of `spans`."""
+    spans = [arrived.span for arrived in changes.spans]
+    facts = [arrived.fact for arrived in changes.spans]
+    return pa.table(
+        {
+            "trace_id": [span.trace_id for span in spans],
+            "span_id": [span.span_id for span in spans],
+            "parent_span_id": pa.array([span.parent_id or None for span in spans], pa.string()),
+            "ts": _times([span.start_ns for span in spans]),
+            "end_ts": _times([span.end_ns for span in spans]),
+            "duration_ms": [(span.end_ns - span.start_ns) / 1e6 for span in spans],
+            "span_name": [span.name[:_LONGEST_NAME] for span in spans],
+            "kind": [_KINDS.get(span.kind, "unspecified") for span in spans],
+            "status": [_STATUS.get(span.status, "unset") for span in spans],
+            "status_message": pa.array(
+                [harmless_message(span.status_message) for span in spans], pa.string()
+            ),
+            "service": [span.resource.service for span in spans],
+            "environment": pa.array([span.resource.environment for span in spans], pa.string()),
+            "scope": [span.scope for span in spans],
+            "role": pa.array([fact.role if fact else None for fact in facts], pa.string()),
+            "agent": pa.array([fact.agent if fact else None for fact in facts], pa.string()),
+            "response_id": pa.array(
+                [fact.call.response_id if fact and fact.call else None for fact in facts],
+                pa.string(),
+            ),
+            "process": [span.resource.process for span in spans],
+            "attributes": [door.kept(span.attributes) for span in spans],
+            "fact": pa.array([to_json(fact) if fact else None for fact in facts], pa.string()),
+            "received_ts": _times([changes.now_ns] * len(spans)),
+        }
+    )
+
+
+def calls_table(changes: Changes) -> pa.Table:
+    """Return the new versions of calls; columns of `calls_open`, money in nano-USD."""
+    rows = [
+        {
+            **_call_row(version.call),
+            "revision": version.revision,
+            "retracted": version.retracted,
+        }
+        for version in changes.calls
+    ]
+    return pa.Table.from_pylist(rows, _CALLS)
+
+
+def _call_row(call: Call) -> dict[str, object]:
+    row = call._asdict()
+    row["ts"] = row.pop("start_ns") // 1000
+    row["status"] = "error" if row.pop("error") else "ok"
+    row["total_tokens"] = call.total_tokens
+    row["cost_nano"] = _clamped(call.cost_nano)
+    row["reported_cost_nano"] = _clamped(call.reported_cost_nano)
+    return row
+
+
+def tools_table(changes: Changes) -> pa.Table:
+    """Return the new versions of tool calls; columns of `tools_open`."""
+    rows = [
+        {
+            **version.tool.fact._asdict(),
+            "tool_call_key": version.tool.key,
+            "revision": version.revision,
+            "retracted": False,
+            "ts": version.tool.start_ns // 1000,
+            "duration_ms": version.tool.duration_ms,
+            "agent": version.tool.agent,
+            "service": version.tool.service,
+            "environment": version.tool.environment,
+            "status": "error" if version.tool.fact.error else "ok",
+            "conversation_id": version.tool.conversation_id,
+            "trace_id": version.tool.trace_id,
+            "span_id": version.tool.span_id,
+        }
+        for version in changes.tools
+    ]
+    return pa.Table.from_pylist(rows, _TOOLS)
+
+
+def usage_tables(changes: Changes) -> dict[str, pa.Table]:
+    """Return the signed changes of the rollups: `minutes`, `hours` and `days`."""
+    return {
+        "minutes": _usage_table(changes.minutes),
+        "hours": _usage_table(coarser(changes.minutes, HOUR_NS)),
+        "days": _usage_table(coarser(changes.minutes, DAY_NS)),
+    }
+
+
+def _usage_table(usage: Usage) -> pa.Table:
+    rows = [
+        {
+            "ts": key.bucket_ns // 1000,
+            "agent": key.agent,
+            "provider": key.provider,
+            "response_model": key.model,
+            "calls": delta.calls,
+            "errors": delta.errors,
+            "input_tokens": delta.input_tokens,
+            "output_tokens": delta.output_tokens,
+            "cache_read_tokens": delta.cache_read_tokens,
+            "cache_write_tokens": delta.cache_write_tokens,
+            "cost_nano": delta.cost_nano,
+            "unpriced_calls": delta.unpriced_calls,
+            "duration_ms_sum": delta.duration_ms,
+        }
+        for key, delta in usage.items()
+        if not delta.nothing
+    ]
+    return pa.Table.from_pylist(rows, _USAGE)
+
+
+def retractions_table(retractions: list[Retraction]) -> pa.Table:
+    """Return minus rows: key, revision, ts."""
+    return pa.table(
+        {
+            "key": pa.array([each.key for each in retractions], pa.string()),
+            "revision": pa.array([each.revision for each in retractions], pa.int64()),
+            "ts": _times([each.start_ns for each in retractions]),
+        }
+    )
+
+
+def keys_table(keys: list[str]) -> pa.Table:
+    """Return one column, `key`."""
+    return pa.table({"key": pa.array(keys, pa.string())})
+
+
+def _times(values_ns: list[int]) -> pa.Array:
+    return pa.array([value // 1000 for value in values_ns], pa.int64()).cast(_TIME)
+
+
+def _clamped(nano: int | None) -> int | None:
+    """Keep an absurd reported sum inside DECIMAL(18, 9)."""
+    return None if nano is None else min(nano, _MOST_NANO)
+
+
+def _schema(text: str) -> pa.Schema:
+    kinds = {
+        "s": pa.string(),
+        "i": pa.int64(),
+        "f": pa.float64(),
+        "b": pa.bool_(),
+        "t": _TIME,
+    }
+    return pa.schema([(name, kinds[kind]) for name, kind in (p.split(":") for p in text.split())])
+
+
+_CALLS = _schema(
+    "call_id:s revision:i retracted:b ts:t duration_ms:f agent:s service:s environment:s"
+    " provider:s operation:s request_model:s response_model:s input_tokens:i output_tokens:i"
+    " cache_read_tokens:i cache_write_tokens:i cache_write_1h_tokens:i reasoning_tokens:i"
+    " total_tokens:i cost_nano:i cost_source:s status:s error_type:s error_message:s"
+    " http_status:i streaming:b finish_reason:s conversation_id:s user_id:s trace_id:s span_id:s"
+    " response_id:s emitters:s prompt_digest:s guarded:b usage_estimated:b reported_cost_nano:i"
+    " cost_by_provider:b service_tier:s"
+)
+_TOOLS = _schema(
+    "tool_call_key:s revision:i retracted:b ts:t duration_ms:f agent:s service:s environment:s"
+    " tool:s tool_call_id:s status:s error_type:s error_message:s arguments_digest:s"
+    " result_digest:s conversation_id:s trace_id:s span_id:s"
+)
+_USAGE = _schema(
+    "ts:t agent:s provider:s response_model:s calls:i errors:i input_tokens:i output_tokens:i"
+    " cache_read_tokens:i cache_write_tokens:i cost_nano:i unpriced_calls:i duration_ms_sum:f"
+)

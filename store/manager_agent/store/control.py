@@ -1,0 +1,152 @@
+"""The control store: the rule engine's memory, its alerts, and the outbox of messages to people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any, Self
+
+from manager_agent.rules.alert import AlertRow
+from manager_agent.rules.memory import Memory
+from manager_agent.rules.message import Outgoing
+from manager_agent.rules.step import Step
+from manager_agent.store.control_file import ControlStoreError, connect, query, transaction
+from manager_agent.store.control_rows import (
+    alert_of,
+    alert_row,
+    message_row,
+    micros,
+    moment,
+    outgoing,
+)
+
+__all__ = ["ControlStore", "ControlStoreError", "GivenUp"]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A message that will not be tried again: why, after how many attempts, since when (UTC)."""
+
+    key: str
+    error: str
+    attempts: int
+    at: datetime
+
+
+class ControlStore:
+    """A SQLite file; what a method did is on the disk when it returns.
+
+    Methods may be called from any thread. They raise `sqlite3.Error` where the disk fails; then
+    nothing was changed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made if missing. Raises `ControlStoreError` where it cannot be used."""
+        self._path = path
+        self._con = connect(path)
+        self._lock = RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the store cannot be used afterwards. Safe to repeat."""
+        with self._lock:
+            self._con.close()
+
+    def memory(self) -> Memory:
+        """Return what was committed last; an empty memory at first.
+
+        Raises `ControlStoreError` where it cannot be read.
+        """
+        rows = self._read("memory", "memory")
+        try:
+            return Memory.from_json(rows[0][0]) if rows else Memory()
+        except (ValueError, TypeError) as error:
+            raise ControlStoreError(f"{self._path}: the rules' memory: {error}") from error
+
+    def commit(self, step: Step) -> None:
+        """Keep a step whole, in one transaction: memory, messages for the outbox, alerts.
+
+        A message whose key is known already is left out. Nothing new writes nothing.
+        """
+        document = step.memory.to_json()
+        with self._lock:
+            if not (step.messages or step.alerts) and self._saved() == document:
+                return
+            with transaction(self._con):
+                self._con.execute(query("memory", "save_memory"), {"document": document})
+                self._con.executemany(query("outbox", "queue"), map(message_row, step.messages))
+                self._con.executemany(query("alerts", "record"), map(alert_row, step.alerts))
+
+    def alerts(self, open_only: bool = False) -> list[AlertRow]:
+        """Return each alert as it is now, the last fired first; with `open_only` those firing."""
+        return [alert_of(row) for row in self._read("alerts", "latest", open_only=open_only)]
+
+    def alert_changes_since(self, revision: int) -> list[AlertRow]:
+        """Return the changes of alerts after `revision` (0 for all), in order of revision."""
+        return [alert_of(row) for row in self._read("alerts", "changes_since", revision=revision)]
+
+    def claim(self, now: datetime, limit: int) -> list[Outgoing]:
+        """Return at most `limit` messages that are due at `now`, in the order they were queued.
+
+        For one worker: a message stays due until it is marked by `sent`, `retry` or `give_up`, so
+        one that a crash interrupted is due again.
+        """
+        rows = self._read("outbox", "claim", now_us=micros(now), limit=limit)
+        return [outgoing(*row) for row in rows]
+
+    def sent(self, key: str, now: datetime) -> None:
+        """Mark a message as delivered. Raises `KeyError` for an unknown key, as do the next two."""
+        self._mark("sent", key, now_us=micros(now))
+
+    def retry(self, key: str, at: datetime, error: str) -> None:
+        """Make a message due again at `at`; `error` says what held it up."""
+        self._mark("retry", key, due_us=micros(at), error=error)
+
+    def give_up(self, key: str, now: datetime, error: str) -> None:
+        """Keep a message, due no more, with the reason."""
+        self._mark("give_up", key, now_us=micros(now), error=error)
+
+    def revive(self, now: datetime) -> int:
+        """Make the messages that were given up due at `now`; return how many.
+
+        For when the cause may be gone, such as after a change of settings.
+        """
+        return self._write("outbox", "revive", now_us=micros(now))
+
+    def given_up(self) -> list[GivenUp]:
+        """Return the messages that were given up, in the order they were queued."""
+        rows = self._read("outbox", "given_up")
+        return [GivenUp(key, error, tries, moment(at)) for key, error, tries, at in rows]
+
+    def outbox_counts(self) -> dict[str, int]:
+        """Return the number of messages by state: `pending`, `sent`, `given_up`."""
+        return {"pending": 0, "sent": 0, "given_up": 0} | dict(self._read("outbox", "counts"))
+
+    def prune(self, before: datetime) -> int:
+        """Delete messages sent and alerts over before `before`; return the number of rows."""
+        with self._lock, transaction(self._con):
+            return sum(
+                self._con.execute(query(file, "prune"), {"before_us": micros(before)}).rowcount
+                for file in ("outbox", "alerts")
+            )
+
+    def _saved(self) -> str | None:
+        rows = self._read("memory", "memory")
+        return rows[0][0] if rows else None
+
+    def _mark(self, name: str, key: str, **values: object) -> None:
+        if not self._write("outbox", name, key=key, **values):
+            raise KeyError(f"the outbox holds no message {key!r}")
+
+    def _read(self, file: str, name: str, **values: object) -> list[Any]:
+        with self._lock:
+            return self._con.execute(query(file, name), values).fetchall()
+
+    def _write(self, file: str, name: str, **values: object) -> int:
+        with self._lock, transaction(self._con):
+            return self._con.execute(query(file, name), values).rowcount

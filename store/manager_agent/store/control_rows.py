@@ -1,0 +1,59 @@
+"""Records of the rules as rows of the control database, and back."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from manager_agent.rules.alert import AlertRow
+from manager_agent.rules.message import Message, Outgoing
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(moment: datetime) -> int:
+    """Return an aware time as microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(micros: int) -> datetime:
+    """Return microseconds since 1970 as a time in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def message_row(message: Message) -> dict[str, Any]:
+    """Return the parameters that queue a message."""
+    document = asdict(message) | {"ts": micros(message.ts), "facts": dict(message.facts)}
+    return {
+        "key": message.key,
+        "document": json.dumps(document, ensure_ascii=False),
+        "now_us": micros(message.ts),
+    }
+
+
+def outgoing(document: str, attempts: int, queued_us: int) -> Outgoing:
+    """Return a message of the outbox."""
+    said = json.loads(document)
+    message = Message(**{**said, "ts": moment(said["ts"])})
+    return Outgoing(message, attempts, moment(queued_us))
+
+
+def alert_row(alert: AlertRow) -> dict[str, Any]:
+    """Return the parameters that record a change of an alert."""
+    columns = asdict(alert)
+    resolved = columns.pop("resolved_ts")
+    return columns | {
+        "ts_us": micros(columns.pop("ts")),
+        "resolved_us": None if resolved is None else micros(resolved),
+        "evidence": columns.pop("evidence_json"),
+    }
+
+
+def alert_of(row: Sequence[Any]) -> AlertRow:
+    """Return a change of an alert as it was recorded; columns in the order of `AlertRow`."""
+    values = dict(zip((field.name for field in fields(AlertRow)), row, strict=True))
+    resolved = values["resolved_ts"]
+    values["ts"] = moment(values["ts"])
+    values["resolved_ts"] = None if resolved is None else moment(resolved)
+    return AlertRow(**values)

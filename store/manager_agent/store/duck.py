@@ -1,0 +1,251 @@
+"""The fact store: one DuckDB file, one writer, append-only.
+
+docs/decisions/0002-append-only.md says why there are no keys, indexes or updates.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from weakref import WeakSet
+
+import duckdb
+import pyarrow as pa
+import structlog
+
+from manager_agent.receiver.call import DAY_NS
+from manager_agent.receiver.changes import Changes
+from manager_agent.receiver.content import Door
+from manager_agent.receiver.remembered import Late
+from manager_agent.store import columns
+from manager_agent.store.recall import Recalled, recent, relatives
+from manager_agent.store.sql_files import migrations, split, statements
+
+_log = structlog.get_logger()
+
+_MANY_DELTAS = 20_000
+"""Deltas appended between two compactions of the rollups."""
+
+_SETTINGS = {
+    "storage_compatibility_version": "v1.5.0",  # readable by DuckDB 1.5 and 2.x, both ways
+    "wal_autocheckpoint": "256MB",  # a checkpoint every 16 MB stalls commits and costs half the CPU
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+class StoreError(Exception):
+    """The file cannot be used; the message says which and what to do."""
+
+
+class FactStore:
+    """Facts about spans and calls, durable when a method that writes returns.
+
+    `install`: creates the views users query. Writing methods belong to one thread; `cursor` may be
+    called from any.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        door: Door,
+        install: Callable[[duckdb.DuckDBPyConnection], None],
+        *,
+        memory_limit: str = "2GB",
+    ) -> None:
+        """Open the file, made if missing. Raises `StoreError`."""
+        self._path = path
+        self._door = door
+        self._install = install
+        self._memory_limit = memory_limit
+        self._lock = RLock()
+        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._deltas = 0
+        self._oldest_bucket_ns: int | None = None
+        self._con = self._open()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a new connection to the same instance; the caller closes it."""
+        with self._lock:
+            cursor = self._con.cursor()
+            self._cursors.add(cursor)
+            return cursor
+
+    def append(self, changes: Changes) -> None:
+        """Store what the window changed in one transaction; committed and synced on return."""
+        with self._transaction():
+            if changes.spans:
+                self._insert("append_spans", arrived=columns.spans_table(changes, self._door))
+            if changes.calls:
+                self._insert("append_calls", versions=columns.calls_table(changes))
+            if changes.tools:
+                self._insert("append_tools", versions=columns.tools_table(changes))
+            if changes.minutes:
+                self._insert("append_usage", **columns.usage_tables(changes))
+                self._note_deltas(changes)
+            if changes.retracted_calls or changes.retracted_tools:
+                self._insert(
+                    "append_retractions",
+                    calls=columns.retractions_table(changes.retracted_calls),
+                    tools=columns.retractions_table(changes.retracted_tools),
+                )
+            if changes.sealed_calls or changes.sealed_tools or changes.dropped_calls:
+                self._seal([*changes.sealed_calls, *changes.dropped_calls], changes.sealed_tools)
+
+    def seal_overdue(self, before_micros: int) -> int:
+        """Seal what was left open by an earlier run and not touched since; return how many."""
+        query = statements("overdue")[0]
+        rows = self._con.execute(query, {"before": before_micros}).fetchall()
+        if rows:
+            with self._transaction():
+                self._seal(
+                    [k for kind, k in rows if kind == "call"],
+                    [k for kind, k in rows if kind == "tool"],
+                )
+        return len(rows)
+
+    def compact_usage(self, since: datetime) -> None:
+        """Sum the rollups' deltas of buckets from `since` (UTC) on into one row each."""
+        with self._transaction():
+            for statement in statements("compact_usage"):
+                parameters = {"since": since} if "$since" in statement else None
+                self._con.execute(statement, parameters)
+
+    def execute(self, name: str, parameters: dict[str, object]) -> list[tuple[object, ...]]:
+        """Run the one statement of `sql/<name>.sql`; return its rows."""
+        return self._con.execute(statements(name)[0], parameters).fetchall()
+
+    def append_alerts(self, rows: Sequence[dict[str, object]]) -> None:
+        """Append changes of alerts (the columns of `alert_events`) in one transaction."""
+        with self._transaction():
+            for row in rows:
+                self._con.execute(statements("append_alerts")[0], row)
+
+    def relatives(self, late: Sequence[Late]) -> Recalled:
+        """Return what is stored of late spans' traces and of claims that resemble them."""
+        return relatives(self._con, late)
+
+    def recent(self, since_ns: int, most_traces: int) -> Recalled:
+        """Return what the merge window must know at start."""
+        return recent(self._con, since_ns, most_traces)
+
+    def recover(self, error: Exception) -> None:
+        """Make the store usable again after `error` where that takes opening the file anew.
+
+        After DuckDB's `FatalException` the instance is dead even for reads, though the commit may
+        have become durable. Cursors handed out before stop working. Raises `StoreError` or
+        `duckdb.Error` where the file cannot be opened; then it may be tried again.
+        """
+        if not isinstance(error, duckdb.FatalException | duckdb.ConnectionException):
+            return
+        with self._lock:
+            self._close_all()
+            self._con = self._open()
+        _log.warning("fact store reopened", path=str(self._path), after=str(error))
+
+    def maintain(self) -> None:
+        """Compact the rollups where enough deltas have come together."""
+        if self._deltas < _MANY_DELTAS or self._oldest_bucket_ns is None:
+            return
+        day = datetime.fromtimestamp(self._oldest_bucket_ns // DAY_NS * DAY_NS / 1e9, UTC)
+        self.compact_usage(day.replace(tzinfo=None))
+        self._deltas, self._oldest_bucket_ns = 0, None
+
+    def close(self) -> None:
+        """Write a checkpoint and close; safe to repeat."""
+        with self._lock:
+            self._close_all()
+
+    def _close_all(self) -> None:
+        for cursor in list(self._cursors):
+            cursor.close()
+        self._cursors.clear()
+        self._con.close()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        try:
+            con = duckdb.connect(
+                str(self._path), config={**_SETTINGS, "memory_limit": self._memory_limit}
+            )
+        except duckdb.IOException as error:
+            raise StoreError(_cannot_open(self._path, error)) from error
+        con.execute("SET TimeZone = 'UTC'").fetchall()
+        _migrate(con, self._path)
+        self._install(con)
+        return con
+
+    def _note_deltas(self, changes: Changes) -> None:
+        self._deltas += len(changes.minutes)
+        oldest = min(key.bucket_ns for key in changes.minutes)
+        self._oldest_bucket_ns = min(oldest, self._oldest_bucket_ns or oldest)
+
+    def _insert(self, name: str, **tables: pa.Table) -> None:
+        for alias, table in tables.items():
+            self._con.register(alias, table)
+        for statement in statements(name):
+            self._con.execute(statement)
+        for alias in tables:
+            self._con.unregister(alias)
+
+    def _seal(self, calls: Sequence[str], tools: Sequence[str]) -> None:
+        self._insert(
+            "seal", calls=columns.keys_table(list(calls)), tools=columns.keys_table(list(tools))
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._con.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self._con.execute("COMMIT")
+        except BaseException:
+            self._rollback()
+            raise
+
+    def _rollback(self) -> None:
+        try:
+            self._con.execute("ROLLBACK")
+        except duckdb.Error as error:
+            # A commit that failed has ended the transaction; the first error tells the rest.
+            _log.debug("nothing to roll back", error=str(error))
+
+
+def _migrate(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    create, read, note = statements("schema_version")
+    con.execute(create)
+    rows = con.execute(read).fetchall()
+    applied = {int(row[0]) for row in rows}
+    known = migrations()
+    newest = max((version for version, _, _ in known), default=0)
+    if applied and max(applied) > newest:
+        raise StoreError(
+            f"{path} has schema version {max(applied)}, this manager-agent knows up to {newest};"
+            " start the newer manager-agent that wrote it, or use another --data-dir"
+        )
+    for version, name, text in known:
+        if version in applied:
+            continue
+        con.execute("BEGIN TRANSACTION")
+        for statement in split(text):
+            con.execute(statement)
+        applied_ts = datetime.now(UTC).replace(tzinfo=None)
+        con.execute(note, {"version": version, "name": name, "applied": applied_ts})
+        con.execute("COMMIT")
+        # A log that mixes DDL and data is the one DuckDB has failed to replay: empty it at once.
+        con.execute("CHECKPOINT")
+
+
+def _cannot_open(path: Path, error: Exception) -> str:
+    text = str(error)
+    if "lock" in text.lower():
+        return (
+            f"{path} is in use by another process; stop the manager that runs on this data"
+            f" directory, or choose another with --data-dir ({text.splitlines()[0]})"
+        )
+    return f"{path} cannot be opened: {text}"

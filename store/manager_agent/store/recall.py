@@ -1,0 +1,188 @@
+"""What the merge window forgot, read back from the fact store."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from manager_agent.contract.money import nano_usd
+from manager_agent.receiver.call import Call
+from manager_agent.receiver.claim import NEAR_NS, SAME_ID_NS
+from manager_agent.receiver.fact import ToolFact, from_json
+from manager_agent.receiver.remembered import Late, Published, Remembered
+from manager_agent.receiver.tool import ToolCall
+from manager_agent.store.sql_files import statements
+
+_MOST_ROUNDS = 3
+_AROUND = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1)
+
+Recalled = tuple[list[Remembered], list[Published]]
+
+
+def relatives(con: duckdb.DuckDBPyConnection, late: Sequence[Late]) -> Recalled:
+    """Return all that is stored of the traces of late spans, and of claims that resemble them.
+
+    Looks a day around the spans' own times.
+    """
+    low = _moment(min(each.start_ns for each in late)) - _AROUND
+    high = _moment(max(each.end_ns for each in late)) + _AROUND
+    traces = {each.trace_id for each in late}
+    asked: Sequence[Late] = late
+    found: list[Remembered] = []
+    fresh = set(traces)
+    for _ in range(_MOST_ROUNDS):
+        fresh |= _kin(con, asked, low, high) - traces
+        if not fresh:
+            break
+        traces |= fresh
+        spans = _spans(con, fresh, low, high)
+        found.extend(spans)
+        asked = [_late(span) for span in spans if span.fact and span.fact.call]
+        fresh = set()
+    return found, _published(con, traces, low, high)
+
+
+def recent(con: duckdb.DuckDBPyConnection, since_ns: int, most_traces: int) -> Recalled:
+    """Return what the merge window must know at start: all that is open or arrived since then."""
+    rows = con.execute(
+        statements("recent_traces")[0], {"since": _moment(since_ns), "most": most_traces}
+    ).fetchall()
+    traces = {str(row[0]) for row in rows}
+    if not traces:
+        return [], []
+    low, high = _EPOCH, datetime(9999, 1, 1)
+    return _spans(con, traces, low, high), _published(con, traces, low, high)
+
+
+def _kin(
+    con: duckdb.DuckDBPyConnection, late: Sequence[Late], low: datetime, high: datetime
+) -> set[str]:
+    claims = [each for each in late if each.scope]
+    if not claims:
+        return set()
+    table = pa.table(
+        {
+            "scope": [each.scope for each in claims],
+            "process": [each.process for each in claims],
+            "response_id": pa.array([each.response_id for each in claims], pa.string()),
+            "near_start": _times([each.start_ns - NEAR_NS for each in claims]),
+            "near_end": _times([each.end_ns + NEAR_NS for each in claims]),
+            "far_start": _times([each.start_ns - SAME_ID_NS for each in claims]),
+            "far_end": _times([each.end_ns + SAME_ID_NS for each in claims]),
+        }
+    )
+    rows = _query(con, "kin_of", {"late": table}, low, high)
+    return {str(row["trace_id"]) for row in rows}
+
+
+def _spans(
+    con: duckdb.DuckDBPyConnection, traces: Iterable[str], low: datetime, high: datetime
+) -> list[Remembered]:
+    rows = _query(con, "spans_of", {"traces": _traces(traces)}, low, high)
+    return [
+        Remembered(
+            trace_id=row["trace_id"],
+            span_id=row["span_id"],
+            parent_id=row["parent_span_id"],
+            start_ns=_nanos(row["ts"]),
+            end_ns=_nanos(row["end_ts"]),
+            scope=row["scope"],
+            process=row["process"],
+            service=row["service"],
+            environment=row["environment"],
+            fact=from_json(row["fact"]) if row["fact"] else None,
+        )
+        for row in rows
+    ]
+
+
+def _published(
+    con: duckdb.DuckDBPyConnection, traces: Iterable[str], low: datetime, high: datetime
+) -> list[Published]:
+    table = {"traces": _traces(traces)}
+    calls = [_version(_call(row), row) for row in _query(con, "published_calls", table, low, high)]
+    tools = [_version(_tool(row), row) for row in _query(con, "published_tools", table, low, high)]
+    return sorted([*calls, *tools], key=lambda version: version.revision)
+
+
+def _version(row: Call | ToolCall, values: dict[str, Any]) -> Published:
+    revision = int(values["revision"])
+    return Published(row, revision, bool(values["sealed"]), set(), revision * 1000)
+
+
+def _call(row: dict[str, Any]) -> Call:
+    values = {name: row.get(name) for name in Call._fields}
+    values["start_ns"] = _nanos(row["ts"])
+    values["error"] = row["status"] == "error"
+    values["cost_nano"] = _nano(row["cost_usd"])
+    values["reported_cost_nano"] = _nano(row["reported_cost_usd"])
+    return Call(**values)  # type: ignore[arg-type]
+
+
+def _tool(row: dict[str, Any]) -> ToolCall:
+    return ToolCall(
+        key=row["tool_call_key"],
+        start_ns=_nanos(row["ts"]),
+        duration_ms=row["duration_ms"],
+        agent=row["agent"],
+        service=row["service"],
+        environment=row["environment"],
+        conversation_id=row["conversation_id"],
+        trace_id=row["trace_id"],
+        span_id=row["span_id"],
+        fact=ToolFact(
+            tool=row["tool"],
+            tool_call_id=row["tool_call_id"],
+            error=row["status"] == "error",
+            error_type=row["error_type"],
+            error_message=row["error_message"],
+            arguments_digest=row["arguments_digest"],
+            result_digest=row["result_digest"],
+        ),
+    )
+
+
+def _query(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    tables: dict[str, pa.Table],
+    low: datetime,
+    high: datetime,
+) -> list[dict[str, Any]]:
+    for alias, table in tables.items():
+        con.register(alias, table)
+    query = statements(name)[0]
+    parameters = {"low": low, "high": high} if "$low" in query else None
+    result = con.sql(query, params=parameters).to_arrow_table().to_pylist()
+    for alias in tables:
+        con.unregister(alias)
+    return list(result)
+
+
+def _traces(traces: Iterable[str]) -> pa.Table:
+    return pa.table({"trace_id": pa.array(list(traces), pa.string())})
+
+
+def _times(values_ns: list[int]) -> pa.Array:
+    return pa.array([value // 1000 for value in values_ns], pa.int64()).cast(pa.timestamp("us"))
+
+
+def _late(span: Remembered) -> Late:
+    call = span.fact.call if span.fact else None
+    answer = call.response_id if call else None
+    return Late(span.trace_id, span.start_ns, span.end_ns, span.scope, span.process, answer)
+
+
+def _moment(time_ns: int) -> datetime:
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).replace(tzinfo=None)
+
+
+def _nanos(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _nano(usd: Any) -> int | None:
+    return None if usd is None else nano_usd(usd)

@@ -1,0 +1,20 @@
+-- name: append_usage
+-- grain: one signed change of a bucket, from the registered tables `minutes`, `hours` and `days`
+INSERT INTO usage_minute_deltas (ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls, duration_ms_sum)
+SELECT
+    ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(18, 9)), unpriced_calls, duration_ms_sum
+FROM minutes;
+INSERT INTO usage_hour_deltas (ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls, duration_ms_sum)
+SELECT
+    ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(18, 9)), unpriced_calls, duration_ms_sum
+FROM hours;
+INSERT INTO usage_day_deltas (ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls, duration_ms_sum)
+SELECT
+    ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(18, 9)), unpriced_calls, duration_ms_sum
+FROM days;

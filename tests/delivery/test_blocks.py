@@ -1,0 +1,89 @@
+"""Whatever a message holds, Slack accepts it and nobody is mentioned by accident."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from manager_agent.delivery.slack.blocks import blocks, fallback
+from manager_agent.delivery.slack.fake import fault, mentions
+from manager_agent.delivery.slack.markup import code, date, escape
+from manager_agent.delivery.wording import card
+from manager_agent.rules.message import Fact, Message
+
+NOW = datetime(2026, 11, 23, 14, 41, 7, tzinfo=UTC)
+HOSTILE = "<!channel> <@U1> <https://e.example|x> &lt;!here&gt; ` * \x1b[2J"
+
+text = st.text(max_size=300) | st.sampled_from(
+    [HOSTILE, "<" * 200, "`" * 200, "a" * 5000, "&" * 3000]
+)
+fact: st.SearchStrategy[Fact] = st.none() | st.booleans() | st.integers() | st.floats() | text
+
+
+def payload(message: Message) -> dict[str, object]:
+    shown = card(message)
+    return {"text": fallback(shown), "blocks": [block.to_dict() for block in blocks(shown)]}
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> Message:
+    return Message(
+        key=draw(text),
+        alert_id=draw(text),
+        kind=draw(st.sampled_from(["budget", "unpriced_model"]) | text),
+        state=draw(st.sampled_from(["firing", "resolved"])),
+        severity=draw(st.sampled_from(["info", "warning", "critical"])),
+        agent=draw(st.none() | text),
+        headline=draw(text),
+        ts=NOW,
+        facts=draw(
+            st.dictionaries(
+                text | st.sampled_from(["percent", "spent_usd", "model", "resets_at", "period"]),
+                fact,
+                max_size=60,
+            )
+        ),
+    )
+
+
+@settings(deadline=None)
+@given(messages())
+@example(
+    Message(
+        HOSTILE, HOSTILE, HOSTILE, "firing", "critical", HOSTILE, HOSTILE, NOW, {HOSTILE: HOSTILE}
+    )
+)
+def test_any_message_is_accepted_and_mentions_nobody(message: Message) -> None:
+    sent = payload(message)
+
+    assert fault(sent) is None
+    assert mentions(sent) == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param({"text": "<!channel>"}, id="everybody"),
+        pytest.param({"blocks": [{"text": "<@U1>"}]}, id="somebody"),
+        pytest.param({"text": "<https://e.example|x>"}, id="a link"),
+    ],
+)
+def test_the_judge_sees_mentions(bad: dict[str, object]) -> None:
+    assert mentions(bad)
+
+
+def test_markup() -> None:
+    assert escape("a<b>&c") == "a&lt;b&gt;&amp;c"
+    assert code("a`b") == "`a'b`"
+    assert date(NOW) == "<!date^1795444867^{date_short_pretty} at {time}|2026-11-23 14:41 UTC>"
+
+
+def test_facts_beyond_a_screen_are_counted() -> None:
+    message = Message(
+        "k", "a", "x", "firing", "info", None, "h", NOW, dict.fromkeys(map(str, range(33)), 1)
+    )
+
+    context = payload(message)["blocks"][-1]  # type: ignore[index]
+
+    assert "3 more facts" in context["elements"][0]["text"]
