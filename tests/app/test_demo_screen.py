@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import yaml
 from rich.console import Console, RenderableType
 
 from manager_agent.app.demo.answers import Usage
@@ -18,6 +17,7 @@ from manager_agent.app.demo.roster import FLEET, LOOPING
 from manager_agent.app.demo.screen import Seen, alert_text, bar, progress_line, screen, used
 from manager_agent.app.demo.slack_frame import mrkdwn, slack_frame
 from manager_agent.app.demo.summary import exit_code, summary, tokens_served
+from manager_agent.app.settings import parse as settings_of
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 DASHBOARD: dict[str, Any] = {
@@ -222,8 +222,9 @@ def test_another_agents_alert_is_not_the_loops() -> None:
 
 
 def test_the_configuration_budgets_the_whole_fleet() -> None:
-    config = yaml.safe_load(config_yaml(FLEET))
+    """It is one that `serve` accepts, and the looping agent's limit is in it."""
+    settings = settings_of(config_yaml(FLEET).encode(), "the demo's", {})
 
-    assert set(config["agent_budgets"]) == {member.agent for member in FLEET}
-    assert config["agent_budgets"][LOOPING.agent]["hourly_limit_usd"] == 0.4
-    assert config["monitoring"] == {"check_interval_seconds": 2}
+    assert set(settings.agent_budgets) == {member.agent for member in FLEET}
+    assert settings.agent_budgets[LOOPING.agent].hourly_limit_usd == LOOPING.hourly_limit_usd
+    assert settings.monitoring.check_interval_seconds == 2

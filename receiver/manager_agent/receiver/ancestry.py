@@ -1,10 +1,12 @@
 """Traces in the merge window: who is whose parent, and what a span's ancestors say."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from manager_agent.receiver.claim import Above, Key
 from manager_agent.receiver.fact import Fact
+from manager_agent.receiver.remembered import Remembered
+from manager_agent.receiver.span import Span
 
 _DEEPEST = 512
 
@@ -14,15 +16,16 @@ class Trace:
 
     `spans`: span id -> parent id, or (parent id, fact) for GenAI spans. `touched_ns`: when the
     last one arrived. `known_from_ns`: spans that started earlier may have relatives in the store
-    that are not here.
+    that are not here. `latest_ns`: the latest start seen, by sending process.
     """
 
-    __slots__ = ("known_from_ns", "spans", "touched_ns")
+    __slots__ = ("known_from_ns", "latest_ns", "spans", "touched_ns")
 
     def __init__(self, now_ns: int, known_from_ns: int) -> None:
         self.spans: dict[str, str | tuple[str, Fact]] = {}
         self.touched_ns = now_ns
         self.known_from_ns = known_from_ns
+        self.latest_ns: dict[str, int] = {}
 
 
 class Ancestry:
@@ -39,15 +42,21 @@ class Ancestry:
         return trace is not None and span_id in trace.spans
 
     def add(
-        self, key: Key, parent_id: str, fact: Fact | None, now_ns: int, known_from_ns: int
+        self, span: Span | Remembered, fact: Fact | None, now_ns: int, known_ns: int
     ) -> set[Key]:
-        """Remember a span; return the spans that waited for it."""
+        """Remember a span; return the spans that waited for it.
+
+        `known_ns`: for a trace that is new here: spans that started earlier may be in the store.
+        """
+        key = span.trace_id, span.span_id
         trace = self.traces.get(key[0])
         if trace is None:
-            trace = self.traces[key[0]] = Trace(now_ns, known_from_ns)
+            trace = self.traces[key[0]] = Trace(now_ns, known_ns)
         trace.touched_ns = max(trace.touched_ns, now_ns)
         self.traces.move_to_end(key[0])
-        trace.spans[key[1]] = parent_id if fact is None else (parent_id, fact)
+        process = span.resource.process if isinstance(span, Span) else span.process
+        trace.latest_ns[process] = max(span.start_ns, trace.latest_ns.get(process, 0))
+        trace.spans[key[1]] = span.parent_id if fact is None else (span.parent_id, fact)
         self.size += 1
         return self._waiting.pop(key, set())
 
@@ -101,14 +110,14 @@ class Ancestry:
                 yield None, ((trace_id, parent), entry[1])
             parent = _parent(entry)
 
-    def forget(self, trace_id: str) -> Iterable[str]:
-        """Drop a trace; return the ids of its spans."""
+    def forget(self, trace_id: str) -> Trace:
+        """Drop a trace; return it."""
         trace = self.traces.pop(trace_id)
         self.size -= len(trace.spans)
         for span_id, entry in trace.spans.items():
             self._waiting.pop((trace_id, _parent(entry)), None)
             self._waiting.pop((trace_id, span_id), None)
-        return trace.spans
+        return trace
 
 
 def _parent(entry: str | tuple[str, Fact]) -> str:

@@ -1,11 +1,12 @@
 """One billable call, as a row of `llm_calls`, and how its claims make it up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from manager_agent.receiver.claim import Claim
+from manager_agent.receiver.fact import CallFact
 from manager_agent.receiver.tables import table
 
 DAY_NS = 86_400 * 10**9
@@ -63,63 +64,86 @@ class Call(NamedTuple):
 
 
 def call_of(claims: Sequence[Claim]) -> Call:
-    """Return the call, not yet priced, that a group of claims (outermost first) makes up.
-
-    Each field comes from the first claim that has it, cache parts by maximum; it failed only if
-    no claim succeeded. Tokens are taken from the emitter nearest the wire.
-    """
+    """Return the call, not yet priced, that a group of claims (outermost first) makes up."""
     outer = claims[0]
-    nearest = sorted(claims, key=lambda claim: (_trust(claim.scope), -claim.start_ns, claim.key))
-    counting = next((claim for claim in nearest if claim.call.input_tokens), None)
-    counted = [counting, *nearest] if counting else nearest
-    failed = all(claim.call.error for claim in claims)
-    cut_short = not failed and any(claim.call.interrupted for claim in claims)
+    fact = outer.call if len(claims) == 1 else merged(claims)
     end_ns = max(claim.end_ns for claim in claims)
-    reads = _highest(claims, lambda claim: claim.call.cache_read_tokens)
-    writes = _highest(claims, lambda claim: claim.call.cache_write_tokens)
     return Call(
-        call_id=_first(claims, lambda claim: claim.call.call_id)
-        or outer.trace_id[16:] + outer.span_id,
+        call_id=fact.call_id or outer.trace_id[16:] + outer.span_id,
         start_ns=outer.start_ns,
         duration_ms=(end_ns - outer.start_ns) / 1e6,
         agent=agent_of(claims),
         service=outer.service,
         environment=outer.environment,
-        provider=_first(nearest, lambda claim: claim.call.provider),
-        operation=nearest[0].call.operation,
-        request_model=_first(claims, lambda claim: claim.call.request_model)
-        or _first(claims, lambda claim: claim.above.model),
-        response_model=_first(nearest, lambda claim: claim.call.response_model),
-        input_tokens=_at_least(
-            _first(counted, lambda claim: claim.call.input_tokens), reads, writes
-        ),
-        output_tokens=_first(counted, lambda claim: claim.call.output_tokens),
-        cache_read_tokens=reads,
-        cache_write_tokens=writes,
-        cache_write_1h_tokens=_highest(claims, lambda claim: claim.call.cache_write_1h_tokens),
-        reasoning_tokens=_highest(claims, lambda claim: claim.call.reasoning_tokens),
+        provider=fact.provider,
+        operation=fact.operation,
+        request_model=fact.request_model or _first(claims, lambda claim: claim.above.model),
+        response_model=fact.response_model,
+        input_tokens=fact.input_tokens,
+        output_tokens=fact.output_tokens,
+        cache_read_tokens=fact.cache_read_tokens,
+        cache_write_tokens=fact.cache_write_tokens,
+        cache_write_1h_tokens=fact.cache_write_1h_tokens,
+        reasoning_tokens=fact.reasoning_tokens,
         cost_nano=None,
         cost_source=None,
-        error=failed,
-        error_type=_first(nearest, lambda claim: claim.call.error_type) if failed else None,
-        error_message=_first(nearest, lambda claim: claim.call.error_message) if failed else None,
-        http_status=_status(nearest, failed),
-        streaming=_first(nearest, lambda claim: claim.call.streaming),
-        finish_reason=_first(nearest, lambda claim: claim.call.finish_reason),
+        error=fact.error,
+        error_type=fact.error_type,
+        error_message=fact.error_message,
+        http_status=fact.http_status,
+        streaming=fact.streaming,
+        finish_reason=fact.finish_reason,
         conversation_id=_first(claims, lambda claim: claim.fact.conversation_id)
         or _first(claims, lambda claim: claim.above.conversation_id),
         user_id=_first(claims, lambda claim: claim.fact.user_id)
         or _first(claims, lambda claim: claim.above.user_id),
         trace_id=outer.trace_id,
         span_id=outer.span_id,
-        response_id=_first(nearest, lambda claim: claim.call.response_id),
-        emitters=",".join(sorted({claim.scope for claim in claims})),
-        prompt_digest=_first(nearest, lambda claim: claim.call.prompt_digest),
-        guarded=any(claim.call.guarded for claim in claims),
-        usage_estimated=cut_short or any(c.call.estimated for c in counted[:1]),
-        reported_cost_nano=_reported(claims),
-        cost_by_provider=any(claim.call.cost_by_provider for claim in claims),
-        service_tier=_first(nearest, lambda claim: claim.call.service_tier),
+        response_id=fact.response_id,
+        emitters=outer.scope
+        if len(claims) == 1
+        else ",".join(sorted({claim.scope for claim in claims})),
+        prompt_digest=fact.prompt_digest,
+        guarded=fact.guarded,
+        usage_estimated=fact.estimated or (fact.interrupted and not fact.error),
+        reported_cost_nano=fact.reported_cost_nano,
+        cost_by_provider=fact.cost_by_provider,
+        service_tier=fact.service_tier,
+    )
+
+
+def merged(claims: Sequence[Claim]) -> CallFact:
+    """Return what several claims of one call say together.
+
+    Each field comes from the first claim that has it, nearest the wire first, cache parts by
+    maximum; the call failed only if no claim succeeded.
+    """
+    nearest = sorted(claims, key=lambda claim: (_trust(claim.scope), -claim.start_ns, claim.key))
+    counting = next((claim for claim in nearest if claim.call.input_tokens), nearest[0])
+    facts = [claim.call for claim in nearest]
+    known = zip(*facts, strict=True)
+    fact = CallFact._make(next((v for v in values if v is not None), None) for values in known)
+    reads = _highest(fact.cache_read_tokens for fact in facts)
+    writes = _highest(fact.cache_write_tokens for fact in facts)
+    failed = _failed(facts)
+    total_in = counting.call.input_tokens
+    return fact._replace(
+        request_model=_first(claims, lambda claim: claim.call.request_model),
+        input_tokens=_at_least(_or(total_in, fact.input_tokens), reads, writes),
+        output_tokens=_or(counting.call.output_tokens, fact.output_tokens),
+        cache_read_tokens=reads,
+        cache_write_tokens=writes,
+        cache_write_1h_tokens=_highest(fact.cache_write_1h_tokens for fact in facts),
+        reasoning_tokens=_highest(fact.reasoning_tokens for fact in facts),
+        estimated=counting.call.estimated,
+        interrupted=any(fact.interrupted for fact in facts),
+        error=failed,
+        error_type=fact.error_type if failed else None,
+        error_message=fact.error_message if failed else None,
+        http_status=_status(facts, failed),
+        guarded=any(fact.guarded for fact in facts),
+        reported_cost_nano=_reported(facts),
+        cost_by_provider=any(fact.cost_by_provider for fact in facts),
     )
 
 
@@ -166,22 +190,36 @@ def agent_of(claims: Sequence[Claim]) -> str:
     )
 
 
-def _status(claims: Sequence[Claim], failed: bool) -> int | None:
-    wanted = (c.call.http_status for c in claims if failed or not c.call.error)
+def _failed(facts: Sequence[CallFact]) -> bool:
+    """Tell whether a call failed; some emitters say OK of a stream that broke."""
+    succeeded = (
+        not fact.error and not (fact.streaming and not fact.input_tokens and not fact.finish_reason)
+        for fact in facts
+    )
+    return any(fact.error for fact in facts) and not any(succeeded)
+
+
+def _status(facts: Sequence[CallFact], failed: bool) -> int | None:
+    wanted = (fact.http_status for fact in facts if failed or not fact.error)
     return next((status for status in wanted if status is not None), None)
 
 
-def _reported(claims: Sequence[Claim]) -> int | None:
-    by_provider = (c.call.reported_cost_nano for c in claims if c.call.cost_by_provider)
-    return next(by_provider, None) or _first(claims, lambda claim: claim.call.reported_cost_nano)
+def _reported(facts: Sequence[CallFact]) -> int | None:
+    by_provider = [fact.reported_cost_nano for fact in facts if fact.cost_by_provider]
+    said = by_provider or [fact.reported_cost_nano for fact in facts]
+    return next((cost for cost in said if cost is not None), None)
 
 
 def _first(claims: Sequence[Claim], read: Callable[[Claim], Any]) -> Any:
     return next((value for value in map(read, claims) if value is not None), None)
 
 
-def _highest(claims: Sequence[Claim], read: Callable[[Claim], int | None]) -> int | None:
-    return max((value for value in map(read, claims) if value is not None), default=None)
+def _highest(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _or(value: int | None, other: int | None) -> int | None:
+    return other if value is None else value
 
 
 def _at_least(total: int | None, *parts: int | None) -> int | None:

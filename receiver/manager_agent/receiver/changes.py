@@ -9,6 +9,9 @@ from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.tool import ToolCall
 
+_NO_TIME_MS = 1e-6
+"""What is left of a duration that was added and taken away again."""
+
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS
 
@@ -74,7 +77,8 @@ class UsageDelta:
     @property
     def nothing(self) -> bool:
         """Whether no count and no sum changes."""
-        return UsageDelta(duration_ms=self.duration_ms) == self
+        counts_alone = UsageDelta(duration_ms=self.duration_ms)
+        return counts_alone == self and abs(self.duration_ms) < _NO_TIME_MS
 
 
 Usage = dict[UsageKey, UsageDelta]

@@ -52,6 +52,12 @@ class Claim(NamedTuple):
         return self.fact.call
 
     @property
+    def emitter(self) -> str:
+        """Who claims; one emitter reports a call once."""
+        part = self.call.part
+        return self.scope if part is None else f"{self.scope}#{part}"
+
+    @property
     def evidence(self) -> bool:
         """Whether the claim knows anything of the outcome: usage, an id or an error."""
         call = self.call
@@ -77,8 +83,29 @@ def claim_of(span: Span, fact: Fact) -> Claim:
 NEAR_NS = 5_000_000
 """Two emitters time one call within 5 ms of each other (semconv reference, section 6)."""
 
+NEXT_NS = 100_000_000
+"""A stream is read within 100 ms of the answer's head: the span of the request ends, it begins."""
+
 SAME_ID_NS = 60_000_000_000
 """Local servers reuse short response ids: claims further apart than this are different calls."""
+
+
+def follows(one: Claim, other: Claim) -> bool:
+    """Tell whether one claim reports the end of the stream whose request the other reported."""
+    return _follows(one, other) or _follows(other, one)
+
+
+def _follows(end: Claim, request: Claim) -> bool:
+    seconds = end.call.continues_seconds
+    if seconds is None or request.call.continues_seconds is not None:
+        return False
+    began_ns = end.start_ns - round(seconds * 1e9)
+    return (
+        request.scope == end.scope
+        and abs(began_ns - request.end_ns) <= NEXT_NS
+        and request.call.request_model == end.call.request_model
+        and request.call.prompt_digest == end.call.prompt_digest
+    )
 
 
 def nested(one: Claim, other: Claim) -> bool:

@@ -11,7 +11,7 @@ from typing import cast
 from manager_agent.receiver.fact import Role
 from manager_agent.receiver.span import Attributes
 from manager_agent.receiver.tables import table
-from manager_agent.receiver.values import text
+from manager_agent.receiver.values import amount, text
 
 _MARKERS = (
     "gen_ai.",
@@ -61,6 +61,8 @@ def verdict(name: str, scope: str, attributes: Attributes) -> Verdict | None:
     if not scope.startswith(by_scope) and not any(_is_marker(key) for key in attributes):
         return None
     for rule in rules:
+        if rule.key and rule.key not in attributes:
+            continue
         value = _value(rule, name, scope, attributes)
         if value is None:
             continue
@@ -71,6 +73,28 @@ def verdict(name: str, scope: str, attributes: Attributes) -> Verdict | None:
         role = rule.role or rule.roles.get(value, "genai")
         return Verdict(cast(Role, role), rule.name)
     return Verdict("genai", "none") if any(_is_marker(key) for key in attributes) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which of several reporters behind one scope a span is from (`[[part]]` of the table).
+
+    `seconds`: set where the span reports the end of a stream: how long that took before it.
+    """
+
+    name: str
+    seconds: float | None = None
+
+
+def part_of(scope: str, attributes: Attributes) -> Part | None:
+    """Return the reporter within a scope, None where the scope has but one."""
+    for row in table("claims")["part"]:
+        if not scope.startswith(row["scope"]) or row["key"] not in attributes:
+            continue
+        if attributes[row["key"]] == row.get("value", attributes[row["key"]]):
+            seconds = amount(attributes.get(row["seconds"])) or 0.0 if "seconds" in row else None
+            return Part(row["name"], seconds)
+    return None
 
 
 def _value(rule: _Rule, name: str, scope: str, attributes: Attributes) -> str | None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection
 from hashlib import blake2b
+from math import isfinite
 from typing import Any
 
 from manager_agent.receiver.span import Attributes
@@ -11,6 +12,7 @@ from manager_agent.receiver.tables import table
 
 _LONGEST_TEXT = 1024
 _LONGEST_KEY = 128
+_MOST_ITEMS = 32
 _LONGEST_MESSAGE = 300
 
 # Shapes of keys and tokens that providers print into their error messages.
@@ -42,19 +44,17 @@ class Door:
         """Return the attributes that may be stored, as a JSON object."""
         if self._capture:
             return json.dumps(attributes, default=str, ensure_ascii=False)
-        kept = {key: _shortened(v) for key, v in attributes.items() if self._may_keep(key, v)}
-        return json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-    def _may_keep(self, key: str, value: Any) -> bool:
-        if isinstance(value, bool | int):
-            return len(key) <= _LONGEST_KEY
-        if isinstance(value, float):
-            return value == value and abs(value) != float("inf") and len(key) <= _LONGEST_KEY
-        if key not in self._keep:
-            return False
-        return isinstance(value, str) or (
-            isinstance(value, list) and all(isinstance(item, str | int | float) for item in value)
-        )
+        kept: dict[str, Any] = {}
+        for key, value in attributes.items():
+            if isinstance(value, str):
+                if key in self._keep:
+                    kept[key] = value[:_LONGEST_TEXT]
+            elif isinstance(value, int | float):
+                if len(key) <= _LONGEST_KEY and isfinite(value):
+                    kept[key] = value
+            elif key in self._keep and isinstance(value, list):
+                kept[key] = [_scalar(item) for item in value[:_MOST_ITEMS]]
+        return _ENCODER.encode(kept)
 
     def prompt_digest(self, attributes: Attributes) -> str | None:
         """Return the keyed digest of the prompt, None where the span carries none."""
@@ -99,9 +99,11 @@ def harmless_message(message: str | None) -> str | None:
     return _SECRETS.sub("[masked]", line)[:_LONGEST_MESSAGE] or None
 
 
-def _shortened(value: Any) -> Any:
-    if isinstance(value, str):
-        return value[:_LONGEST_TEXT]
-    if isinstance(value, list):
-        return [_shortened(item) for item in value[:32]]
-    return value
+def _scalar(item: Any) -> Any:
+    """Return a list's item if it is a number or text, None for anything that could hold more."""
+    if isinstance(item, str):
+        return item[:_LONGEST_TEXT]
+    return item if isinstance(item, int) else None
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

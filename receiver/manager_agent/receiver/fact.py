@@ -38,6 +38,11 @@ class CallFact(NamedTuple):
     cost_by_provider: bool = False
     call_id: str | None = None
     guarded: bool = False
+    part: str | None = None
+    """Which of several reporters behind one scope this is (`claims.Part`)."""
+    continues_seconds: float | None = None
+    """Set where this span reports the end of a stream whose request another span reported: how
+    long before this span the stream began."""
 
 
 class ToolFact(NamedTuple):
@@ -72,12 +77,12 @@ class Fact(NamedTuple):
 
 def to_json(fact: Fact) -> str:
     """Return `fact` as JSON, without the fields at their defaults."""
-    record: dict[str, Any] = _sparse(fact)
+    record = _sparse(fact)
     if fact.call:
         record["call"] = _sparse(fact.call)
     if fact.tool:
         record["tool"] = _sparse(fact.tool)
-    return json.dumps(record, separators=(",", ":"))
+    return _ENCODER.encode(record)
 
 
 def from_json(text: str) -> Fact:
@@ -90,10 +95,20 @@ def from_json(text: str) -> Fact:
     return Fact(**record)
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_REQUIRED = object()
+
+
 def _sparse(record: Fact | CallFact | ToolFact) -> dict[str, Any]:
-    defaults = record._field_defaults
+    defaults = _DEFAULTS[type(record)]
     return {
         name: value
-        for name, value in zip(record._fields, record, strict=True)
-        if name not in defaults or value != defaults[name]
+        for name, value, default in zip(record._fields, record, defaults, strict=True)
+        if value is not default and value != default
     }
+
+
+_DEFAULTS = {
+    kind: tuple(kind._field_defaults.get(name, _REQUIRED) for name in kind._fields)
+    for kind in (Fact, CallFact, ToolFact)
+}

@@ -82,11 +82,14 @@ class FactSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`pending_bytes` wait at most; claims merge for `window_ns`; `most_spans` are remembered."""
+    """`pending_bytes` wait at most; claims merge for `window_ns`; `most_spans` are remembered, of
+    which those of `most_traces` survive a restart; the store is asked for the others.
+    """
 
     pending_bytes: int = 64 * 1024 * 1024
     window_ns: int = 600 * 10**9
     most_spans: int = 1_000_000
+    most_traces: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,8 +326,9 @@ class Intake:
         since_ns = now_ns - limits.window_ns
         self._store.seal_overdue(since_ns // 1000)
         window = MergeWindow(self._cost, window_ns=limits.window_ns, most_spans=limits.most_spans)
-        spans, published = self._store.recent(since_ns, limits.most_spans // 10)
-        window.restore(spans, published, now_ns)
+        spans, published = self._store.recent(since_ns, limits.most_traces)
+        traces = {span.trace_id for span in spans}
+        window.restore(spans, published, now_ns, complete=len(traces) < limits.most_traces)
         return window
 
     def _do_chores(self) -> None:

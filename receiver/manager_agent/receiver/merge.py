@@ -7,7 +7,7 @@ claims alone, not on the order they arrived in.
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from manager_agent.receiver.claim import Claim, Key, close, nested
+from manager_agent.receiver.claim import Claim, Key, close, follows, nested
 
 
 def same_answer(one: Claim, other: Claim) -> bool:
@@ -15,7 +15,7 @@ def same_answer(one: Claim, other: Claim) -> bool:
     if one.call.call_id is not None and one.call.call_id == other.call.call_id:
         return True
     return (
-        one.scope != other.scope
+        one.emitter != other.emitter
         and one.call.response_id is not None
         and one.call.response_id == other.call.response_id
         and close(one, other)
@@ -25,10 +25,14 @@ def same_answer(one: Claim, other: Claim) -> bool:
 def resemblance(one: Claim, other: Claim) -> str | None:
     """Rules c to e: name the one by which two claims of one process may be the same call.
 
-    "c": equal usage. "d": same model, and one of them knows nothing of the outcome.
-    "e": both failed without usage. None: they may not.
+    "c": equal usage, or the two ends of one stream. "d": same model, and one of them knows nothing
+    of the outcome. "e": both failed without usage. None: they may not.
     """
-    if one.scope == other.scope or one.process != other.process or not nested(one, other):
+    if one.emitter == other.emitter or one.process != other.process:
+        return None
+    if follows(one, other):
+        return None if one.evidence and other.evidence else "c"
+    if not nested(one, other):
         return None
     left, right = one.call, other.call
     if left.input_tokens and (left.input_tokens, left.output_tokens or 0) == (
@@ -70,16 +74,24 @@ def _likely(claims: Sequence[Claim]) -> Iterator[tuple[str, Claim, Claim]]:
     for one, other in combinations(claims, 2):
         rule = resemblance(one, other)
         if rule is not None:
-            apart = abs(one.start_ns - other.start_ns) + abs(one.end_ns - other.end_ns)
+            apart = _apart(one, other)
             first, second = sorted((one, other), key=lambda claim: claim.key)
             pairs.append((rule, apart, first.key, second.key, first, second))
     for rule, _, _, _, one, other in sorted(pairs, key=lambda pair: pair[:4]):
         yield rule, one, other
 
 
+def _apart(one: Claim, other: Claim) -> int:
+    """Return how ill two claims fit in time, in nanoseconds."""
+    for end, request in ((one, other), (other, one)):
+        if end.call.continues_seconds is not None and end.scope == request.scope:
+            return abs(end.start_ns - round(end.call.continues_seconds * 1e9) - request.end_ns)
+    return abs(one.start_ns - other.start_ns) + abs(one.end_ns - other.end_ns)
+
+
 def _join_by_resemblance(groups: "_Groups", rule: str, one: Claim, other: Claim) -> None:
     left, right = groups.of(one.key), groups.of(other.key)
-    if left is right or {claim.scope for claim in left} & {claim.scope for claim in right}:
+    if left is right or {claim.emitter for claim in left} & {claim.emitter for claim in right}:
         return
     knowing = any(claim.evidence for claim in left), any(claim.evidence for claim in right)
     if rule == "d" and knowing[0] == knowing[1]:

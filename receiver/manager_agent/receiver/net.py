@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from manager_agent.receiver.claim import NEAR_NS, Claim, Key
+from manager_agent.receiver.claim import NEAR_NS, NEXT_NS, Claim, Key
 from manager_agent.receiver.merge import resemblance, same_answer
 
 _LARGEST_NET = 64
@@ -13,15 +13,19 @@ _LARGEST_NET = 64
 class _Timeline:
     """Claims of one emitter in one process, by start."""
 
-    __slots__ = ("entries", "longest_ns")
+    __slots__ = ("entries", "furthest_ns", "longest_ns")
 
     def __init__(self) -> None:
         self.entries: list[tuple[int, Key]] = []
         self.longest_ns = 0
+        self.furthest_ns = 0
 
     def add(self, claim: Claim) -> None:
         insort(self.entries, (claim.start_ns, claim.key))
         self.longest_ns = max(self.longest_ns, claim.end_ns - claim.start_ns)
+        seconds = claim.call.continues_seconds
+        if seconds is not None:
+            self.furthest_ns = max(self.furthest_ns, round(seconds * 1e9) + NEXT_NS)
 
     def remove(self, claim: Claim) -> None:
         at = bisect_left(self.entries, (claim.start_ns, claim.key))
@@ -30,8 +34,13 @@ class _Timeline:
 
     def around(self, claim: Claim) -> Iterator[Key]:
         """Yield every claim whose range may lie inside or around that of `claim`."""
-        low = bisect_left(self.entries, (claim.start_ns - self.longest_ns - NEAR_NS, ("", "")))
-        high = bisect_right(self.entries, (claim.end_ns + NEAR_NS, ("~", "~")))
+        first_ns, last_ns = claim.start_ns - NEAR_NS, claim.end_ns + NEAR_NS
+        seconds = claim.call.continues_seconds
+        if seconds is not None:
+            first_ns -= round(seconds * 1e9) + NEXT_NS
+        last_ns += self.furthest_ns
+        low = bisect_left(self.entries, (first_ns - self.longest_ns, ("", "")))
+        high = bisect_right(self.entries, (last_ns, ("~", "~")))
         for _, key in self.entries[low:high]:
             yield key
 
@@ -55,7 +64,7 @@ class Net:
             for name in _names(claim):
                 self._by_answer.setdefault(name, set()).add(claim.key)
             scopes = self._by_process.setdefault(claim.process, {})
-            scopes.setdefault(claim.scope, _Timeline()).add(claim)
+            scopes.setdefault(claim.emitter, _Timeline()).add(claim)
 
     def remove(self, key: Key) -> None:
         """Drop a claim."""
@@ -68,9 +77,9 @@ class Net:
         for name in _names(claim):
             _discard(self._by_answer, name, key)
         scopes = self._by_process[claim.process]
-        scopes[claim.scope].remove(claim)
-        if not scopes[claim.scope].entries:
-            del scopes[claim.scope]
+        scopes[claim.emitter].remove(claim)
+        if not scopes[claim.emitter].entries:
+            del scopes[claim.emitter]
         if not scopes:
             del self._by_process[claim.process]
 
@@ -91,13 +100,13 @@ class Net:
     def _neighbours(self, claim: Claim) -> Iterator[Claim]:
         certain = list(self._certain(claim))
         yield from certain
-        settled = {other.scope for other in certain} | {claim.scope}
-        for scope, timeline in self._by_process[claim.process].items():
-            if scope in settled:
+        settled = {other.emitter for other in certain} | {claim.emitter}
+        for emitter, timeline in self._by_process[claim.process].items():
+            if emitter in settled:
                 continue
             for key in timeline.around(claim):
                 other = self.claims[key]
-                if resemblance(claim, other) and not self._is_settled(other, claim.scope):
+                if resemblance(claim, other) and not self._is_settled(other, claim.emitter):
                     yield other
 
     def _certain(self, claim: Claim) -> Iterator[Claim]:
@@ -115,8 +124,8 @@ class Net:
                 if other is not claim and same_answer(claim, other):
                     yield other
 
-    def _is_settled(self, claim: Claim, scope: str) -> bool:
-        return any(other.scope == scope for other in self._certain(claim))
+    def _is_settled(self, claim: Claim, emitter: str) -> bool:
+        return any(other.emitter == emitter for other in self._certain(claim))
 
 
 def _names(claim: Claim) -> list[str]:

@@ -29,6 +29,11 @@ def canonical_provider(
     return _by_prefix(scope, rows["scope"]) or _by_model(model, rows)
 
 
+def provider_of_error(error_type: str | None) -> str | None:
+    """Return the provider whose SDK raised an error, None where its name does not tell."""
+    return _by_prefix(error_type or "", table("providers")["error"])
+
+
 def _alias(said: str | None, rows: dict[str, Any]) -> str | None:
     if not said:
         return None

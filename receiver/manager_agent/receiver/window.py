@@ -41,6 +41,8 @@ class MergeWindow:
         self._open: OrderedDict[str, None] = OrderedDict()
         self._gone: OrderedDict[str, int] = OrderedDict()
         self._looked_up: set[str] = set()
+        self._forgotten_ns: dict[str, int] = {}
+        self._all_forgotten_ns = 0
         self._revision = 0
 
     @property
@@ -50,10 +52,10 @@ class MergeWindow:
 
     def late(self, arrived: Iterable[Arrived], now_ns: int) -> list[Late]:
         """Return those spans whose relatives may have left the window."""
-        horizon = self._horizon(now_ns)
         found = []
         for span, fact in arrived:
-            if span.start_ns >= horizon or self._ancestry.known(span.trace_id, span.span_id):
+            known_ns = self._known_from(span.resource.process, now_ns)
+            if span.start_ns >= known_ns or self._ancestry.known(span.trace_id, span.span_id):
                 continue
             call = fact.call if fact else None
             trace = self._ancestry.traces.get(span.trace_id)
@@ -77,17 +79,21 @@ class MergeWindow:
         published: Iterable[Published],
         now_ns: int,
         looked_up: Iterable[str] = (),
+        complete: bool = True,
     ) -> None:
         """Take back spans and versions from the store; what is here already stays as it is.
 
-        `looked_up`: traces of which the store was asked for everything.
+        `looked_up`: traces of which the store was asked for everything. `complete`: nothing that
+        belongs into the window was left behind.
         """
+        if not complete:
+            self._all_forgotten_ns = now_ns
         restored: list[Key] = []
         for span in spans:
             key = span.trace_id, span.span_id
             if self._ancestry.known(*key):
                 continue
-            self._ancestry.add(key, span.parent_id, span.fact, now_ns, 0)
+            self._ancestry.add(span, span.fact, now_ns, 0)
             claim = span.claim
             if claim:
                 restored.append(key)
@@ -117,7 +123,6 @@ class MergeWindow:
     def add(self, arrived: Iterable[Arrived], now_ns: int) -> Changes:
         """Return what new spans change. Spans that are here already count as duplicates."""
         changes = Changes(now_ns)
-        horizon = self._horizon(now_ns)
         touched: dict[Key, None] = {}
         for each in arrived:
             span, fact = each
@@ -126,8 +131,9 @@ class MergeWindow:
                 changes.duplicates += 1
                 continue
             changes.spans.append(each)
-            known_from = 0 if span.trace_id in self._looked_up else horizon
-            waiting = self._ancestry.add(key, span.parent_id, fact, now_ns, known_from)
+            looked_up = span.trace_id in self._looked_up
+            known_ns = 0 if looked_up else self._known_from(span.resource.process, now_ns)
+            waiting = self._ancestry.add(span, fact, now_ns, known_ns)
             touched.update(dict.fromkeys(waiting))
             if fact and fact.role in ("call", "tool"):
                 self._put(claim_of(span, fact))
@@ -150,6 +156,8 @@ class MergeWindow:
                 break
             self._seal(name, sealed)
         self._forget(before, sealed, changes)
+        horizon = before + SKEW_NS
+        self._forgotten_ns = {p: at for p, at in self._forgotten_ns.items() if at > horizon}
         gone = [name for name, at in self._gone.items() if at <= before]
         for name in gone:
             del self._gone[name]
@@ -158,8 +166,14 @@ class MergeWindow:
         changes.dropped_calls = gone
         return changes
 
-    def _horizon(self, now_ns: int) -> int:
-        return now_ns - self._window_ns + SKEW_NS
+    def _known_from(self, process: str, now_ns: int) -> int:
+        """Return since when every span of a process that arrived is still here, by its own clock.
+
+        Clocks may be hours ahead: what was forgotten of a process says more than the time does.
+        """
+        horizon = now_ns - self._window_ns + SKEW_NS
+        forgotten = self._forgotten_ns.get(process, -1) + 1
+        return max(horizon, forgotten, self._all_forgotten_ns)
 
     def _put(self, claim: Claim) -> None:
         if claim.fact.role == "call":
@@ -299,6 +313,9 @@ class MergeWindow:
             early = len(sealed)
             for each in linked:
                 self._drop(each, sealed)
+            if crowded:
+                latest = max(trace.latest_ns.values(), default=0)
+                self._all_forgotten_ns = max(self._all_forgotten_ns, min(latest, changes.now_ns))
             changes.sealed_early += (len(sealed) - early) if crowded else 0
 
     def _linked(self, trace_id: str) -> set[str]:
@@ -315,7 +332,11 @@ class MergeWindow:
         return linked
 
     def _drop(self, trace_id: str, sealed: list[Call | ToolCall]) -> None:
-        for span_id in self._ancestry.forget(trace_id):
+        trace = self._ancestry.forget(trace_id)
+        for process, latest_ns in trace.latest_ns.items():
+            known = self._forgotten_ns.get(process, 0)
+            self._forgotten_ns[process] = max(known, latest_ns)
+        for span_id in trace.spans:
             key = trace_id, span_id
             self._net.remove(key)
             self._tools.pop(key, None)

@@ -7,15 +7,21 @@ import yaml
 
 from manager_agent.app.demo.roster import Member
 
-CHECK_SECONDS = 2  # somebody is watching
+CHECK_SECONDS = 2  # somebody is watching,
+SNAPSHOT_SECONDS = 5  # and asking in SQL
 
 
 def config_yaml(fleet: Iterable[Member]) -> str:
     """Return the YAML of a configuration file."""
     budgets = {member.agent: _budget(member) for member in fleet}
-    monitoring = {"check_interval_seconds": CHECK_SECONDS}
-    return yaml.safe_dump({"agent_budgets": budgets, "monitoring": monitoring}, sort_keys=False)
+    config = {
+        "agent_budgets": budgets,
+        "monitoring": {"check_interval_seconds": CHECK_SECONDS},
+        "storage": {"snapshot_seconds": SNAPSHOT_SECONDS},
+    }
+    return yaml.safe_dump(config, sort_keys=False)
 
 
 def _budget(member: Member) -> dict[str, Any]:
-    return {"hourly_limit_usd": float(member.hourly_limit_usd)}
+    # The fleet has no gate: its budgets can be watched, not enforced.
+    return {"hourly_limit_usd": float(member.hourly_limit_usd), "enforcement": "observe"}

@@ -48,7 +48,7 @@ def _alerts(seen: Sequence[Seen]) -> str:
         return "no alert"
     lines = [f"  {entry.after_seconds:5.1f} s  {entry.alert.headline}" for entry in seen]
     first = f"first alert {seen[0].after_seconds:.1f} s after the server was up"
-    return "\n".join([f"{len(seen)} alerts, {first}", *lines])
+    return "\n".join([f"alerts: {len(seen)}, {first}", *lines])
 
 
 def _proof(served: int, counted: int) -> str:
