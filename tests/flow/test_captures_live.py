@@ -27,7 +27,7 @@ def fed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
     with (
         manager(tmp_path_factory.mktemp("captures") / "data", CONFIG) as running,
         Sender(running.where) as sender,
-        ThreadPoolExecutor(8) as pool,
+        ThreadPoolExecutor(24) as pool,
     ):
         refused = pool.map(lambda each: sender.send(*each), shuffled(pieces, rng))
         assert sum(refused) == 0

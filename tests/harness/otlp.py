@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -51,7 +51,7 @@ def request(spans: Iterable[Sending]) -> ExportTraceServiceRequest:
     for sent in spans:
         resource_spans = message.resource_spans.add()
         about = {"service.name": sent.service, "service.instance.id": sent.process}
-        resource_spans.resource.attributes.extend(_pairs(about))
+        resource_spans.resource.attributes.extend(pairs(about))
         scope_spans = resource_spans.scope_spans.add()
         scope_spans.scope.name = sent.scope
         scope_spans.spans.append(_span(sent))
@@ -67,7 +67,7 @@ def _span(sent: Sending) -> Span:
         kind=Span.SPAN_KIND_CLIENT,
         start_time_unix_nano=sent.start_ns,
         end_time_unix_nano=sent.start_ns + sent.duration_ns,
-        attributes=_pairs(sent.attributes),
+        attributes=pairs(sent.attributes),
     )
     if sent.error is not None:
         span.status.code = 2  # type: ignore[assignment]  # ERROR
@@ -75,7 +75,7 @@ def _span(sent: Sending) -> Span:
     return span
 
 
-def _pairs(values: Mapping[str, Any]) -> list[KeyValue]:
+def pairs(values: Mapping[str, Any]) -> list[KeyValue]:
     return [KeyValue(key=key, value=_value(value)) for key, value in values.items()]
 
 
@@ -93,6 +93,8 @@ def _value(value: Any) -> AnyValue:
             return AnyValue(bytes_value=value)
         case list() | tuple():
             return AnyValue(array_value=ArrayValue(values=[_value(item) for item in value]))
+        case dict():
+            return AnyValue(kvlist_value=KeyValueList(values=pairs(value)))
     raise TypeError(f"no OTLP value: {value!r}")
 
 
@@ -162,7 +164,14 @@ class Sender:
         self.traces_url = f"{where['otlp_http']}/v1/traces"
         self._channel = grpc.insecure_channel(
             where["otlp_grpc"],
-            options=[("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", -1)],
+            options=[
+                ("grpc.enable_http_proxy", 0),
+                ("grpc.max_send_message_length", -1),
+                # A killed manager is back in a second or two: look often.
+                ("grpc.initial_reconnect_backoff_ms", 50),
+                ("grpc.min_reconnect_backoff_ms", 50),
+                ("grpc.max_reconnect_backoff_ms", 200),
+            ],
         )
         self._export = self._channel.unary_unary(EXPORT)
         self.http = httpx.Client(timeout=60, trust_env=False)

@@ -8,6 +8,7 @@ from manager_agent.app import (
     cli_config,
     cli_decode,
     cli_demo,
+    cli_doctor,
     cli_prices,
     cli_rules,
     cli_serve,
@@ -22,7 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (cli_serve, cli_demo, cli_decode, cli_view, cli_prices, cli_rules, cli_config):
+for part in (
+    cli_serve,
+    cli_demo,
+    cli_decode,
+    cli_view,
+    cli_prices,
+    cli_rules,
+    cli_config,
+    cli_doctor,
+):
     part.add_to(app)
 
 

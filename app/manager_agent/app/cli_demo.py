@@ -1,10 +1,9 @@
 """`manager-agent demo`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from manager_agent.app.options import DataDir
 
 
 def add_to(app: typer.Typer) -> None:
@@ -16,7 +15,9 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option(min=1, help="End after so many seconds, with a summary.")
     ] = None,
-    data_dir: DataDir = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Keep the data there; else it is removed.")
+    ] = None,
 ) -> None:
     """Watch a small fleet of real SDK clients spend, and one of them cross its budget.
 

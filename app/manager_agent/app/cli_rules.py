@@ -1,10 +1,11 @@
 """`manager-agent rules`."""
 
 import json
-from dataclasses import fields
+from inspect import getdoc
 from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter
 
 from manager_agent.app.options import Json
 from manager_agent.rules.registry import catalog
@@ -35,10 +36,14 @@ def explain(name: Annotated[str, typer.Argument(help="A rule's name.")]) -> None
     if cls is None:
         typer.echo(f"no rule is called {name!r}; there are: {', '.join(catalog())}", err=True)
         raise typer.Exit(1)
-    print(f"{name}\n\n{(cls.__doc__ or '').strip()}\n")
-    for setting in fields(cls):
-        print(f"  {setting.name} (default {setting.default!r})")
+    print(f"{name}\n\n{getdoc(cls)}\n\nSettings, under `rules: {{{name}: ...}}`:\n")
+    schema = TypeAdapter(cls).json_schema()["properties"]
+    for setting, about in schema.items():
+        print(f"  {setting} (default {json.dumps(about.get('default'))})")
+        print(f"      {about.get('description', '')}")
+    if not schema:
+        print("  none")
 
 
 def _first_line(cls: Any) -> str:
-    return (cls.__doc__ or "").strip().split("\n")[0]
+    return (getdoc(cls) or "").split("\n")[0]

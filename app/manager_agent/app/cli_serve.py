@@ -28,7 +28,7 @@ def serve(
     Prints one line on stdout when all of it serves: `ready {"otlp_grpc": ..., "api": ...}`.
     Logs and alerts go to stderr. SIGTERM stops it within 10 seconds.
     """
-    from manager_agent.app.serve import Ports, serve
+    from manager_agent.app.serve import DataDirError, Ports, serve
     from manager_agent.app.sockets import PortError
     from manager_agent.app.unsupported import UnsupportedError, refuse_unsafe, warn_unused
     from manager_agent.store.control import ControlStoreError
@@ -36,6 +36,7 @@ def serve(
     from manager_agent.store.duck import StoreError
 
     expected = (
+        DataDirError,
         PortError,
         StoreError,
         ControlStoreError,
@@ -44,6 +45,7 @@ def serve(
         log.LogLevelError,
         OSError,
     )
+    os.umask(0o077)  # spend is nobody else's business: every file is its owner's alone
     with told(*expected):
         log.configure(os.environ.get("LOG_LEVEL", "info"))
         settings = settings_from(config, data_dir)

@@ -26,7 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 def sql(
     statement: Annotated[str, typer.Argument(help="One SELECT, in DuckDB's SQL.")],
-    output: Annotated[Literal["table", "json", "csv", "arrow"], typer.Option("--format")] = "table",
+    output: Annotated[
+        Literal["table", "json", "csv", "arrow"],
+        typer.Option("--format", help="How to print the answer."),
+    ] = "table",
     as_json: Json = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Wait for a snapshot with all acknowledged so far.")

@@ -36,8 +36,10 @@ def refuse_unsafe(settings: Settings) -> None:
 
 
 def warn_unused(settings: Settings) -> None:
-    """Log each section that was written though nothing acts on it yet."""
-    for section in sorted(settings.model_fields_set & _NOT_YET.keys()):
-        _log.warning("configured, but not acted on yet", key=section, what=_NOT_YET[section])
+    """Log each section that says something other than its default, though nothing acts on it."""
+    plain = Settings()
+    for section, what in _NOT_YET.items():
+        if getattr(settings, section) != getattr(plain, section):
+            _log.warning("configured, but not acted on yet", key=section, what=what)
     if any(entry.enforcement != "observe" for entry in settings.agent_budgets.values()):
         _log.info("budgets alert; this version refuses no calls")

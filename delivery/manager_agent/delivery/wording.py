@@ -60,9 +60,10 @@ def fields(agent: str | None, facts: Mapping[str, Fact]) -> tuple[Field, ...]:
 
 
 def _tells(key: str, fact: Fact) -> bool:
-    # Amounts show their unit, the reset tells the window, the advice holds the remedy; and no
-    # unpriced calls is as it should be.
-    return key not in ("unit", "window", "remedy") and not (key == "unpriced_calls" and fact == 0)
+    # Amounts show their unit, the reset tells the window, the advice holds the remedy; no
+    # unpriced calls is as it should be; and how a budget binds would promise that calls stop.
+    silent = ("unit", "window", "remedy", "enforcement")
+    return key not in silent and not (key == "unpriced_calls" and fact == 0)
 
 
 def about(subject: str, name: str | None) -> str:

@@ -15,16 +15,11 @@ from starlette.routing import Route
 from manager_agent.receiver.grpc_server import response, too_large
 from manager_agent.receiver.intake import RETRY_SECONDS, Accepted, Answer, Intake
 from manager_agent.receiver.json_form import protobuf_of
+from manager_agent.receiver.unpack import CODINGS, TooLargeError, Unpacker
 from manager_agent.receiver.wire import MalformedRequestError
 
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
-_WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-_STEP = 1024 * 1024
-
-
-class _TooLargeError(Exception):
-    """The body, once unpacked, is over the limit."""
 
 
 def trace_app(intake: Intake, *, most_bytes: int) -> Starlette:
@@ -35,12 +30,12 @@ def trace_app(intake: Intake, *, most_bytes: int) -> Starlette:
         if kind not in (_PROTOBUF, _JSON):
             return _failure(415, f"content-type {kind!r}: send {_PROTOBUF} or {_JSON}", _JSON)
         coding = request.headers.get("content-encoding", "identity").strip().lower()
-        if coding not in ("identity", "", *_WINDOW_BITS):
+        if coding not in CODINGS:
             return _failure(415, f"content-encoding {coding!r}: send gzip, deflate or none", kind)
         try:
             body = await _body(request.stream(), coding, most_bytes)
             payload = protobuf_of(body) if kind == _JSON else body
-        except _TooLargeError:
+        except TooLargeError:
             intake.counts.add("requests", "too_large")
             return _failure(413, too_large(most_bytes + 1, most_bytes), kind)
         except (MalformedRequestError, zlib.error) as error:
@@ -53,23 +48,10 @@ def trace_app(intake: Intake, *, most_bytes: int) -> Starlette:
 
 async def _body(chunks: AsyncIterator[bytes], coding: str, most_bytes: int) -> bytes:
     """Return the unpacked body; stops at the limit, however small the packed one was."""
-    unpack = zlib.decompressobj(_WINDOW_BITS[coding]) if coding in _WINDOW_BITS else None
-    body = bytearray()
+    unpacker = Unpacker(coding, most_bytes)
     async for chunk in chunks:
-        while chunk:
-            if unpack is None:
-                body += chunk
-                chunk = b""
-            else:
-                body += unpack.decompress(chunk, _STEP)
-                chunk = unpack.unconsumed_tail
-            if len(body) > most_bytes:
-                raise _TooLargeError
-    if unpack is not None:
-        body += unpack.flush(_STEP)
-        if not unpack.eof:
-            raise zlib.error(f"the {coding} body is cut short")
-    return bytes(body)
+        unpacker.feed(chunk)
+    return unpacker.whole()
 
 
 def _response(answer: Answer, kind: str) -> Response:

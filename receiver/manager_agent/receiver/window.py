@@ -87,7 +87,7 @@ class MergeWindow:
         belongs into the window was left behind.
         """
         if not complete:
-            self._all_forgotten_ns = now_ns
+            self._all_forgotten_ns = now_ns + SKEW_NS
         restored: list[Key] = []
         for span in spans:
             key = span.trace_id, span.span_id
@@ -293,14 +293,17 @@ class MergeWindow:
                 keys = {claim.key for claim in group}
                 done |= keys
                 name = next((self._id_of[each] for each in keys if each in self._id_of), None)
-                for each in keys - self._id_of.keys() if name else ():
+                # Not `keys - self._id_of.keys()`: that reads all ids of the window each time.
+                for each in [key for key in keys if key not in self._id_of] if name else ():
                     self._id_of[each] = str(name)
                     self._published[str(name)].keys.add(each)
 
     def _forget(self, before: int, sealed: list[Call | ToolCall], changes: Changes) -> None:
         """Drop traces nobody touched since `before`, and the oldest where there are too many."""
-        for _ in range(len(self._ancestry.traces)):
-            trace_id, trace = next(iter(self._ancestry.traces.items()))
+        for trace_id in list(self._ancestry.traces):
+            trace = self._ancestry.traces.get(trace_id)
+            if trace is None:  # it went together with one it shares a call with
+                continue
             crowded = self._ancestry.size > self._most_spans
             if trace.touched_ns > before and not crowded:
                 break

@@ -17,7 +17,7 @@ class UnpricedModel:
     """Tells once for each provider and model that no price is known for.
 
     It is over when a call of the model was priced an hour or more after the last one that was
-    not, when its old calls were priced by `manager-agent reprice`, or a day after its last call.
+    not, or a day after its last call.
     """
 
     min_calls: Annotated[int, Field(ge=1)] = 1

@@ -1,0 +1,150 @@
+"""A full disk: senders hear "later", nothing acknowledged is lost, and it goes on by itself."""
+
+import random
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.faults.test_kill import assert_complete, assert_kept
+from tests.harness.load import Load
+from tests.harness.manager import Manager, manager, until
+from tests.harness.otlp import Sender, Sending, hex_id, llm, request
+from tests.harness.rollups import assert_rollups_are_sums
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Disk:
+    """A place for data; `fill` lets the next writes fail, `free` lets them succeed again."""
+
+    place: Path
+    fill: Callable[[Manager], None]
+    free: Callable[[Manager], None]
+
+
+@contextmanager
+def limited_files(place: Path) -> Iterator[Disk]:
+    """No file may grow beyond the size it has: writes fail with EFBIG."""
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("needs prlimit, which Linux has")
+
+    def limit(running: Manager, soft: int) -> None:
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+
+    def fill(running: Manager) -> None:
+        wal = running.data_dir / "manager.duckdb.wal"
+        limit(running, wal.stat().st_size + 20_000)
+
+    def free(running: Manager) -> None:
+        if running.process.poll() is None:
+            limit(running, resource.RLIM_INFINITY)
+
+    yield Disk(place, fill, free)
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[Disk]:
+    """A file system of its own, filled to the last block: writes fail with ENOSPC."""
+    place.mkdir(parents=True)
+    options = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
+    if subprocess.run(options, capture_output=True, check=False).returncode:
+        place.rmdir()
+        pytest.skip("needs the right to mount a file system")
+    ballast = place / "ballast"
+
+    def fill(_: Manager) -> None:
+        with ballast.open("wb", buffering=0) as file:
+            size = 1 << 20
+            while size:
+                try:
+                    file.write(bytes(size))
+                except OSError:
+                    size //= 4
+
+    try:
+        yield Disk(place, fill, lambda _: ballast.unlink())
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+DISKS = [pytest.param(limited_files, id="EFBIG"), pytest.param(small_disk, id="ENOSPC")]
+
+@pytest.fixture(params=DISKS)
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    with request.param(tmp_path / "disk") as found:
+        yield found
+
+
+def fill_under(load: Load, running: Manager, disk: Disk) -> None:
+    """Fill the disk while calls come in; return when they are turned away."""
+    until("load", lambda: len(load.so_far()) > 300)
+    disk.fill(running)
+    refusals = load.refusals
+    until("refusals", lambda: load.refusals > refusals + 10)
+
+
+def test_it_goes_on_once_there_is_room(disk: Disk) -> None:
+    """Meanwhile it says what is wrong; afterwards every call is there once."""
+    data = disk.place / "data"
+    with manager(data) as running:
+        with Load(running.where, emitters=1, seed=5) as load:
+            fill_under(load, running, disk)
+            assert_says_so(running)
+            disk.free(running)
+            before = len(load.so_far())
+            until("it goes on", lambda: len(load.so_far()) > before + 100)
+            load.finish()
+        until("all is well", lambda: running.get("/api/v1/manager/status")["status"] == "ok")
+        assert_complete(running, load.calls, emitters=1)
+        assert running.stop() == 0
+    with manager(data) as again:
+        assert_complete(again, load.calls, emitters=1)
+
+
+def assert_says_so(running: Manager) -> None:
+    """The state is visible to people, to probes and to senders."""
+    status = running.get("/api/v1/manager/status")
+    refused = refusal(running)
+
+    assert status["status"] == "degraded"
+    assert running.metric("manager_receiver_store_total", outcome="failed") > 0
+    assert refused.code() is grpc.StatusCode.UNAVAILABLE
+    assert "grpc-status-details-bin" in {pair.key for pair in refused.trailing_metadata() or ()}
+
+
+def refusal(running: Manager) -> grpc.Call:
+    rng = random.Random(1)
+    sending = Sending(hex_id(rng, 32), hex_id(rng, 16), time.time_ns(), attributes=llm())
+    with Sender(running.where) as sender, pytest.raises(grpc.RpcError) as caught:
+        while True:  # what fits into the last block is still taken
+            sender.send(request([sending]))
+            sending = replace(sending, span_id=hex_id(rng, 16))
+    assert isinstance(caught.value, grpc.Call)
+    return caught.value
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_nothing_acknowledged_is_lost_when_it_ends_while_full(disk: Disk, end: str) -> None:
+    data = disk.place / "data"
+    with manager(data) as running:
+        with Load(running.where, emitters=1, seed=6) as load:
+            fill_under(load, running, disk)
+            load.abandon()
+            if end == "kill":
+                running.kill()
+            else:
+                began = time.monotonic()
+                running.stop()
+                assert time.monotonic() - began < 10
+        disk.free(running)
+    with manager(data) as again:
+        assert_kept(again, load.so_far())
+        assert_rollups_are_sums(again)

@@ -1,0 +1,165 @@
+"""What the documentation shows works: its commands and queries, run against a real manager."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from manager_agent.app import dispatch
+from tests.documented.pages import ROOT, Block, Command, blocks, columns, commands
+from tests.documented.world import World, docs_world, run_under_opentelemetry
+from tests.harness.manager import manager
+
+pytestmark = pytest.mark.xdist_group("docs")
+
+LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+UNPRICED_ARE_THERE = 1  # exit code of `prices check`, as its help says
+QUERIES = [block for block in blocks("sql") if block.page != "CONTRIBUTING.md"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A manager that has seen a bit of everything, and a directory laid out as the pages assume."""
+    with docs_world(tmp_path_factory.mktemp("docs")) as made:
+        yield made
+
+
+# Every kind of command in a fenced `sh` block, and how it is shown to be right.
+
+
+def check_make(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+    assert {word for word in command.words[1:] if "=" not in word} <= set(targets)
+
+
+def check_pip(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    for name in command.words[2:]:
+        # Its configurator is stood in for when the next line of the README is run.
+        assert name == "opentelemetry-distro" or f"\n{name}==" in LOCK
+
+
+def check_activate(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    assert command.words == ["source", ".venv/bin/activate"]
+    assert "\nVENV := .venv\n" in (ROOT / "Makefile").read_text("utf-8")
+
+
+def check_curl(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl on this machine")
+    words = [word.replace("http://127.0.0.1:5002", world.api) for word in command.words]
+
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+
+    assert '"rows"' in done.stdout
+
+
+def check_agent(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    run_under_opentelemetry(world, command)
+
+    assert world.manager.sql("SELECT 1 AS one FROM llm_calls WHERE agent = 'my-agent'")
+
+
+def check_manager_agent(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    words = command.words[1:]
+    if words[0] == "serve":
+        check_serve(words, world)
+        return
+    if words[0] == "demo":  # run below, in the slow ring
+        assert words[1:] in ([], ["--seconds", "60"])
+        return
+    patch.chdir(world.here)
+    patch.setenv("MANAGER_API_URL", world.api)
+    patch.delenv("MANAGER_CONFIG_PATH", raising=False)
+    expected = UNPRICED_ARE_THERE if words[:2] == ["prices", "check"] else 0
+
+    assert dispatch.main(words) == expected
+
+
+def check_serve(words: list[str], world: World) -> None:
+    assert words[1:] in ([], ["--config", "budgets.yaml"])
+    config = yaml.safe_load((world.here / words[2]).read_text("utf-8")) if words[1:] else None
+
+    with manager(world.here / f"served-{len(words)}", config) as running:
+        assert running.get("/api/v1/manager/status")["status"] == "ok"
+
+
+CHECKS: dict[str, Callable[[Command, World, pytest.MonkeyPatch], None]] = {
+    "make": check_make,
+    "pip": check_pip,
+    "source": check_activate,
+    "curl": check_curl,
+    "opentelemetry-instrument": check_agent,
+    "manager-agent": check_manager_agent,
+}
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_a_command_shown_works(
+    command: Command,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A new kind of command needs a row in CHECKS that says how it is run."""
+    CHECKS[command.words[0]](command, world, monkeypatch)
+
+    said = capsys.readouterr()
+    if command.words[:2] == ["manager-agent", "sql"]:
+        assert len(said.out.splitlines()) > 1
+        assert "\n0 row(s)" not in f"\n{said.err}"
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_a_query_shown_finds_something(query: Block, world: World) -> None:
+    assert world.manager.sql(query.text)
+
+
+def test_the_snapshot_opens_as_shown(world: World) -> None:
+    [block] = [block for block in blocks("python") if block.page == "docs/sql.md"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", block.text],
+        env={"HOME": str(world.here)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "research-agent" in done.stdout
+
+
+def test_every_table_and_column_is_documented(world: World) -> None:
+    found = world.manager.sql(
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+    )
+    documented = columns("docs/sql.md")
+    text = (ROOT / "docs/sql.md").read_text("utf-8")
+    there: dict[str, set[str]] = {}
+    for row in found:
+        there.setdefault(row["table_name"], set()).add(row["column_name"])
+
+    assert documented == {name: there[name] for name in documented}
+    assert not [name for name in there if f"`{name}`" not in text]
+
+
+@pytest.mark.slow
+def test_the_demo_runs_as_the_readme_says(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "manager-agent", "demo", "--seconds", "45"],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "CRITICAL · Hourly budget used up: research-agent" in done.stdout
+    assert re.search(r"served ([0-9,]+) tokens, the manager counted \1", done.stdout)
