@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 class Disk:
     """A place for data; `fill` lets the next writes fail, `free` lets them succeed again."""
 
-    place: Path
+    data: Path
     fill: Callable[[Manager], None]
     free: Callable[[Manager], None]
 
@@ -47,18 +47,17 @@ def limited_files(place: Path) -> Iterator[Disk]:
         if running.process.poll() is None:
             limit(running, resource.RLIM_INFINITY)
 
-    yield Disk(place, fill, free)
+    yield Disk(place / "data", fill, free)
 
 
 @contextmanager
-def small_disk(place: Path) -> Iterator[Disk]:
-    """A file system of its own, filled to the last block: writes fail with ENOSPC."""
-    place.mkdir(parents=True)
-    options = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
+def small_disk(mounted: Path, data: Path) -> Iterator[Disk]:
+    """A file system of its own, filled to the last byte: writes fail with ENOSPC."""
+    mounted.mkdir(parents=True)
+    options = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(mounted)]
     if subprocess.run(options, capture_output=True, check=False).returncode:
-        place.rmdir()
         pytest.skip("needs the right to mount a file system")
-    ballast = place / "ballast"
+    ballast = mounted / "ballast"
 
     def fill(_: Manager) -> None:
         with ballast.open("wb", buffering=0) as file:
@@ -70,12 +69,17 @@ def small_disk(place: Path) -> Iterator[Disk]:
                     size //= 4
 
     try:
-        yield Disk(place, fill, lambda _: ballast.unlink())
+        yield Disk(data, fill, lambda _: ballast.unlink(missing_ok=True))
     finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
+        subprocess.run(["umount", "--lazy", str(mounted)], check=True)
 
 
-DISKS = [pytest.param(limited_files, id="EFBIG"), pytest.param(small_disk, id="ENOSPC")]
+DISKS = [
+    pytest.param(limited_files, id="EFBIG"),
+    pytest.param(lambda place: small_disk(place / "data", place / "data"), id="ENOSPC"),
+    pytest.param(lambda place: small_disk(place, place / "data"), id="ENOSPC for its log, too"),
+]
+
 
 @pytest.fixture(params=DISKS)
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
@@ -93,8 +97,7 @@ def fill_under(load: Load, running: Manager, disk: Disk) -> None:
 
 def test_it_goes_on_once_there_is_room(disk: Disk) -> None:
     """Meanwhile it says what is wrong; afterwards every call is there once."""
-    data = disk.place / "data"
-    with manager(data) as running:
+    with manager(disk.data) as running:
         with Load(running.where, emitters=1, seed=5) as load:
             fill_under(load, running, disk)
             assert_says_so(running)
@@ -105,7 +108,7 @@ def test_it_goes_on_once_there_is_room(disk: Disk) -> None:
         until("all is well", lambda: running.get("/api/v1/manager/status")["status"] == "ok")
         assert_complete(running, load.calls, emitters=1)
         assert running.stop() == 0
-    with manager(data) as again:
+    with manager(disk.data) as again:
         assert_complete(again, load.calls, emitters=1)
 
 
@@ -133,8 +136,7 @@ def refusal(running: Manager) -> grpc.Call:
 
 @pytest.mark.parametrize("end", ["kill", "stop"])
 def test_nothing_acknowledged_is_lost_when_it_ends_while_full(disk: Disk, end: str) -> None:
-    data = disk.place / "data"
-    with manager(data) as running:
+    with manager(disk.data) as running:
         with Load(running.where, emitters=1, seed=6) as load:
             fill_under(load, running, disk)
             load.abandon()
@@ -145,6 +147,6 @@ def test_nothing_acknowledged_is_lost_when_it_ends_while_full(disk: Disk, end: s
                 running.stop()
                 assert time.monotonic() - began < 10
         disk.free(running)
-    with manager(data) as again:
+    with manager(disk.data) as again:
         assert_kept(again, load.so_far())
         assert_rollups_are_sums(again)

@@ -14,8 +14,10 @@ from manager_agent.receiver.cost import costed
 from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.recognise import recognise
 from manager_agent.receiver.row import row_of
+from manager_agent.receiver.testing import MemoryStore
 from manager_agent.receiver.window import MergeWindow
-from tests.harness.captures import LAB, Capture, captures, verdict
+from tests.harness.captures import CAPTURES, LAB, Capture, captures, verdict
+from tests.harness.stories import Receiver
 
 BOOK, DOOR = PriceBook(), Door(b"k" * 32)
 HOUR_NS = 3600 * 10**9
@@ -86,3 +88,28 @@ def test_content_does_not_go_on(capture: Capture) -> None:
         kept = DOOR.kept(span.attributes)
         for word in ("weather?", "Hello from", "[[cached]]", "[[tool]]", "sunny", "Paris"):
             assert word not in kept
+
+
+EVERY = [
+    pytest.param(each, id=f"{each.folder.name}/{each.name}")
+    for folder in (CAPTURES, LAB)
+    for each in captures(folder)
+]
+
+
+@pytest.mark.parametrize("capture", EVERY)
+def test_spans_that_come_minutes_apart_make_the_same_calls(capture: Capture) -> None:
+    """Each call is sealed and forgotten before the next span comes, and each span comes twice."""
+    spans = Decoder().decode(capture.payload).spans[:60]
+    now_ns = max((span.end_ns for span in spans), default=0) + 10**9
+    at_once, apart = Receiver(MemoryStore()), Receiver(MemoryStore())
+    at_once.now_ns = apart.now_ns = now_ns
+    at_once.take(spans)
+    shuffled = spans * 2
+    random.Random(1).shuffle(shuffled)
+
+    for span in shuffled:
+        apart.take([span])
+        apart.wait(700)
+
+    assert sorted(apart.store.calls().values()) == sorted(at_once.store.calls().values())

@@ -7,9 +7,11 @@ from threading import Event
 
 import pytest
 
+from manager_agent.receiver.answer import Accepted, Answer, Refused
 from manager_agent.receiver.changes import Changes
 from manager_agent.receiver.content import Door
-from manager_agent.receiver.intake import Accepted, Answer, Intake, Limits, Refused
+from manager_agent.receiver.intake import Intake
+from manager_agent.receiver.sink import Limits
 from manager_agent.receiver.testing import NOW_NS, MemoryStore
 from tests.harness.captures import captures
 

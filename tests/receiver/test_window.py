@@ -1,79 +1,21 @@
 """The merge window: what is published does not depend on order, portions, repeats or lateness."""
 
-from collections.abc import Sequence
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.changes import MINUTE_NS, Arrived, UsageDelta, UsageKey
-from manager_agent.receiver.content import Door
-from manager_agent.receiver.recognise import recognise
+from manager_agent.receiver.changes import MINUTE_NS, UsageDelta, UsageKey
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.testing import NOW_NS, MemoryStore, span
-from manager_agent.receiver.window import MergeWindow
-
-DOOR = Door(b"k" * 32)
-WINDOW_NS = 600 * 10**9
+from tests.harness.stories import Receiver, agent, llm, stories
 
 
-def priced(call: Call) -> Call:
-    return call._replace(cost_nano=(call.input_tokens or 0) * 7, cost_source="local")
-
-
-class Receiver:
-    """A window over a store, driven by hand as the intake does."""
-
-    def __init__(self, window_ns: int = WINDOW_NS, most_spans: int = 10**6) -> None:
-        self.store = MemoryStore()
-        self.now_ns = NOW_NS
-        self._limits = window_ns, most_spans
-        self.window = self._window()
-
-    def _window(self) -> MergeWindow:
-        window_ns, most_spans = self._limits
-        return MergeWindow(priced, window_ns=window_ns, most_spans=most_spans)
-
-    def take(self, spans: Sequence[Span]) -> int:
-        """Return the number of duplicates."""
-        arrived = [Arrived(each, recognise(each, DOOR)) for each in spans]
-        late = self.window.late(arrived, self.now_ns)
-        if late:
-            known, published = self.store.relatives(late)
-            self.window.restore(known, published, self.now_ns, {each.trace_id for each in late})
-        changes = self.window.add(arrived, self.now_ns)
-        self.store.append(changes)
-        return changes.duplicates
-
-    def wait(self, seconds: float) -> None:
-        self.now_ns += round(seconds * 10**9)
-        self.store.append(self.window.sweep(self.now_ns))
-
-    def restart(self) -> None:
-        self.window = self._window()
-        since_ns = self.now_ns - self._limits[0]
-        self.window.restore(*self.store.recent(since_ns, 10**6), self.now_ns)
-
-
-def llm(trace: str, number: int, tokens: int = 100, **given: object) -> Span:
-    attributes = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o",
-        "gen_ai.usage.input_tokens": tokens,
-        "gen_ai.usage.output_tokens": 5,
-        **dict(given.pop("attributes", {})),  # type: ignore[call-overload]
-    }
-    return span(trace, number, attributes, **given)  # type: ignore[arg-type]
-
-
-def agent(trace: str, number: int, name: str, **given: object) -> Span:
-    attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name}
-    return span(trace, number, attributes, **given)  # type: ignore[arg-type]
+def in_memory(**limits: int) -> Receiver[MemoryStore]:
+    return Receiver(MemoryStore(), **limits)
 
 
 def test_an_agent_that_arrives_after_its_call_was_sealed_corrects_it() -> None:
-    receiver = Receiver()
+    receiver = in_memory()
     receiver.take([llm("a", 2, parent=3), span("a", 3, parent=1, name="framework")])
     receiver.wait(700)
     assert [call.agent for call in receiver.store.calls().values()] == ["service-1"]
@@ -85,7 +27,7 @@ def test_an_agent_that_arrives_after_its_call_was_sealed_corrects_it() -> None:
 
 
 def test_the_nearest_agent_counts() -> None:
-    receiver = Receiver()
+    receiver = in_memory()
     receiver.take([agent("a", 1, "boss"), agent("a", 2, "helper", parent=1), llm("a", 3, parent=2)])
 
     assert [call.agent for call in receiver.store.calls().values()] == ["helper"]
@@ -93,7 +35,7 @@ def test_the_nearest_agent_counts() -> None:
 
 def test_a_call_inside_a_tool_inside_a_call_is_a_second_call() -> None:
     tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "ask"}
-    receiver = Receiver()
+    receiver = in_memory()
     receiver.take([llm("a", 1), span("a", 2, tool, parent=1), llm("a", 3, parent=2)])
 
     assert len(receiver.store.calls()) == 2
@@ -101,7 +43,7 @@ def test_a_call_inside_a_tool_inside_a_call_is_a_second_call() -> None:
 
 def test_two_emitters_in_two_traces_are_one_call_by_their_response_id() -> None:
     same = {"gen_ai.response.id": "resp_1"}
-    receiver = Receiver()
+    receiver = in_memory()
     receiver.take([llm("a", 1, attributes=same, scope="one")])
     receiver.wait(700)
     receiver.take([llm("b", 1, attributes=same, scope="two")])
@@ -113,7 +55,7 @@ def test_two_emitters_in_two_traces_are_one_call_by_their_response_id() -> None:
 
 def test_one_emitter_with_one_response_id_twice_made_two_calls() -> None:
     same = {"gen_ai.response.id": "chatcmpl-7"}
-    receiver = Receiver()
+    receiver = in_memory()
     receiver.take([llm("a", 1, attributes=same), llm("b", 1, attributes=same)])
 
     assert len(receiver.store.calls()) == 2
@@ -121,7 +63,7 @@ def test_one_emitter_with_one_response_id_twice_made_two_calls() -> None:
 
 def test_short_ids_that_local_servers_reuse_do_not_merge_calls_far_apart() -> None:
     same = {"gen_ai.response.id": "chatcmpl-7"}
-    receiver = Receiver()
+    receiver = in_memory()
     far_ns = NOW_NS + 300 * 10**9
     receiver.take([llm("a", 1, attributes=same, scope="one")])
     receiver.take([llm("b", 1, attributes=same, scope="two", start_ns=far_ns)])
@@ -130,7 +72,7 @@ def test_short_ids_that_local_servers_reuse_do_not_merge_calls_far_apart() -> No
 
 
 def test_parallel_calls_of_two_emitters_match_one_to_one() -> None:
-    receiver = Receiver()
+    receiver = in_memory()
     spans = []
     for number in range(1, 6):
         at_ns = NOW_NS + number * 10**6
@@ -145,7 +87,7 @@ def test_parallel_calls_of_two_emitters_match_one_to_one() -> None:
 
 def test_a_repeated_call_id_of_a_guard_loses_no_call() -> None:
     stamp = {"manager.call.id": "c" * 32}
-    receiver = Receiver()
+    receiver = in_memory()
     receiver.take([llm("a", 1, 10, attributes=stamp)])
     receiver.take([llm("b", 1, 20, attributes=stamp)])
 
@@ -155,7 +97,7 @@ def test_a_repeated_call_id_of_a_guard_loses_no_call() -> None:
 
 
 def test_a_batch_sent_again_after_a_restart_counts_once() -> None:
-    receiver = Receiver()
+    receiver = in_memory()
     batch = [agent("a", 1, "writer"), llm("a", 2, parent=1)]
     receiver.take(batch)
     receiver.wait(700)
@@ -166,7 +108,7 @@ def test_a_batch_sent_again_after_a_restart_counts_once() -> None:
 
 
 def test_a_crowded_window_seals_early_and_stays_right() -> None:
-    receiver = Receiver(most_spans=8)
+    receiver = in_memory(most_spans=8)
     batches = [[agent(t, 1, "w"), llm(t, 2, parent=1)] for t in "abcdef0123456789"]
     for batch in batches:
         receiver.take(batch)
@@ -178,7 +120,7 @@ def test_a_crowded_window_seals_early_and_stays_right() -> None:
 
 
 def test_a_price_that_changed_does_not_touch_a_call_whose_usage_did_not() -> None:
-    receiver = Receiver()
+    receiver = in_memory()
     receiver.take([llm("a", 2, parent=1)])
     receiver.window._cost = lambda call: call._replace(cost_nano=1, cost_source="local")
     receiver.take([agent("a", 1, "late")])
@@ -202,44 +144,15 @@ def sums(store: MemoryStore) -> dict[UsageKey, UsageDelta]:
     return found
 
 
-SCOPES = st.sampled_from(["one", "two", "three"])
-
-
-@st.composite
-def stories(draw: st.DrawFn) -> list[Span]:
-    """Traces in which agents, tools and calls of several emitters nest and overlap."""
-    spans: list[Span] = []
-    for trace in "abc"[: draw(st.integers(1, 3))]:
-        for number in range(1, draw(st.integers(2, 6))):
-            parent = draw(st.integers(0, number - 1))
-            start_ns = NOW_NS + draw(st.integers(0, 20)) * 10**6
-            lasts_ns = draw(st.integers(1, 30)) * 10**6
-            given = {"parent": parent, "start_ns": start_ns, "lasts_ns": lasts_ns}
-            kind = draw(st.sampled_from(["llm", "llm", "llm", "agent", "plain", "failed"]))
-            scope = draw(SCOPES)
-            if kind == "agent":
-                spans.append(agent(trace, number, f"agent-{number}", **given))
-            elif kind == "plain":
-                spans.append(span(trace, number, **given))  # type: ignore[arg-type]
-            elif kind == "failed":
-                spans.append(llm(trace, number, 0, scope=scope, status=2, **given))
-            else:
-                answer = draw(st.sampled_from(["", "", "resp_1", "resp_2"]))
-                tokens = draw(st.sampled_from([0, 10, 20]))
-                more = {"gen_ai.response.id": answer}
-                spans.append(llm(trace, number, tokens, scope=scope, attributes=more, **given))
-    return spans
-
-
 @settings(max_examples=300, deadline=None)
 @given(stories(), st.randoms(use_true_random=False), st.data())
 def test_no_order_portion_repeat_or_delay_changes_the_outcome(
     spans: list[Span], dice: object, data: st.DataObject
 ) -> None:
     """Sealed, evicted, restarted, crowded in between: in the end the calls are the same."""
-    at_once = Receiver()
+    at_once = in_memory()
     at_once.take(spans)
-    receiver = Receiver(most_spans=data.draw(st.sampled_from([10**6, 4])))
+    receiver = in_memory(most_spans=data.draw(st.sampled_from([10**6, 4])))
     order = [*spans, *spans[: len(spans) // 2]]
     dice.shuffle(order)  # type: ignore[attr-defined]
     while order:

@@ -110,7 +110,7 @@ class SqlRunner:
         with self._lock:
             samples = [Sample(n, (("outcome", kind),)) for kind, n in self._outcomes.items()]
         return [
-            Metric("manager_agent_sql_queries_total", "counter", "Users' SQL queries.", samples)
+            Metric("manager_sql_queries_total", "counter", "Users' SQL queries.", samples)
         ]
 
     def _in_turn(self, query: Query, snapshot: Path) -> SqlAnswer:

@@ -91,12 +91,13 @@ def list_alerts(
 
 
 def _budgets(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(
-        f"{row['spent']:g} of {row['limit']:g} {row['unit']} an {row['period']}"
-        if row["period"] == "hour"
-        else f"{row['spent']:g} of {row['limit']:g} {row['unit']} a {row['period']}"
-        for row in rows
-    )
+    return "\n".join(f"{_amounts(row)} this {row['period']}" for row in rows)
+
+
+def _amounts(row: dict[str, Any]) -> str:
+    if row["unit"] == "usd":
+        return f"${row['spent']:,.2f} of ${row['limit']:,.2f}"
+    return f"{row['spent']:,} of {row['limit']:,} tokens"
 
 
 def _print_rows(columns: list[str], rows: list[list[Any]]) -> None:

@@ -35,7 +35,8 @@ from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
 from manager_agent.receiver.grpc_server import trace_server
 from manager_agent.receiver.http_server import trace_app
-from manager_agent.receiver.intake import Intake, Limits
+from manager_agent.receiver.intake import Intake
+from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
 from manager_agent.store.digest_key import digest_key

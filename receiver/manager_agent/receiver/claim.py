@@ -86,6 +86,9 @@ NEAR_NS = 5_000_000
 NEXT_NS = 100_000_000
 """A stream is read within 100 ms of the answer's head: the span of the request ends, it begins."""
 
+LONGEST_STREAM_NS = 600_000_000_000
+"""How long a stream may last whose end is reported by a span of its own."""
+
 SAME_ID_NS = 60_000_000_000
 """Local servers reuse short response ids: claims further apart than this are different calls."""
 

@@ -97,6 +97,11 @@ def part_of(scope: str, attributes: Attributes) -> Part | None:
     return None
 
 
+def has_parts(scope: str) -> bool:
+    """Tell whether several reporters share a scope."""
+    return any(scope.startswith(row["scope"]) for row in table("claims")["part"])
+
+
 def _value(rule: _Rule, name: str, scope: str, attributes: Attributes) -> str | None:
     """Return the value that `rule` judges, None where the rule does not apply."""
     if rule.scope and not scope.startswith(rule.scope):

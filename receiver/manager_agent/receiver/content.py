@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
 from typing import Any
@@ -61,7 +62,7 @@ class Door:
         found = self._first(attributes, self._prompt_keys)
         if found is not None:
             return self.digest(found)
-        parts = [key for key in attributes if key.startswith(self._prompt_prefixes)]
+        parts = [key for key in attributes if _starts(key, self._prompt_prefixes)]
         if not parts:
             return None
         return self.digest({key: attributes[key] for key in sorted(parts)})
@@ -89,6 +90,11 @@ class Door:
             if value not in (None, "", [], {}):
                 return value
         return None
+
+
+@lru_cache(16_384)
+def _starts(key: str, prefixes: tuple[str, ...]) -> bool:
+    return key.startswith(prefixes)
 
 
 def harmless_message(message: str | None) -> str | None:

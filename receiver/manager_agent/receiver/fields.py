@@ -1,7 +1,7 @@
 """Reading canonical fields off a span's attributes, by the rows of `tables/fields.toml`."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from manager_agent.receiver.span import Attributes
@@ -21,26 +21,19 @@ class _Row(NamedTuple):
 class Fields:
     """What a span's attributes say, by canonical field.
 
-    Looks each attribute up once: a span has fewer attributes than the table has rows.
+    Which attributes tell which field is worked out once for each set of attribute names.
     """
 
-    __slots__ = ("_found",)
+    __slots__ = ("_attributes", "_plan")
 
     def __init__(self, attributes: Attributes, scope: str) -> None:
-        index = _index()
-        found: dict[str, list[tuple[int, str | None, Any]]] = {}
-        for key, value in attributes.items():
-            for field, rank, name, only in index.get(key, ()):
-                if value is not None and scope.startswith(only):
-                    found.setdefault(field, []).append((rank, name, value))
-        for candidates in found.values():
-            if len(candidates) > 1:
-                candidates.sort(key=_rank)
-        self._found = found
+        self._attributes = attributes
+        self._plan = _plan(scope, tuple(attributes))
 
     def first(self, field: str, read: Callable[[Any], Any]) -> Any:
         """Return the first value of `field` that `read` makes something of, None without."""
-        for _, name, value in self._found.get(field, ()):
+        for key, name in self._plan.get(field, ()):
+            value = self._attributes[key]
             wanted = read(value if name is None else nested(value, name))
             if wanted is not None:
                 return wanted
@@ -48,15 +41,33 @@ class Fields:
 
     def raw(self, field: str) -> list[tuple[str | None, Any]]:
         """Return (name inside the text or None, raw value) of all that may tell `field`."""
-        return [(name, value) for _, name, value in self._found.get(field, ())]
+        return [(name, self._attributes[key]) for key, name in self._plan.get(field, ())]
 
     def has(self, field: str) -> bool:
         """Tell whether any attribute of `field` is there, whatever its value."""
-        return field in self._found
+        return any(self._attributes[key] is not None for key, _ in self._plan.get(field, ()))
 
 
-def _rank(candidate: tuple[int, str | None, Any]) -> int:
-    return candidate[0]
+_Plan = dict[str, tuple[tuple[str, str | None], ...]]
+"""Field -> (attribute, name inside its text) of what may tell it, best first."""
+
+
+@lru_cache(4096)
+def _plan(scope: str, keys: tuple[str, ...]) -> _Plan:
+    index = _index()
+    found: dict[str, list[tuple[int, str, str | None]]] = {}
+    for key in keys:
+        for field, rank, name, only in index.get(key, ()):
+            if scope.startswith(only):
+                found.setdefault(field, []).append((rank, key, name))
+    return {
+        field: tuple((key, name) for _, key, name in sorted(rows, key=_rank))
+        for field, rows in found.items()
+    }
+
+
+def _rank(row: tuple[int, str, str | None]) -> int:
+    return row[0]
 
 
 @cache

@@ -10,7 +10,8 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from manager_agent.receiver.intake import RETRY_SECONDS, Accepted, Answer, Intake, Refused
+from manager_agent.receiver.answer import RETRY_SECONDS, Accepted, Answer, Refused
+from manager_agent.receiver.intake import Intake
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _ROOM_TO_EXPLAIN = 8 * 1024 * 1024

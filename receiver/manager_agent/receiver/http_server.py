@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from manager_agent.receiver.answer import RETRY_SECONDS, Accepted, Answer
 from manager_agent.receiver.grpc_server import response, too_large
-from manager_agent.receiver.intake import RETRY_SECONDS, Accepted, Answer, Intake
+from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.json_form import protobuf_of
 from manager_agent.receiver.unpack import CODINGS, TooLargeError, Unpacker
 from manager_agent.receiver.wire import MalformedRequestError

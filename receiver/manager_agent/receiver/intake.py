@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Condition, Thread
-from typing import Protocol
 
 import structlog
 
 from manager_agent.contract.metric import Metric, Sample
+from manager_agent.receiver.answer import Accepted, Answer, Refused
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived, Changes
 from manager_agent.receiver.content import Door
@@ -22,74 +22,18 @@ from manager_agent.receiver.counts import Counts
 from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.recognise import recognise
-from manager_agent.receiver.remembered import Late, Published, Remembered
+from manager_agent.receiver.sink import FactSink, Limits
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.window import MergeWindow
 from manager_agent.receiver.wire import MalformedRequestError
 
 _log = structlog.get_logger()
 
-RETRY_SECONDS = 1.0
-"""When a sender that was turned away should try again."""
-
 _LINGER_SECONDS = 0.005
 _SMALL_GROUP_BYTES = 256 * 1024
 _GROUP_BYTES = 32 * 1024 * 1024
 _SWEEP_SECONDS = 1.0
 _MAINTAIN_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The request is durable. `rejected` spans of it were refused; `message` says why."""
-
-    rejected: int = 0
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The request was not taken. `retryable`: it may be sent again, unchanged, later."""
-
-    message: str
-    retryable: bool
-
-
-Answer = Accepted | Refused
-
-
-class FactSink(Protocol):
-    """The storage that the intake needs; used from its own thread only."""
-
-    def append(self, changes: Changes) -> None:
-        """Store in one transaction, durable on return."""
-
-    def relatives(self, late: Sequence[Late]) -> tuple[list[Remembered], list[Published]]:
-        """Return what is stored of late spans' traces and of claims that resemble them."""
-
-    def recent(self, since_ns: int, most_traces: int) -> tuple[list[Remembered], list[Published]]:
-        """Return what the window must know at start."""
-
-    def seal_overdue(self, before_micros: int) -> int:
-        """Seal what an earlier run left open and nobody touched since."""
-
-    def recover(self, error: Exception) -> None:
-        """Make the store usable again after an error."""
-
-    def maintain(self) -> None:
-        """Do what is due now and then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """`pending_bytes` wait at most; claims merge for `window_ns`; `most_spans` are remembered, of
-    which those of `most_traces` survive a restart; the store is asked for the others.
-    """
-
-    pending_bytes: int = 64 * 1024 * 1024
-    window_ns: int = 600 * 10**9
-    most_spans: int = 1_000_000
-    most_traces: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +164,11 @@ class Intake:
         return group, jobs
 
     def _answer(self, group: list[_Pending]) -> None:
-        answers = self._process([pending.payload for pending in group])
+        try:
+            answers = self._process([pending.payload for pending in group])
+        except Exception as error:  # noqa: BLE001 - even a bug must answer, and not end the thread
+            self._window, self._trouble = None, repr(error)
+            answers = [_STORE_REFUSES] * len(group)
         with self._wake:
             self._waiting_bytes -= sum(len(pending.payload) for pending in group)
         for pending, answer in zip(group, answers, strict=True):
@@ -362,6 +310,9 @@ _TURNED_AWAY = {
 }
 
 
+_STORE_REFUSES = Refused("the store cannot write at present; try again later", retryable=True)
+
+
 def _outcome(answer: Refused) -> str:
     return "unavailable" if answer.retryable else "malformed"
 
@@ -370,7 +321,7 @@ def _later(answer: Answer) -> Answer:
     """Return what a request gets that was good but could not be stored."""
     if isinstance(answer, Refused):
         return answer
-    return Refused("the store cannot write at present; try again later", retryable=True)
+    return _STORE_REFUSES
 
 
 def _run_job(job: Callable[[], None], done: "Future[None]") -> None:

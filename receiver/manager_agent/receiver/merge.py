@@ -55,6 +55,8 @@ def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
     Certain rules (a: nested claims, b: one response id) join first. The likely ones (c to e)
     then join one to one: a call never takes two claims of one emitter by resemblance.
     """
+    if len(claims) == 1:
+        return [list(claims)]
     groups = _Groups(claims)
     by_key = {claim.key: claim for claim in claims}
     for claim in claims:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.claim import Above, Claim, Key
+from manager_agent.receiver.claim import LONGEST_STREAM_NS, NEAR_NS, Above, Claim, Key
+from manager_agent.receiver.claims import has_parts
 from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.tool import ToolCall
 
@@ -35,6 +36,16 @@ class Late:
     process: str
     response_id: str | None
     """`scope`, `process` and `response_id` are empty but for claims."""
+
+    @property
+    def parted(self) -> bool:
+        """Whether other claims of the same scope may be the same call."""
+        return has_parts(self.scope)
+
+    @property
+    def slack_ns(self) -> int:
+        """How far around its own time a claim of the same call may lie."""
+        return LONGEST_STREAM_NS if self.parted else NEAR_NS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived, Changes, UsageDelta, UsageKey
-from manager_agent.receiver.claim import NEAR_NS, SAME_ID_NS
+from manager_agent.receiver.claim import SAME_ID_NS
 from manager_agent.receiver.remembered import Late, Published, Remembered
 from manager_agent.receiver.span import Event, Resource, Span
 
@@ -155,10 +155,12 @@ def _late(one: Remembered) -> Late:
 
 
 def _kin(one: Remembered, late: Late) -> bool:
-    if one.fact is None or one.fact.call is None or not late.scope or one.scope == late.scope:
+    if one.fact is None or one.fact.call is None or not late.scope:
+        return False
+    if one.scope == late.scope and not late.parted:
         return False
     answer = one.fact.call.response_id
-    return (one.process == late.process and _overlap(one, late, NEAR_NS)) or (
+    return (one.process == late.process and _overlap(one, late, late.slack_ns)) or (
         answer is not None and answer == late.response_id and _overlap(one, late, SAME_ID_NS)
     )
 

@@ -9,6 +9,8 @@ from typing import Any
 
 _MOST_TOKENS = 10**12
 _MOST_NESTED = 64 * 1024
+_SHORT = 256
+_ODD = frozenset(' \t\r\n["')
 
 
 def count(value: Any) -> int | None:
@@ -40,6 +42,12 @@ def amount(value: Any) -> float | None:
 
 def text(value: Any) -> str | None:
     """Return a short text; the first entry of a list, or of a list sent as JSON."""
+    if (
+        type(value) is str
+        and 0 < len(value) <= _SHORT
+        and not _ODD.intersection(value[0] + value[-1])
+    ):
+        return value  # most are plain
     if isinstance(value, list):
         value = next((item for item in value if item), None)
     if isinstance(value, str):
@@ -49,7 +57,7 @@ def text(value: Any) -> str | None:
         value = value.strip('"')
     elif isinstance(value, bool | bytes | dict) or value is None:
         return None
-    return str(value)[:256] or None
+    return str(value)[:_SHORT] or None
 
 
 def flag(value: Any) -> bool | None:

@@ -123,7 +123,7 @@ class MergeWindow:
     def add(self, arrived: Iterable[Arrived], now_ns: int) -> Changes:
         """Return what new spans change. Spans that are here already count as duplicates."""
         changes = Changes(now_ns)
-        touched: dict[Key, None] = {}
+        touched: dict[Key, Claim | None] = {}
         for each in arrived:
             span, fact = each
             key = span.trace_id, span.span_id
@@ -134,13 +134,13 @@ class MergeWindow:
             looked_up = span.trace_id in self._looked_up
             known_ns = 0 if looked_up else self._known_from(span.resource.process, now_ns)
             waiting = self._ancestry.add(span, fact, now_ns, known_ns)
-            touched.update(dict.fromkeys(waiting))
+            for other in waiting:
+                touched.setdefault(other, None)
             if fact and fact.role in ("call", "tool"):
-                self._put(claim_of(span, fact))
-                touched[key] = None
+                touched[key] = claim_of(span, fact)
         self._looked_up.clear()
-        for key in touched:
-            self._look_up(key)
+        for key, claim in touched.items():
+            self._look_up(key, claim)
         self._recompute([key for key in touched if key in self._net.claims], changes)
         self._recompute_tools([key for key in touched if key in self._tools], changes)
         return changes
@@ -181,9 +181,9 @@ class MergeWindow:
         else:
             self._tools[claim.key] = claim
 
-    def _look_up(self, key: Key) -> None:
-        """Ask the ancestors of a claim again."""
-        claim = self._net.claims.get(key) or self._tools.get(key)
+    def _look_up(self, key: Key, fresh: Claim | None = None) -> None:
+        """Ask the ancestors of a claim, `fresh` or known, and take in what they say."""
+        claim = fresh or self._net.claims.get(key) or self._tools.get(key)
         if claim is not None:
             self._put(claim._replace(above=self._ancestry.above(key)))
 

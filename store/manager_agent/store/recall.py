@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from manager_agent.contract.money import nano_usd
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.claim import NEAR_NS, SAME_ID_NS
+from manager_agent.receiver.claim import SAME_ID_NS
 from manager_agent.receiver.fact import ToolFact, from_json
 from manager_agent.receiver.remembered import Late, Published, Remembered
 from manager_agent.receiver.tool import ToolCall
@@ -17,6 +17,7 @@ from manager_agent.store.sql_files import statements
 
 _MOST_ROUNDS = 3
 _AROUND = timedelta(days=1)
+_LONGEST_CALL = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1)
 
 Recalled = tuple[list[Remembered], list[Published]]
@@ -63,17 +64,21 @@ def _kin(
     claims = [each for each in late if each.scope]
     if not claims:
         return set()
+    first_ns, last_ns = min(e.start_ns for e in claims), max(e.end_ns for e in claims)
     table = pa.table(
         {
             "scope": [each.scope for each in claims],
             "process": [each.process for each in claims],
             "response_id": pa.array([each.response_id for each in claims], pa.string()),
-            "near_start": _times([each.start_ns - NEAR_NS for each in claims]),
-            "near_end": _times([each.end_ns + NEAR_NS for each in claims]),
+            "parted": [each.parted for each in claims],
+            "near_start": _times([each.start_ns - each.slack_ns for each in claims]),
+            "near_end": _times([each.end_ns + each.slack_ns for each in claims]),
             "far_start": _times([each.start_ns - SAME_ID_NS for each in claims]),
             "far_end": _times([each.end_ns + SAME_ID_NS for each in claims]),
         }
     )
+    low = max(low, _moment(first_ns) - _LONGEST_CALL)
+    high = min(high, _moment(last_ns) + _LONGEST_CALL)
     rows = _query(con, "kin_of", {"late": table}, low, high)
     return {str(row["trace_id"]) for row in rows}
 

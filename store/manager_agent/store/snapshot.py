@@ -106,7 +106,7 @@ class Snapshots:
         age = [] if info is None else [Sample((self._clock() - info.data_until).total_seconds())]
         return [
             Metric(
-                "manager_agent_snapshots_total",
+                "manager_snapshots_total",
                 "counter",
                 "Snapshots for SQL users, by outcome.",
                 [
@@ -115,7 +115,7 @@ class Snapshots:
                 ],
             ),
             Metric(
-                "manager_agent_snapshot_age_seconds",
+                "manager_snapshot_age_seconds",
                 "gauge",
                 "Age of the data that SQL users see.",
                 age,

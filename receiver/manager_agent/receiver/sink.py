@@ -1,0 +1,42 @@
+"""What the intake needs of a store, and the limits it works within."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from manager_agent.receiver.changes import Changes
+from manager_agent.receiver.remembered import Late, Published, Remembered
+
+
+class FactSink(Protocol):
+    """The storage that the intake needs; used from its own thread only."""
+
+    def append(self, changes: Changes) -> None:
+        """Store in one transaction, durable on return."""
+
+    def relatives(self, late: Sequence[Late]) -> tuple[list[Remembered], list[Published]]:
+        """Return what is stored of late spans' traces and of claims that resemble them."""
+
+    def recent(self, since_ns: int, most_traces: int) -> tuple[list[Remembered], list[Published]]:
+        """Return what the window must know at start."""
+
+    def seal_overdue(self, before_micros: int) -> int:
+        """Seal what an earlier run left open and nobody touched since."""
+
+    def recover(self, error: Exception) -> None:
+        """Make the store usable again after an error."""
+
+    def maintain(self) -> None:
+        """Do what is due now and then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`pending_bytes` wait at most; claims merge for `window_ns`; `most_spans` are remembered, of
+    which those of `most_traces` survive a restart; the store is asked for the others.
+    """
+
+    pending_bytes: int = 64 * 1024 * 1024
+    window_ns: int = 600 * 10**9
+    most_spans: int = 1_000_000
+    most_traces: int = 100_000
