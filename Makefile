@@ -18,7 +18,7 @@ demo: $(READY) ## Install all it needs; watch a small fleet spend and cross a bu
 	@$(BIN)/manager-agent demo $(if $(FOR),--seconds $(FOR))
 
 test: $(READY) ## Install all it needs; run the fast tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: $(READY) test-duckdb2 ## The slow tests too: kills, full disks, the other DuckDB version
 	$(BIN)/python -m pytest -m slow
@@ -29,7 +29,7 @@ test-duckdb2: $(READY) ## The fast tests on DuckDB 2.0.0
 	@$(NEXT)/bin/pip install --quiet --no-deps --require-hashes -r $(NEXT)/requirements.txt
 	@$(NEXT)/bin/pip install --quiet --no-deps duckdb==$(NEXT_DUCKDB)
 	@$(NEXT)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
-	$(NEXT)/bin/python -m pytest -n 2 --dist loadgroup -m "not slow" tests/store tests/analytics tests/api tests/flow tests/receiver
+	$(NEXT)/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests/store tests/analytics tests/api tests/flow tests/receiver
 
 check: lint types ## Lint and types, as CI runs them
 

@@ -37,7 +37,9 @@ def test_kill(
         for _ in range(rounds):
             with manager(data, config, **ports) as running:
                 if load is None:
-                    ports = {name: _port(running.where[name]) for name in ("otlp_grpc", "otlp_http")}
+                    ports = {
+                        name: _port(running.where[name]) for name in ("otlp_grpc", "otlp_http")
+                    }
                     load = stack.enter_context(Load(running.where, emitters=emitters, seed=seed))
                 else:
                     assert_kept(running, load.so_far())

@@ -14,8 +14,6 @@ from manager_agent.delivery.slack.fake import FakeSlack, rate_limited
 from tests.harness.manager import Manager, manager, run_command, until
 from tests.harness.otlp import Sender, Sending, hex_id, llm, request
 
-pytestmark = pytest.mark.xdist_group("budget-alerts")
-
 HALF_A_DOLLAR = llm("gpt-4o", (100_000, 25_000))
 """100,000 x $2.50/M + 25,000 x $10/M."""
 

@@ -12,8 +12,6 @@ from tests.harness.manager import Manager, Rows, manager
 from tests.harness.otlp import Sender, parts, shuffled
 from tests.harness.rollups import assert_rollups_are_sums
 
-pytestmark = pytest.mark.xdist_group("captures-live")
-
 SEED = 20261123
 CONFIG = {"receiver": {"merge_window_seconds": 3600}}
 """The captures were recorded within half an hour; all of it is in the window here."""

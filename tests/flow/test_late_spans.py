@@ -1,4 +1,4 @@
-"""Parts of one call that arrive after it was sealed and forgotten correct it; repeats change nothing.
+"""Spans that arrive after their call was sealed correct it; repeated ones change nothing.
 
 The merge window is a second long here, so that "minutes apart" takes seconds.
 """
@@ -17,8 +17,6 @@ from tests.harness.captures import Capture, captures, verdict
 from tests.harness.manager import Manager, Rows, manager, until
 from tests.harness.otlp import Sender, Sending, hex_id, llm, parts, request, shuffled
 from tests.harness.rollups import assert_rollups_are_sums
-
-pytestmark = pytest.mark.xdist_group("late-spans")
 
 CONFIG = {"receiver": {"merge_window_seconds": 1}}
 SEED = 7
@@ -185,7 +183,14 @@ def test_a_second_emitter_after_the_seal_joins_the_call(story: Story, sender: Se
     rng = random.Random(3)
     now, answer = time.time_ns(), {"gen_ai.response.id": "chatcmpl-late-1"}
     one, other = (
-        Sending(hex_id(rng, 32), hex_id(rng, 16), now, attributes=llm(**answer), scope=scope, service="twice")
+        Sending(
+            hex_id(rng, 32),
+            hex_id(rng, 16),
+            now,
+            attributes=llm(**answer),
+            scope=scope,
+            service="twice",
+        )
         for scope in ("test.outer", "test.inner")
     )
 

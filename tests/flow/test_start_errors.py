@@ -11,7 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from manager_agent.analytics.install import install
 from manager_agent.app.dispatch import main
+from manager_agent.receiver.content import Door
+from manager_agent.store.duck import FactStore
 from tests.harness.manager import manager, run_command
 
 SECRET = "notTheRealToken"
@@ -32,9 +35,10 @@ def port(option: str) -> Obstacle:
 
 @contextmanager
 def newer_schema(data: Path) -> Iterator[list[str]]:
-    with manager(data) as older:
-        assert older.stop() == 0
-    with duckdb.connect(str(data / "manager.duckdb")) as con:
+    data.mkdir()
+    path = data / "manager.duckdb"
+    FactStore(path, Door(b"k" * 32), install).close()
+    with duckdb.connect(str(path)) as con:
         con.execute("INSERT INTO schema_migrations VALUES (9999, 'from the future', now())")
     yield []
 
@@ -86,7 +90,9 @@ CASES = [
         id="wrong value",
     ),
     pytest.param(
-        config(f"receiver: {{tokens: [{SECRET}]}}"), ["receiver.tokens"], id="asks for what is not there"
+        config(f"receiver: {{tokens: [{SECRET}]}}"),
+        ["receiver.tokens"],
+        id="asks for what is not there",
     ),
 ]
 
@@ -129,24 +135,18 @@ def test_start(
     assert SECRET not in told
 
 
-def test_a_second_manager_does_not_disturb_the_first(tmp_path: Path) -> None:
-    with manager(tmp_path / "data") as first:
-        second = run_command("serve", f"--data-dir={tmp_path / 'data'}", "--otlp-grpc-port=0")
+def test_one_manager_a_directory(tmp_path: Path) -> None:
+    """A second one is turned away and disturbs nobody; a killed one leaves no lock."""
+    data = tmp_path / "data"
+    with manager(data) as first:
+        second = run_command("serve", f"--data-dir={data}", "--otlp-grpc-port=0")
         assert (second.returncode, second.stdout) == (1, "")
         assert "in use" in second.stderr
         assert "--data-dir" in second.stderr
         assert first.get("/api/v1/manager/status")["status"] == "ok"
 
-
-def test_a_killed_manager_leaves_no_lock(tmp_path: Path) -> None:
-    """The next one starts on the same directory, and on the same ports."""
-    with manager(tmp_path / "data") as first:
-        ports = {
-            "otlp_grpc": first.where["otlp_grpc"],
-            "otlp_http": first.where["otlp_http"],
-            "api": first.where["api"],
-        }
         first.kill()
-        same = {name: int(address.rpartition(":")[2]) for name, address in ports.items()}
-        with manager(tmp_path / "data", **same) as second:
-            assert second.where["api"] == first.where["api"]
+        names = ("otlp_grpc", "otlp_http", "api")
+        same = {name: int(first.where[name].rpartition(":")[2]) for name in names}
+        with manager(data, None, **same) as heir:
+            assert {heir.where[name] for name in names} == {first.where[name] for name in names}

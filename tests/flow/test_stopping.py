@@ -10,14 +10,11 @@ from threading import Event
 
 import grpc
 import httpx
-import pytest
 
 from manager_agent.delivery.slack.fake import Answer, FakeSlack
 from tests.harness.manager import Manager, manager, until
 from tests.harness.otlp import Sender, Sending, hex_id, llm, request
 from tests.harness.rollups import assert_rollups_are_sums
-
-pytestmark = pytest.mark.xdist_group("stopping")
 
 
 def over_grpc(sender: Sender, payload: bytes) -> bool:
@@ -60,7 +57,10 @@ def test_what_was_acknowledged_while_it_stopped_is_there(tmp_path: Path) -> None
             for seed, send in enumerate([over_grpc, over_http] * 3)
         ]
         try:
-            until("load", lambda: running.metric("manager_receiver_spans_total", outcome="stored") > 200)
+            until(
+                "load",
+                lambda: running.metric("manager_receiver_spans_total", outcome="stored") > 200,
+            )
             began = time.monotonic()
             code = running.stop()
             took = time.monotonic() - began

@@ -98,6 +98,11 @@ class Manager:
         with pa.ipc.open_stream(answer.content) as table:
             return list(table.read_all().column(0).to_pylist())
 
+    def calls_of(self, agent: str) -> int:
+        """Return how many calls `llm_calls` has of an agent."""
+        rows = self.sql("SELECT count(*) AS n FROM llm_calls WHERE agent = ?", agent)
+        return int(rows[0]["n"])
+
     def get(self, path: str) -> Any:
         """Return the JSON that `GET path` of the API answers."""
         answer = self._client.get(path)

@@ -3,8 +3,9 @@
 import gzip
 import json
 import random
+import time
 from base64 import b64decode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -99,9 +100,9 @@ def _value(value: Any) -> AnyValue:
 
 
 def llm(
-    model: str = "gpt-4o-mini", tokens: tuple[int, int] = (1000, 100), **more: Any
+    model: str = "gpt-4o-mini", tokens: tuple[int, int] = (1000, 100), /, **more: Any
 ) -> dict[str, Any]:
-    """Return the attributes of a chat call as the GenAI conventions name them."""
+    """Return the attributes of a chat call as the GenAI conventions name them, and `more`."""
     return {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
@@ -111,6 +112,13 @@ def llm(
         "gen_ai.usage.output_tokens": tokens[1],
         **more,
     }
+
+
+def one_call(service: str, seed: int, **more: Any) -> Sending:
+    """Return a call of `service` that begins now; equal arguments give equal ids."""
+    rng = random.Random(f"{service}{seed}")
+    ids = hex_id(rng, 32), hex_id(rng, 16)
+    return Sending(*ids, time.time_ns(), attributes=llm(**more), service=service)
 
 
 def hex_id(rng: random.Random, digits: int) -> str:
@@ -217,3 +225,12 @@ def shuffled(
     order = [(message, rng.choice(BODIES)) for message in messages]
     rng.shuffle(order)
     return order
+
+
+def refusal(send: Callable[[], object]) -> Any:
+    """Return the `grpc.Call` with which `send` is refused."""
+    try:
+        send()
+    except grpc.RpcError as refused:
+        return refused
+    raise AssertionError("it was not refused")

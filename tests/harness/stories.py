@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived
 from manager_agent.receiver.content import Door
-from manager_agent.receiver.sink import FactSink
 from manager_agent.receiver.recognise import recognise
+from manager_agent.receiver.sink import FactSink
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.testing import NOW_NS, span
 from manager_agent.receiver.window import MergeWindow

@@ -276,7 +276,7 @@ def test_at_start_only_what_is_open_or_fresh_is_read(receiver: Receiver[FactStor
 
 
 def test_relatives_say_whether_what_they_name_is_sealed(receiver: Receiver[FactStore]) -> None:
-    late = Late(("a" * 32), NOW_NS, NOW_NS + 10**9, "", "", None)
+    late = Late(("a" * 32), NOW_NS, NOW_NS + 10**9, "", "", None, None)
     receiver.take([llm("a", 1)])
     still_open = version(receiver.store.relatives([late])[1])
     receiver.wait(700)
@@ -292,7 +292,7 @@ def test_relatives_are_looked_for_within_a_day(receiver: Receiver[FactStore]) ->
     receiver.wait(700)
 
     def found(start_ns: int) -> int:
-        late = Late("a" * 32, start_ns, start_ns, "", "", None)
+        late = Late("a" * 32, start_ns, start_ns, "", "", None, None)
         return len(receiver.store.relatives([late])[0])
 
     assert found(NOW_NS) == 0

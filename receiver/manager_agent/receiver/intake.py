@@ -296,6 +296,8 @@ class Intake:
             if abs(now_ns - self._last_maintained_ns) >= _MAINTAIN_SECONDS * 1e9:
                 self._last_maintained_ns = now_ns
                 self._store.maintain()
+                # Versions that were taken back just before an earlier run ended.
+                self._store.seal_overdue((now_ns - 2 * self._limits.window_ns) // 1000)
         except Exception as error:  # noqa: BLE001 - the intake must outlive a full disk
             self._window = None
             self._trouble = str(error)

@@ -35,7 +35,8 @@ class Late:
     scope: str
     process: str
     response_id: str | None
-    """`scope`, `process` and `response_id` are empty but for claims."""
+    call_id: str | None
+    """`scope`, `process` and the two ids are empty but for claims."""
 
     @property
     def parted(self) -> bool:

@@ -150,13 +150,23 @@ def _remembered(arrived: Arrived) -> Remembered:
 
 
 def _late(one: Remembered) -> Late:
-    answer = one.fact.call.response_id if one.fact and one.fact.call else None
-    return Late(one.trace_id, one.start_ns, one.end_ns, one.scope, one.process, answer)
+    call = one.fact.call if one.fact else None
+    return Late(
+        one.trace_id,
+        one.start_ns,
+        one.end_ns,
+        one.scope,
+        one.process,
+        call.response_id if call else None,
+        call.call_id if call else None,
+    )
 
 
 def _kin(one: Remembered, late: Late) -> bool:
     if one.fact is None or one.fact.call is None or not late.scope:
         return False
+    if late.call_id is not None and one.fact.call.call_id == late.call_id:
+        return True
     if one.scope == late.scope and not late.parted:
         return False
     answer = one.fact.call.response_id

@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any
 
 _MOST_TOKENS = 10**12
+_MOST_USD = 100_000
+"""A single call that is said to cost more is a mistake of its emitter."""
 _MOST_NESTED = 64 * 1024
 _SHORT = 256
 _ODD = frozenset(' \t\r\n["')
@@ -37,7 +39,7 @@ def amount(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         return None
-    return number if math.isfinite(number) and 0 <= number < 10**8 else None
+    return number if math.isfinite(number) and 0 <= number <= _MOST_USD else None
 
 
 def text(value: Any) -> str | None:

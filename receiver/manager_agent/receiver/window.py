@@ -69,6 +69,7 @@ class MergeWindow:
                     span.scope if call else "",
                     span.resource.process if call else "",
                     call.response_id if call else None,
+                    call.call_id if call else None,
                 )
             )
         return found

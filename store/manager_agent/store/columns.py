@@ -18,6 +18,7 @@ _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _TIME = pa.timestamp("us")
 _LONGEST_NAME = 200
 _MOST_NANO = 10**18 - 1
+_MOST_SUM = 9 * 10**18
 
 
 def spans_table(changes: Changes, door: Door) -> pa.Table:
@@ -46,6 +47,9 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
             "response_id": pa.array(
                 [fact.call.response_id if fact and fact.call else None for fact in facts],
                 pa.string(),
+            ),
+            "call_id": pa.array(
+                [fact.call.call_id if fact and fact.call else None for fact in facts], pa.string()
             ),
             "process": [span.resource.process for span in spans],
             "attributes": [door.kept(span.attributes) for span in spans],
@@ -123,7 +127,7 @@ def _usage_table(usage: Usage) -> pa.Table:
             "output_tokens": delta.output_tokens,
             "cache_read_tokens": delta.cache_read_tokens,
             "cache_write_tokens": delta.cache_write_tokens,
-            "cost_nano": delta.cost_nano,
+            "cost_nano": max(-_MOST_SUM, min(delta.cost_nano, _MOST_SUM)),
             "unpriced_calls": delta.unpriced_calls,
             "duration_ms_sum": delta.duration_ms,
         }

@@ -70,6 +70,7 @@ def _kin(
             "scope": [each.scope for each in claims],
             "process": [each.process for each in claims],
             "response_id": pa.array([each.response_id for each in claims], pa.string()),
+            "call_id": pa.array([each.call_id for each in claims], pa.string()),
             "parted": [each.parted for each in claims],
             "near_start": _times([each.start_ns - each.slack_ns for each in claims]),
             "near_end": _times([each.end_ns + each.slack_ns for each in claims]),
@@ -177,8 +178,15 @@ def _times(values_ns: list[int]) -> pa.Array:
 
 def _late(span: Remembered) -> Late:
     call = span.fact.call if span.fact else None
-    answer = call.response_id if call else None
-    return Late(span.trace_id, span.start_ns, span.end_ns, span.scope, span.process, answer)
+    return Late(
+        span.trace_id,
+        span.start_ns,
+        span.end_ns,
+        span.scope,
+        span.process,
+        call.response_id if call else None,
+        call.call_id if call else None,
+    )
 
 
 def _moment(time_ns: int) -> datetime:

@@ -20,6 +20,7 @@ CREATE TABLE spans (
     role VARCHAR,              -- call, agent, workflow, tool, genai (other GenAI spans), NULL
     agent VARCHAR,             -- what this span itself says of its agent
     response_id VARCHAR,       -- the provider's id, where this span claims a call
+    call_id VARCHAR,           -- our own guard's id of that call
     process VARCHAR,           -- identity of the sending process
     attributes VARCHAR,        -- JSON object
     fact VARCHAR,              -- JSON: what recognition read off this span; NULL where role is NULL
@@ -65,7 +66,7 @@ CREATE TABLE tools_retracted (tool_call_key VARCHAR, revision BIGINT, ts TIMESTA
 CREATE TABLE usage_minute_deltas (
     ts TIMESTAMP, agent VARCHAR, provider VARCHAR, response_model VARCHAR,
     calls BIGINT, errors BIGINT, input_tokens BIGINT, output_tokens BIGINT,
-    cache_read_tokens BIGINT, cache_write_tokens BIGINT, cost_usd DECIMAL(18, 9),
+    cache_read_tokens BIGINT, cache_write_tokens BIGINT, cost_usd DECIMAL(38, 9),
     unpriced_calls BIGINT, duration_ms_sum DOUBLE
 );
 CREATE TABLE usage_hour_deltas AS SELECT * FROM usage_minute_deltas;

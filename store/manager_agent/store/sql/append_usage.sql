@@ -4,17 +4,17 @@ INSERT INTO usage_minute_deltas (ts, agent, provider, response_model, calls, err
     cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls, duration_ms_sum)
 SELECT
     ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
-    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(18, 9)), unpriced_calls, duration_ms_sum
+    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(38, 9)), unpriced_calls, duration_ms_sum
 FROM minutes;
 INSERT INTO usage_hour_deltas (ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
     cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls, duration_ms_sum)
 SELECT
     ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
-    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(18, 9)), unpriced_calls, duration_ms_sum
+    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(38, 9)), unpriced_calls, duration_ms_sum
 FROM hours;
 INSERT INTO usage_day_deltas (ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
     cache_read_tokens, cache_write_tokens, cost_usd, unpriced_calls, duration_ms_sum)
 SELECT
     ts, agent, provider, response_model, calls, errors, input_tokens, output_tokens,
-    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(18, 9)), unpriced_calls, duration_ms_sum
+    cache_read_tokens, cache_write_tokens, CAST(CAST(cost_nano AS DECIMAL(28, 0)) * CAST(0.000000001 AS DECIMAL(10, 9)) AS DECIMAL(38, 9)), unpriced_calls, duration_ms_sum
 FROM days;

@@ -7,7 +7,7 @@ SELECT
     CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_write_tokens) AS BIGINT) AS cache_write_tokens,
-    CAST(sum(cost_usd) AS DECIMAL(18, 9)) AS cost_usd,
+    CAST(sum(cost_usd) AS DECIMAL(38, 9)) AS cost_usd,
     CAST(sum(unpriced_calls) AS BIGINT) AS unpriced_calls, sum(duration_ms_sum) AS duration_ms_sum
 FROM usage_minute_deltas
 WHERE ts >= $since
@@ -21,7 +21,7 @@ SELECT
     CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_write_tokens) AS BIGINT) AS cache_write_tokens,
-    CAST(sum(cost_usd) AS DECIMAL(18, 9)) AS cost_usd,
+    CAST(sum(cost_usd) AS DECIMAL(38, 9)) AS cost_usd,
     CAST(sum(unpriced_calls) AS BIGINT) AS unpriced_calls, sum(duration_ms_sum) AS duration_ms_sum
 FROM usage_hour_deltas
 WHERE ts >= $since
@@ -35,7 +35,7 @@ SELECT
     CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
     CAST(sum(cache_write_tokens) AS BIGINT) AS cache_write_tokens,
-    CAST(sum(cost_usd) AS DECIMAL(18, 9)) AS cost_usd,
+    CAST(sum(cost_usd) AS DECIMAL(38, 9)) AS cost_usd,
     CAST(sum(unpriced_calls) AS BIGINT) AS unpriced_calls, sum(duration_ms_sum) AS duration_ms_sum
 FROM usage_day_deltas
 WHERE ts >= $since

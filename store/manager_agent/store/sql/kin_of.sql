@@ -1,9 +1,9 @@
 -- name: kin_of
 -- grain: one trace with a claim that may be the same call as one in the registered table `late`:
 --   another emitter's (or another part's of a scope with several), in the same process at the same
---   time, or with the same response id
+--   time, or with the same response id, or with our guard's same call id
 WITH near AS (
-    SELECT trace_id, scope, process, response_id, ts, end_ts
+    SELECT trace_id, scope, process, response_id, call_id, ts, end_ts
     FROM spans
     WHERE role = 'call' AND ts BETWEEN $low AND $high
 )
@@ -15,4 +15,8 @@ UNION
 SELECT n.trace_id
 FROM near AS n
 JOIN late AS l ON n.response_id = l.response_id
-WHERE n.scope <> l.scope AND n.ts <= l.far_end AND n.end_ts >= l.far_start;
+WHERE n.scope <> l.scope AND n.ts <= l.far_end AND n.end_ts >= l.far_start
+UNION
+SELECT n.trace_id
+FROM near AS n
+JOIN late AS l ON n.call_id = l.call_id;
