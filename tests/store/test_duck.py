@@ -127,6 +127,19 @@ def test_rollups_add_up_to_the_nano(store: FactStore, grain: str) -> None:
     assert only(store, f"usage_{grain}")["cost_usd"] == Decimal("0.333333301")
 
 
+@pytest.mark.parametrize("grain", GRAINS)
+def test_sums_beyond_any_bill_are_kept_and_compacted(store: FactStore, grain: str) -> None:
+    """What an emitter says it cost may be nonsense; that must not stop the store."""
+    most = 10**18 - 1
+    store.append(added([call(f"c{n}", cost_nano=most) for n in range(20)]))
+    store.append(replaced(call("c0", cost_nano=most), call("c0", cost_nano=0), revision=2))
+    before = only(store, f"usage_{grain}")
+    store.compact_usage(datetime(2000, 1, 1))
+
+    assert before["cost_usd"] <= 19 * Decimal(most) / 10**9
+    assert only(store, f"usage_{grain}") == before
+
+
 @pytest.mark.parametrize("value", [True, False, None])
 def test_a_boolean_has_three_values(store: FactStore, value: bool | None) -> None:
     store.append(added([call(streaming=value, guarded=bool(value), usage_estimated=bool(value))]))

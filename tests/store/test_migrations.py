@@ -85,7 +85,7 @@ def test_its_window_goes_on(store: FactStore) -> None:
     assert receiver.take([again]) == 1
 
     receiver.take([agent("d", 2, "editor"), llm("d", 3, parent=2, start_ns=at_ns)])
-    receiver.take([llm("e", 1, start_ns=at_ns, scope="late", attributes={"x": 1})])
+    receiver.take([llm("e", 1, start_ns=at_ns, scope="late")])
     receiver.wait(700)
 
     calls = rows(store, "SELECT sum(calls) FROM usage_day")

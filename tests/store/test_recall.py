@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from manager_agent.analytics.install import install
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import UsageKey
-from manager_agent.receiver.intake import FactSink
 from manager_agent.receiver.remembered import Late, Published, Remembered
+from manager_agent.receiver.sink import FactSink
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.testing import NOW_NS, MemoryStore, span
 from manager_agent.receiver.tool import ToolCall
@@ -177,16 +178,38 @@ def test_it_corrects_the_tool_calls_below_it_too(receiver: Receiver[FactStore]) 
             },
             id="same response id, other process, a little later",
         ),
+        pytest.param(
+            {"attributes": {"manager.call.id": "c" * 32}},
+            {
+                "attributes": {"manager.call.id": "c" * 32},
+                "process": "process-2",
+                "start_ns": NOW_NS + 30 * 10**9,
+            },
+            id="same call id of our guard, other process, half a minute later",
+        ),
     ],
 )
 def test_two_emitters_in_two_traces_are_one_call_though_the_first_was_sealed(
-    receiver: Receiver[FactStore], of_the_first: dict[str, str], of_the_second: dict[str, str]
+    receiver: Receiver[FactStore], of_the_first: dict[str, Any], of_the_second: dict[str, Any]
 ) -> None:
     receiver.take([llm("a", 1, scope="one", **of_the_first)])
     receiver.wait(700)
     receiver.take([llm("b", 1, scope="two", **of_the_second)])
 
     assert rows(receiver.store, "SELECT emitters FROM llm_calls") == [("one,two",)]
+    assert [row[0] for row in minutes_in(receiver.store).values()] == [1]
+
+
+def test_a_guard_that_repeats_a_call_id_makes_no_second_row_of_that_id(
+    receiver: Receiver[FactStore],
+) -> None:
+    stamp = {"manager.call.id": "c" * 32}
+    receiver.take([llm("a", 1, attributes=stamp)])
+    receiver.wait(700)
+    receiver.take([llm("b", 1, attributes=stamp)])
+    receiver.wait(700)
+
+    assert rows(receiver.store, "SELECT call_id FROM llm_calls") == [("c" * 32,)]
     assert [row[0] for row in minutes_in(receiver.store).values()] == [1]
 
 

@@ -109,9 +109,7 @@ class SqlRunner:
         """Return counts of queries by outcome."""
         with self._lock:
             samples = [Sample(n, (("outcome", kind),)) for kind, n in self._outcomes.items()]
-        return [
-            Metric("manager_sql_queries_total", "counter", "Users' SQL queries.", samples)
-        ]
+        return [Metric("manager_sql_queries_total", "counter", "Users' SQL queries.", samples)]
 
     def _in_turn(self, query: Query, snapshot: Path) -> SqlAnswer:
         if not self._places.acquire(blocking=False):

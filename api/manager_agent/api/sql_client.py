@@ -66,7 +66,10 @@ def query(
             raise SqlClientError(_detail(error), error.code) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        message = f"no manager answers at {api_url}: {reason}; start it with `manager-agent serve`"
+        message = (
+            f"no manager answers at {api_url}: {reason}; start it with `manager-agent serve`,"
+            " or name it with --api-url"
+        )
         raise SqlClientError(message) from error
 
 

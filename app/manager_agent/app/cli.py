@@ -1,6 +1,7 @@
 """The manager's commands. Each group is a file of its own; this one puts them together."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -14,6 +15,7 @@ from manager_agent.app import (
     cli_serve,
     cli_view,
 )
+from manager_agent.app.version import VERSION
 
 app = typer.Typer(
     name="manager-agent",
@@ -34,6 +36,17 @@ for part in (
     cli_doctor,
 ):
     part.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        print(f"manager-agent {VERSION}")
+        raise typer.Exit(0)
 
 
 def main(arguments: Sequence[str]) -> int:

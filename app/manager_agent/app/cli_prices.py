@@ -1,6 +1,7 @@
 """`manager-agent prices`."""
 
 import json
+import sys
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Annotated
@@ -35,12 +36,14 @@ def show(
     if as_json:
         print(json.dumps([asdict(row) for row in rows], default=str))
     elif rows:
-        table = Table("provider", "model", "unit", "usd", "above input tokens", "from", "tier")
+        table = Table()
+        for name in ("provider", "model", "unit", "usd", "above input tokens", "from", "tier"):
+            table.add_column(name, overflow="fold")
         for row in rows:
             start = str(row.start or "always")
             above = str(row.above_input_tokens)
             table.add_row(row.provider, row.model, row.unit, f"{row.usd}", above, start, row.tier)
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
     if not rows:
         typer.echo(f"no price is known for {model!r}; add one under prices.custom", err=True)
         raise typer.Exit(1)

@@ -79,7 +79,7 @@ def _read(file: str, signal: Signal, window: MergeWindow, into: Reading) -> None
             payload = protobuf_of(payload)
         decoded = Decoder().decode(payload)
     except (OSError, MalformedRequestError) as error:
-        said = f"{file}: {error}"
+        said = f"{file}: {getattr(error, 'strerror', None) or error}"
         into.error = said if into.error is None else f"{into.error}; {said}"
         return
     into.dropped.update(decoded.dropped)

@@ -14,14 +14,17 @@ class AlertMirror:
     def __init__(self, control: ControlStore, facts: FactStore) -> None:
         self._control = control
         self._facts = facts
+        self._last: int | None = None
 
     def copy(self) -> int:
         """Append what is not there yet; return how much. For the thread that writes facts."""
-        rows = self._facts.execute("last_alert_revision", {})
-        last = int(str(rows[0][0]))
-        changes: Sequence[AlertRow] = self._control.alert_changes_since(last)
+        if self._last is None:
+            rows = self._facts.execute("last_alert_revision", {})
+            self._last = int(str(rows[0][0]))
+        changes: Sequence[AlertRow] = self._control.alert_changes_since(self._last)
         if changes:
             self._facts.append_alerts([_values(row) for row in changes])
+            self._last = max(row.revision for row in changes)
         return len(changes)
 
 

@@ -66,12 +66,13 @@ class Ports:
 
 
 @dataclass(slots=True)
-class _Commits:
+class Commits:
     """Counts commits to the facts; has grown before a commit is acknowledged."""
 
     seq: int = 0
 
     def add(self) -> None:
+        """Count one more."""
         self.seq += 1
 
 
@@ -85,6 +86,7 @@ class Manager:
     intake: Intake
     ticker: Ticker
     mirror: AlertMirror
+    commits: Commits
     worker: Worker
     snapshots: Snapshots
     sql: SqlRunner
@@ -161,7 +163,7 @@ def _built(settings: Settings) -> Iterator[Manager]:
 
 
 def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Door) -> Manager:
-    commits = _Commits()
+    commits = Commits()
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
     intake = Intake(
         facts,
@@ -177,23 +179,16 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
     mirror = AlertMirror(control, facts)
     worker = Worker(control, _notifiers(settings), now)
 
-    def copy_alerts() -> None:
-        if mirror.copy():
-            commits.add()
-
-    def told() -> None:
-        intake.between_commits(copy_alerts)
-        worker.wake()
-
     return Manager(
         settings=settings,
         facts=facts,
         control=control,
         intake=intake,
         ticker=Ticker(
-            facts.cursor, control, rules_from(settings.rules), budget_policy(settings), told
+            facts.cursor, control, rules_from(settings.rules), budget_policy(settings), worker.wake
         ),
         mirror=mirror,
+        commits=commits,
         worker=worker,
         snapshots=Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq),
         sql=SqlRunner(),
@@ -268,11 +263,28 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await asyncio.to_thread(manager.ticker.tick, now())
+            await _copy_alerts(manager)
             await asyncio.to_thread(manager.control.prune, now() - _DELIVERED_KEPT)
         except Exception as error:  # noqa: BLE001 - the schedule must outlive a full disk
             manager.ticker.failures += 1
             _log.error("a look at the rules failed", error=repr(error))
         await _pause(stop, manager.settings.monitoring.check_interval_seconds)
+
+
+async def _copy_alerts(manager: Manager) -> None:
+    """Copy what changed of the alerts to where SQL sees it; raises what the store raises.
+
+    After every look, so that what a crash or a full disk kept back is made up for.
+    """
+
+    def copy() -> None:
+        if manager.mirror.copy():
+            manager.commits.add()
+
+    done = manager.intake.between_commits(copy)
+    await asyncio.wait([asyncio.wrap_future(done)])
+    if not done.cancelled():
+        done.result()
 
 
 async def _publishing(manager: Manager, stop: asyncio.Event) -> None:

@@ -130,12 +130,21 @@ def parse(
     try:
         settings = Settings.model_validate(_overridden(document, env))
     except ValidationError as error:
-        raise ConfigError(name, problems + worded(Settings, error)) from None  # holds secrets
-    if rule_settings is not None:
-        problems += rule_settings(settings.rules)
+        problems += worded(Settings, error) + _rule_problems(document, rule_settings)
+        raise ConfigError(name, problems) from None  # the error itself holds secrets
+    problems += _rule_problems(document, rule_settings)
     if problems:
         raise ConfigError(name, problems)
     return settings
+
+
+def _rule_problems(document: Document, rule_settings: RuleCheck | None) -> list[str]:
+    """Return what is wrong under `rules`; its outer shape is the settings' own affair."""
+    written = document.data.get("rules") if isinstance(document.data, dict) else None
+    if rule_settings is None or not isinstance(written, dict | None):
+        return []
+    written = written or {}
+    return rule_settings({str(k): v for k, v in written.items() if isinstance(v, dict)})
 
 
 def budget_policy(settings: Settings) -> BudgetPolicy:

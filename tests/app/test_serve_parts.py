@@ -1,0 +1,347 @@
+"""Parts of the server, each with real stores and a scripted clock: ticks, mirror, health."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from structlog.testing import capture_logs
+
+from manager_agent.analytics.frames import Frames
+from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.serve import _health, _wired
+from manager_agent.app.settings import Settings
+from manager_agent.app.tick import Ticker
+from manager_agent.app.unsupported import UnsupportedError, refuse_unsafe, warn_unused
+from manager_agent.contract.budget import BudgetPolicy, Limits
+from manager_agent.receiver.content import Door
+from manager_agent.rules.catalog.budget import Budget
+from manager_agent.rules.catalog.unpriced_model import UnpricedModel
+from manager_agent.rules.finding import Finding
+from manager_agent.rules.rule import Rule, rule
+from manager_agent.store.control import ControlStore
+from manager_agent.store.duck import FactStore
+from tests.harness.facts import KEY, added, call, opened, records, rows
+
+START = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
+"""When `call`s of the harness begin."""
+
+MINUTE = timedelta(minutes=1)
+DOLLAR = 10**9
+POLICY = BudgetPolicy(Limits(hourly_limit_usd=Decimal(1)))
+
+
+@rule
+class Shaky:
+    """A rule that breaks as long as `SHAKY` says so."""
+
+    def find(self, frames: Frames, now: datetime) -> Iterable[Finding]:
+        if SHAKY:
+            raise ZeroDivisionError(SHAKY[0])
+        yield from ()
+
+
+SHAKY: list[str] = []
+
+
+@dataclass
+class World:
+    """The stores, a ticker over them, and how often it said that there is news."""
+
+    facts: FactStore
+    control: ControlStore
+    rules: list[Rule] = field(default_factory=lambda: [Budget(), UnpricedModel()])
+    news: int = 0
+    calls: int = 0
+
+    def __post_init__(self) -> None:
+        self.ticker = Ticker(self.facts.cursor, self.control, self.rules, POLICY, self._told)
+        self.mirror = AlertMirror(self.control, self.facts)
+
+    def _told(self) -> None:
+        self.news += 1
+
+    def spend(self, usd: str, after: timedelta = timedelta(0), **more: Any) -> None:
+        """Store a call of `writer` that cost so much."""
+        self.calls += 1
+        start_ns = int((START + after).timestamp()) * 10**9
+        nano = int(Decimal(usd) * DOLLAR)
+        given = {"start_ns": start_ns, "cost_nano": nano, "cost_source": "local", **more}
+        self.facts.append(added([call(f"c{self.calls}", **given)]))
+
+    def told(self, now: datetime) -> list[str]:
+        """Look at `now`; return the keys of all messages in the outbox, each sent at once."""
+        self.ticker.tick(now)
+        due = [outgoing.message for outgoing in self.control.claim(now, 100)]
+        for message in due:
+            self.control.sent(message.key, now)
+        return [f"{message.kind} {message.severity} {message.agent}" for message in due]
+
+    def shown(self) -> list[tuple[Any, ...]]:
+        """Return what users see of the alerts in SQL."""
+        return rows(self.facts, "SELECT rule, agent, severity, state FROM alerts ORDER BY ts, rule")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    SHAKY.clear()
+    with ControlStore(tmp_path / "control.sqlite") as control:
+        facts = opened(tmp_path)
+        yield World(facts, control)
+        facts.close()
+
+
+# The tick
+
+
+def test_a_budget_that_is_crossed_is_told_once_per_share_and_window(world: World) -> None:
+    world.spend("0.4")
+    assert world.told(START + MINUTE) == []
+    world.spend("0.15")
+    assert world.told(START + 2 * MINUTE) == ["budget info writer"]
+    assert world.told(START + 3 * MINUTE) == []
+    world.spend("0.45")
+    assert world.told(START + 4 * MINUTE) == ["budget critical writer"]
+    world.spend("5")
+    assert world.told(START + 5 * MINUTE) == []
+    assert world.told(START + 60 * MINUTE) == []
+    world.spend("0.9", after=61 * MINUTE)
+    assert world.told(START + 62 * MINUTE) == ["budget warning writer"]
+    assert world.ticker.ticks == 7
+
+
+def test_an_alert_has_its_numbers_in_the_outbox_and_in_sql(world: World) -> None:
+    world.spend("0.123456789")
+    world.spend("0.9")
+    world.ticker.tick(START + MINUTE)
+    world.mirror.copy()
+
+    (outgoing,) = world.control.claim(START + MINUTE, 10)
+    assert outgoing.message.facts["spent_usd"] == "1.023456789"
+    assert outgoing.queued == START + MINUTE
+    (alert,) = records(world.facts, "SELECT * FROM alerts")
+    assert alert["alert_id"] == outgoing.message.alert_id
+    assert alert["message"] == outgoing.message.headline
+    assert '"spent_usd": "1.023456789"' in alert["evidence"]
+    assert alert["ts"] == (START + MINUTE).replace(tzinfo=None)
+
+
+def test_a_model_without_a_price_is_told_of(world: World) -> None:
+    unknown: dict[str, Any] = {
+        "cost_nano": None,
+        "cost_source": "unpriced",
+        "response_model": "house-7b",
+    }
+    world.spend("0", provider="openai", input_tokens=3, output_tokens=4, **unknown)
+
+    assert world.told(START + MINUTE) == ["unpriced_model warning writer"]
+
+
+def test_news_is_said_only_where_there_is_any(world: World) -> None:
+    world.told(START)
+    quiet = world.news
+    world.spend("2")
+    world.told(START + MINUTE)
+    world.told(START + 2 * MINUTE)
+
+    assert (quiet, world.news) == (0, 1)
+
+
+def test_a_tick_that_could_not_be_kept_is_as_if_it_had_not_been(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.spend("2")
+    with monkeypatch.context() as broken:
+
+        def full(_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        broken.setattr(world.control, "commit", full)
+        with pytest.raises(sqlite3.OperationalError):
+            world.ticker.tick(START + MINUTE)
+    assert (world.news, world.ticker.ticks) == (0, 0)
+
+    assert world.told(START + 2 * MINUTE) == ["budget critical writer"]
+
+
+def test_a_tick_sees_the_facts_again_after_they_were_opened_anew(world: World) -> None:
+    world.spend("2")
+    world.facts.recover(duckdb.FatalException("by hand"))
+
+    assert world.told(START + MINUTE) == ["budget critical writer"]
+
+
+def test_memory_outlives_the_process(world: World, tmp_path: Path) -> None:
+    world.spend("0.6")
+    world.told(START + MINUTE)
+
+    with ControlStore(tmp_path / "control.sqlite") as control:
+        again = World(world.facts, control)
+        assert again.told(START + 2 * MINUTE) == []
+
+
+# A rule that raises
+
+
+def test_a_rule_that_raises_silences_itself_alone_and_is_named(world: World) -> None:
+    world.rules.insert(0, Shaky())
+    world.spend("2")
+    SHAKY.append("boom")
+    with capture_logs() as logs:
+        told = world.told(START + MINUTE)
+
+    assert told == ["budget critical writer"]
+    assert world.ticker.broken == {"shaky": "ZeroDivisionError: boom"}
+    assert [(line["log_level"], line["rule"]) for line in logs] == [("error", "shaky")]
+    assert number(world.ticker, "manager_rules_broken") == 1
+    SHAKY.clear()
+    world.told(START + 2 * MINUTE)
+    assert world.ticker.broken == {}
+    assert number(world.ticker, "manager_rules_broken") == 0
+
+
+def number(ticker: Ticker, name: str) -> float:
+    (metric,) = [metric for metric in ticker.metrics() if metric.name == name]
+    return metric.samples[0].value
+
+
+def test_health_names_the_rule_that_raises_and_what_people_did_not_hear(
+    world: World,
+) -> None:
+    manager = _wired(Settings(), world.facts, world.control, Door(KEY))
+    well = _health(manager)
+    SHAKY.append("boom")
+    manager.ticker.rules = [Shaky(), Budget()]
+    manager.ticker.policy = POLICY
+    world.spend("2")
+    manager.ticker.tick(START + MINUTE)
+    broken = _health(manager)
+    (outgoing,) = world.control.claim(START + MINUTE, 10)
+    world.control.give_up(outgoing.message.key, START, "slack: invalid_token")
+    both = _health(manager)
+
+    assert (well.ok, well.reasons) == (True, ())
+    assert not broken.ok
+    assert broken.reasons == ("rule shaky raises: ZeroDivisionError: boom",)
+    assert both.reasons[1] == "1 message(s) undeliverable: slack: invalid_token"
+
+
+# The mirror
+
+
+def test_each_change_of_an_alert_is_copied_once(world: World) -> None:
+    world.spend("0.6")
+    world.ticker.tick(START + MINUTE)
+    first = world.mirror.copy(), world.mirror.copy()
+    fired = world.shown()
+    world.spend("0.6")
+    world.ticker.tick(START + 2 * MINUTE)
+    worse = world.mirror.copy()
+    world.ticker.tick(START + 60 * MINUTE)
+    over = world.mirror.copy(), world.mirror.copy()
+
+    assert (first, worse, over) == ((1, 0), 1, (1, 0))
+    assert fired == [("budget", "writer", "info", "firing")]
+    assert world.shown() == [("budget", "writer", "critical", "resolved")]
+    (alert,) = records(world.facts, "SELECT * FROM alerts")
+    assert alert["resolved_ts"] == datetime(2027, 1, 15, 9, 0)
+
+
+def test_what_a_crash_kept_from_being_copied_is_copied_by_the_next(
+    world: World, tmp_path: Path
+) -> None:
+    """Both files are opened anew; several changes wait, some are there already."""
+    world.spend("0.6")
+    world.ticker.tick(START + MINUTE)
+    world.mirror.copy()
+    world.spend("0.6")
+    world.ticker.tick(START + 2 * MINUTE)
+    world.ticker.tick(START + 60 * MINUTE)
+    world.facts.close()
+
+    facts = opened(tmp_path)
+    with ControlStore(tmp_path / "control.sqlite") as control:
+        mirror = AlertMirror(control, facts)
+        copied = mirror.copy(), mirror.copy()
+
+    states = rows(facts, "SELECT state, severity FROM alert_events ORDER BY revision")
+    facts.close()
+    assert copied == (2, 0)
+    assert states == [("firing", "info"), ("firing", "critical"), ("resolved", "critical")]
+
+
+def test_a_copy_that_failed_is_whole_the_next_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two rows cannot be written: the first is not there either."""
+    for agent in ("a", "b"):
+        world.spend("2", agent=agent)
+    world.ticker.tick(START + MINUTE)
+    good = world.facts.append_alerts
+
+    def half(values: Any) -> None:
+        good([values[0], {**values[1], "ts": "no time"}])
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FactStore, "append_alerts", lambda _, values: half(values))
+        with pytest.raises(duckdb.Error):
+            world.mirror.copy()
+    empty = world.shown()
+
+    assert world.mirror.copy() == 2
+    assert empty == []
+    assert [agent for _, agent, *_ in world.shown()] == ["a", "b"]
+
+
+def test_facts_that_were_lost_get_all_alerts_again(world: World, tmp_path: Path) -> None:
+    world.spend("2")
+    world.ticker.tick(START + MINUTE)
+    world.mirror.copy()
+    (tmp_path / "new").mkdir()
+    facts = opened(tmp_path / "new")
+
+    assert AlertMirror(world.control, facts).copy() == 1
+    facts.close()
+
+
+# What this version does not do
+
+
+def test_protection_that_is_not_there_is_refused() -> None:
+    tokens = Settings.model_validate({"receiver": {"tokens": ["t"]}})
+    with pytest.raises(UnsupportedError, match=r"^receiver\.tokens: .*loopback"):
+        refuse_unsafe(tokens)
+    refuse_unsafe(Settings())
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ({"groups": {"g": {"agents": ["a"], "daily_limit_usd": 1}}}, "groups"),
+        ({"approval": {"cost_usd": 1}}, "approval"),
+        ({"breaker": {"base_open_seconds": 5}}, "breaker"),
+        ({"thresholds": {"max_consecutive_failures": 3}}, "thresholds"),
+    ],
+    ids=["groups", "approval", "breaker", "thresholds"],
+)
+def test_what_is_not_acted_on_is_said(written: dict[str, Any], key: str) -> None:
+    with capture_logs() as logs:
+        warn_unused(Settings.model_validate(written))
+
+    assert [(line["log_level"], line["key"]) for line in logs] == [("warning", key)]
+
+
+@pytest.mark.parametrize(
+    ("enforcement", "said"), [("hard", 1), ("observe", 0)], ids=["hard", "observe"]
+)
+def test_budgets_that_only_alert_are_said_to(enforcement: str, said: int) -> None:
+    entry = {"hourly_limit_usd": 1, "enforcement": enforcement}
+    with capture_logs() as logs:
+        warn_unused(Settings.model_validate({"agent_budgets": {"default": entry}}))
+
+    assert len(logs) == said
