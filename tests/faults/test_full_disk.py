@@ -1,6 +1,5 @@
 """A full disk: senders hear "later", nothing acknowledged is lost, and it goes on by itself."""
 
-import random
 import resource
 import subprocess
 import time
@@ -15,7 +14,7 @@ import pytest
 from tests.faults.test_kill import assert_complete, assert_kept
 from tests.harness.load import Load
 from tests.harness.manager import Manager, manager, until
-from tests.harness.otlp import Sender, Sending, hex_id, llm, request
+from tests.harness.otlp import Sender, one_call, refusal, request
 from tests.harness.rollups import assert_rollups_are_sums
 
 pytestmark = pytest.mark.slow
@@ -115,7 +114,8 @@ def test_it_goes_on_once_there_is_room(disk: Disk) -> None:
 def assert_says_so(running: Manager) -> None:
     """The state is visible to people, to probes and to senders."""
     status = running.get("/api/v1/manager/status")
-    refused = refusal(running)
+    with Sender(running.where) as sender:
+        refused = refusal(lambda: sender.raw(more_than_fits()))
 
     assert status["status"] == "degraded"
     assert running.metric("manager_receiver_store_total", outcome="failed") > 0
@@ -123,16 +123,12 @@ def assert_says_so(running: Manager) -> None:
     assert "grpc-status-details-bin" in {pair.key for pair in refused.trailing_metadata() or ()}
 
 
-def refusal(running: Manager) -> grpc.Call:
-    rng = random.Random(1)
-    sending = Sending(hex_id(rng, 32), hex_id(rng, 16), time.time_ns(), attributes=llm())
-    with Sender(running.where) as sender:
-        while True:  # what fits into the last block is still taken
-            try:
-                sender.send(request([sending]))
-            except grpc.RpcError as refused:
-                return refused
-            sending = replace(sending, span_id=hex_id(rng, 16))
+def more_than_fits() -> bytes:
+    """Return a request that no last free block has room for."""
+    call = one_call("probe", 1)
+    return request(
+        replace(call, span_id=f"{number:016x}") for number in range(1, 2000)
+    ).SerializeToString()
 
 
 @pytest.mark.parametrize("end", ["kill", "stop"])

@@ -21,9 +21,9 @@ SEALS_AT_ONCE = {"receiver": {"merge_window_seconds": 1}}
     ("rounds", "emitters", "config", "seed"),
     [
         pytest.param(20, 1, {}, 1, id="20 kills, one emitter"),
-        pytest.param(8, 1, SEALS_AT_ONCE, 2, id="while calls are sealed"),
-        pytest.param(8, 2, {}, 3, id="two emitters a call, in different requests"),
-        pytest.param(8, 2, SEALS_AT_ONCE, 4, id="two emitters, one of them after the seal"),
+        pytest.param(6, 1, SEALS_AT_ONCE, 2, id="while calls are sealed"),
+        pytest.param(6, 2, {}, 3, id="two emitters a call, in different requests"),
+        pytest.param(6, 2, SEALS_AT_ONCE, 4, id="two emitters, one of them after the seal"),
     ],
 )
 def test_kill(

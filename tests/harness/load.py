@@ -13,7 +13,7 @@ import httpx
 from tests.harness.otlp import Sender, Sending, hex_id, llm, request
 
 _EXPORTERS = 6
-_MOST_SPANS = 30
+_MOST_SPANS = 12
 _PATIENCE_SECONDS = 0.2
 """Between two attempts; a real exporter waits longer."""
 

@@ -68,7 +68,16 @@ def test_flag(value: Any, expected: bool | None) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("0.5", 0.5), (2, 2.0), (-1, None), ("nan", None), (True, None), ([], None), (1e300, None), (200_000, None)],
+    [
+        ("0.5", 0.5),
+        (2, 2.0),
+        (-1, None),
+        ("nan", None),
+        (True, None),
+        ([], None),
+        (1e300, None),
+        (200_000, None),
+    ],
 )
 def test_amount(value: Any, expected: float | None) -> None:
     assert amount(value) == expected

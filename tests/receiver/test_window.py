@@ -85,6 +85,27 @@ def test_parallel_calls_of_two_emitters_match_one_to_one() -> None:
     assert {call.emitters for call in calls} == {"framework,sdk"}
 
 
+def test_a_parent_that_arrives_later_frees_a_partner_for_another() -> None:
+    """Two calls, each told of by both emitters, at one instant; only a parent tells which is which.
+
+    Until it arrives, `a` is taken for one call with `b`; then it is one with `c`.
+    """
+    first = [llm("a", 1, scope="sdk"), llm("b", 2, scope="framework", parent=1)]
+    other, parent = llm("c", 1, scope="framework"), llm("b", 1, 0, scope="sdk")
+    for portions in (
+        [[*first, other, parent]],
+        [[other, *first], [parent]],
+        [first, [other], [parent]],
+        [[other], [parent], first],
+    ):
+        receiver = in_memory()
+        for portion in portions:
+            receiver.take(portion)
+
+        assert {call.trace_id[0] for call in receiver.store.calls().values()} == {"a", "b"}
+        assert {call.emitters for call in receiver.store.calls().values()} == {"framework,sdk"}
+
+
 def test_a_repeated_call_id_of_a_guard_loses_no_call() -> None:
     stamp = {"manager.call.id": "c" * 32}
     receiver = in_memory()
