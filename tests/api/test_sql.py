@@ -270,7 +270,7 @@ def test_a_worker_knows_no_secret_of_the_server(
         if not environment.exists():
             pytest.skip("no /proc here")
         assert b"xoxb" not in environment.read_bytes()
-        assert os.nice(0) + 10 == os.getpriority(os.PRIO_PROCESS, worker._process.pid)
+        assert min(os.nice(0) + 10, 19) == os.getpriority(os.PRIO_PROCESS, worker._process.pid)
     finally:
         worker.close()
 

@@ -4,6 +4,7 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,3 +148,28 @@ def test_nothing_acknowledged_is_lost_when_it_ends_while_full(disk: Disk, end: s
     with manager(disk.data) as again:
         assert_kept(again, load.so_far())
         assert_rollups_are_sums(again)
+
+
+def test_refusals_and_the_end_are_quick_with_much_in_the_window(tmp_path: Path) -> None:
+    """Senders give up after 10 seconds, and so does who waits for a SIGTERM."""
+    with (
+        limited_files(tmp_path) as disk,
+        manager(disk.data) as running,
+        Sender(running.where) as sender,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        for number in range(20):
+            sender.send(request(one_call("much", 1000 * number + i) for i in range(1000)))
+        disk.fill(running)
+        probe = more_than_fits()
+
+        began = time.monotonic()
+        refused = [pool.submit(refusal, lambda: sender.raw(probe)) for _ in range(8)]
+        codes = {each.result().code() for each in refused}
+        took = time.monotonic() - began
+        assert codes == {grpc.StatusCode.UNAVAILABLE}
+        assert took < 10
+
+        began = time.monotonic()
+        running.stop(60)
+        assert time.monotonic() - began < 10

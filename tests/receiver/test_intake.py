@@ -10,18 +10,32 @@ import pytest
 from manager_agent.receiver.answer import Accepted, Answer, Refused
 from manager_agent.receiver.changes import Changes
 from manager_agent.receiver.content import Door
+from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.receiver.testing import NOW_NS, MemoryStore
 from tests.harness.captures import captures
 
 ONE, OTHER = captures()[0].payload, captures()[5].payload
+OTHER_TRACE = Decoder().decode(OTHER).spans[0].trace_id
 PATIENCE = 20
 
 
+class Clock:
+    """The time, moved by hand."""
+
+    now_ns = NOW_NS
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
 @contextmanager
-def working(store: MemoryStore, limits: Limits | None = None) -> Iterator[Intake]:
-    intake = Intake(store, Door(b"k" * 32), lambda call: call, lambda: NOW_NS, limits=limits)
+def working(
+    store: MemoryStore, limits: Limits | None = None, clock: Clock | None = None
+) -> Iterator[Intake]:
+    door = Door(b"k" * 32)
+    intake = Intake(store, door, lambda call: call, clock or Clock(), limits=limits)
     intake.start()
     try:
         yield intake
@@ -52,8 +66,8 @@ def test_a_bad_request_is_refused_alone() -> None:
 
 
 def test_a_store_that_fails_keeps_nothing_back_and_the_sender_may_retry() -> None:
-    store = MemoryStore()
-    with working(store) as intake:
+    store, clock = MemoryStore(), Clock()
+    with working(store, clock=clock) as intake:
         store.failing = OSError("no space left")
         refused = answer(intake.offer(ONE))
         assert isinstance(refused, Refused)
@@ -61,10 +75,30 @@ def test_a_store_that_fails_keeps_nothing_back_and_the_sender_may_retry() -> Non
         assert intake.trouble is not None
 
         store.failing = None
+        assert answer(intake.offer(ONE)) == refused, "it rests after a failure"
+        clock.now_ns += 10**9
         assert answer(intake.offer(ONE)) == Accepted()
         assert intake.trouble is None
         assert intake.counts.of("spans", "duplicate") == 0
     assert store.spans
+
+
+def test_a_request_that_cannot_be_stored_is_refused_for_good_and_alone() -> None:
+    class Picky(MemoryStore):
+        def append(self, changes: Changes) -> None:
+            if any(arrived.span.trace_id == OTHER_TRACE for arrived in changes.spans):
+                raise ValueError("a value the store cannot hold")
+            super().append(changes)
+
+    store = Picky()
+    with working(store) as intake:
+        futures = [intake.offer(payload) for payload in (ONE, OTHER, ONE)]
+        good, bad, again = map(answer, futures)
+
+    assert (good, again) == (Accepted(), Accepted())
+    assert isinstance(bad, Refused)
+    assert not bad.retryable
+    assert "cannot hold" in bad.message
 
 
 class DurableThoughItRaised(MemoryStore):

@@ -16,7 +16,7 @@ class Trace:
 
     `spans`: span id -> parent id, or (parent id, fact) for GenAI spans. `touched_ns`: when the
     last one arrived. `known_from_ns`: spans that started earlier may have relatives in the store
-    that are not here. `latest_ns`: the latest start seen, by sending process.
+    that are not here. `latest_ns`: the latest end seen, by sending process.
     """
 
     __slots__ = ("known_from_ns", "latest_ns", "spans", "touched_ns")
@@ -55,7 +55,7 @@ class Ancestry:
         trace.touched_ns = max(trace.touched_ns, now_ns)
         self.traces.move_to_end(key[0])
         process = span.resource.process if isinstance(span, Span) else span.process
-        trace.latest_ns[process] = max(span.start_ns, trace.latest_ns.get(process, 0))
+        trace.latest_ns[process] = max(span.end_ns, trace.latest_ns.get(process, 0))
         trace.spans[key[1]] = span.parent_id if fact is None else (span.parent_id, fact)
         self.size += 1
         return self._waiting.pop(key, set())

@@ -34,6 +34,8 @@ _SMALL_GROUP_BYTES = 256 * 1024
 _GROUP_BYTES = 32 * 1024 * 1024
 _SWEEP_SECONDS = 1.0
 _MAINTAIN_SECONDS = 60.0
+_LONGEST_REST_SECONDS = 30.0
+_REST_NS = round(_LONGEST_REST_SECONDS * 1e9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Intake:
         self._wake = Condition()
         self._stopping = False
         self._trouble: str | None = None
+        self._rest_seconds = 0.0
+        self._rest_until_ns = 0
         self._thread = Thread(target=self._run, name="intake", daemon=True)
         self._last_sweep_ns = self._last_maintained_ns = clock_ns()
 
@@ -179,6 +183,8 @@ class Intake:
 
     def _process(self, payloads: Sequence[bytes]) -> list[Answer]:
         """Return the answers to a group; its good requests are stored together."""
+        if self._resting:
+            return [_STORE_REFUSES] * len(payloads)
         answers: list[Answer] = []
         arrived: list[Arrived] = []
         for payload in payloads:
@@ -233,17 +239,19 @@ class Intake:
         except BaseException:
             self._window = None
             raise
+        self._rest_seconds = 0.0
         self._committed()
 
     def _after_failure(
         self, error: Exception, payloads: Sequence[bytes], answers: list[Answer]
     ) -> list[Answer]:
-        """Answer a group that could not be stored; a request alone at fault is refused for good."""
-        self._window = None
-        self._trouble = str(error)
+        """Answer a group that could not be stored.
+
+        Where the data may be at fault each request is tried alone, and the one that fails again is
+        refused for good. Where the storage is, all are to come again later.
+        """
         _log.error("a group of requests was not stored", requests=len(payloads), error=repr(error))
-        self.counts.add("store", "failed")
-        if not self._recovered(error):
+        if not self._data_at_fault(error):
             return [_later(answer) for answer in answers]
         if len(payloads) > 1:
             return [self._process([payload])[0] for payload in payloads]
@@ -251,21 +259,38 @@ class Intake:
             arrived: list[Arrived] = []
             answer = self._read(payloads[0], arrived)
             self._store_all(arrived)
-        except Exception as again:  # noqa: BLE001 - told to the sender, who keeps the request
-            self._window = None
-            self._trouble = str(again)
-            _log.error("a request was not stored", error=repr(again))
+        except Exception as again:  # noqa: BLE001 - told to the sender
+            if self._data_at_fault(again):
+                _log.error("a request cannot be stored", error=repr(again))
+                return [Refused(f"this request cannot be stored: {again}", retryable=False)]
             return [_later(answer) for answer in answers]
         return [answer]
 
-    def _recovered(self, error: Exception) -> bool:
+    def _data_at_fault(self, error: Exception) -> bool:
+        """Make the store usable again after `error`; tell whether the data may have caused it.
+
+        Otherwise the storage is in trouble: the intake rests, longer each time, and refuses at
+        once, since rebuilding the window only to fail again would keep every sender waiting.
+        """
+        self._window = None
+        self._trouble = str(error)
+        self.counts.add("store", "failed")
         try:
-            self._store.recover(error)
-            self._window = self._rebuilt()
-        except Exception as again:  # noqa: BLE001 - the store stays closed; the next group tries again
+            at_fault = self._store.recover(error)
+        except Exception as again:  # noqa: BLE001 - the store stays closed until after the rest
             _log.error("the fact store is not usable", error=repr(again))
-            return False
-        return True
+            at_fault = False
+        if not at_fault:
+            self._rest_seconds = min(_LONGEST_REST_SECONDS, max(1.0, 2 * self._rest_seconds))
+            self._rest_until_ns = self._clock_ns() + round(self._rest_seconds * 1e9)
+        return at_fault
+
+    @property
+    def _resting(self) -> bool:
+        """Whether nothing is tried at present: too soon after a failure, or too late to begin."""
+        return self._window is None and (
+            self._stopping or self._clock_ns() < self._rest_until_ns <= self._clock_ns() + _REST_NS
+        )
 
     def _rebuilt(self) -> MergeWindow:
         """Return a window that knows what the store knows."""
@@ -285,6 +310,8 @@ class Intake:
         if abs(now_ns - self._last_sweep_ns) < _SWEEP_SECONDS * 1e9:
             return
         self._last_sweep_ns = now_ns
+        if self._resting:
+            return
         try:
             if self._window is None:
                 self._window = self._rebuilt()
@@ -299,11 +326,8 @@ class Intake:
                 # Versions that were taken back just before an earlier run ended.
                 self._store.seal_overdue((now_ns - 2 * self._limits.window_ns) // 1000)
         except Exception as error:  # noqa: BLE001 - the intake must outlive a full disk
-            self._window = None
-            self._trouble = str(error)
-            self.counts.add("store", "failed")
             _log.error("chores failed", error=repr(error))
-            self._recovered(error)
+            self._data_at_fault(error)
 
 
 _TURNED_AWAY = {

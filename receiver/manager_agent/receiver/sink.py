@@ -23,8 +23,8 @@ class FactSink(Protocol):
     def seal_overdue(self, before_micros: int) -> int:
         """Seal what an earlier run left open and nobody touched since."""
 
-    def recover(self, error: Exception) -> None:
-        """Make the store usable again after an error."""
+    def recover(self, error: Exception) -> bool:
+        """Make the store usable again after an error; tell whether the data may have caused it."""
 
     def maintain(self) -> None:
         """Do what is due now and then."""

@@ -114,8 +114,9 @@ class MemoryStore:
         """Leave it to the window."""
         return 0
 
-    def recover(self, error: Exception) -> None:
-        """Be well again as soon as `failing` is taken away."""
+    def recover(self, error: Exception) -> bool:
+        """Be well again as soon as `failing` is taken away; the disk's errors are no data's."""
+        return not isinstance(error, OSError)
 
     def maintain(self) -> None:
         """Need nothing."""

@@ -17,6 +17,9 @@ from manager_agent.receiver.net import Net
 from manager_agent.receiver.remembered import Late, Published, Remembered, name_of
 from manager_agent.receiver.tool import ToolCall, tool_call_of
 
+_MOST_AT_ONCE = 256
+"""Claims regrouped together at most: a storm of equal calls must not tie up the receiver."""
+
 SKEW_NS = 60 * 10**9
 """Senders' clocks may be off by a minute before a relative of a late span is missed."""
 
@@ -198,9 +201,22 @@ class MergeWindow:
             self._regroup(claims, changes)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
-        """Return `claims` and the others of the calls they were part of so far."""
-        found = {claim.key: claim for claim in claims}
-        for claim in claims:
+        """Return `claims`, the others of the calls they were part of, and whom those could join.
+
+        A claim that leaves a call may find another partner, which was no neighbour of `claims`.
+        """
+        found: dict[Key, Claim] = {}
+        queue = list(claims)
+        while queue and len(found) < _MOST_AT_ONCE:
+            claim = queue.pop()
+            if claim.key in found:
+                continue
+            found[claim.key] = claim
+            name = self._id_of.get(claim.key)
+            for key in self._published[name].keys if name else ():
+                if key not in found and key in self._net.claims:
+                    queue.extend(self._net.around(key))
+        for claim in list(found.values()):  # whole calls, however crowded it is
             name = self._id_of.get(claim.key)
             for key in self._published[name].keys if name else ():
                 if key in self._net.claims:

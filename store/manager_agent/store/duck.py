@@ -27,6 +27,20 @@ _log = structlog.get_logger()
 _MANY_DELTAS = 20_000
 """Deltas appended between two compactions of the rollups."""
 
+_FAULTS_OF_DATA = (
+    duckdb.DataError,
+    duckdb.ProgrammingError,
+    duckdb.InvalidInputException,
+    pa.ArrowException,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+)
+"""Errors that a request can cause; all others are the storage's."""
+
 _SETTINGS = {
     "storage_compatibility_version": "v1.5.0",  # readable by DuckDB 1.5 and 2.x, both ways
     "wal_autocheckpoint": "256MB",  # a checkpoint every 16 MB stalls commits and costs half the CPU
@@ -135,19 +149,20 @@ class FactStore:
         """Return what the merge window must know at start."""
         return recent(self._con, since_ns, most_traces)
 
-    def recover(self, error: Exception) -> None:
-        """Make the store usable again after `error` where that takes opening the file anew.
+    def recover(self, error: Exception) -> bool:
+        """Make the store usable again after `error`; tell whether the data may have caused it.
 
         After DuckDB's `FatalException` the instance is dead even for reads, though the commit may
-        have become durable. Cursors handed out before stop working. Raises `StoreError` or
-        `duckdb.Error` where the file cannot be opened; then it may be tried again.
+        have become durable: then the file is opened anew, and cursors handed out before stop
+        working. Raises `StoreError` or `duckdb.Error` where it cannot be opened; then it may be
+        tried again.
         """
-        if not isinstance(error, duckdb.FatalException | duckdb.ConnectionException):
-            return
-        with self._lock:
-            self._close_all()
-            self._con = self._open()
-        _log.warning("fact store reopened", path=str(self._path), after=str(error))
+        if isinstance(error, duckdb.FatalException | duckdb.ConnectionException):
+            with self._lock:
+                self._close_all()
+                self._con = self._open()
+            _log.warning("fact store reopened", path=str(self._path), after=str(error))
+        return isinstance(error, _FAULTS_OF_DATA)
 
     def maintain(self) -> None:
         """Compact the rollups where enough deltas have come together."""
