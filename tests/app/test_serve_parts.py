@@ -38,15 +38,16 @@ POLICY = BudgetPolicy(Limits(hourly_limit_usd=Decimal(1)))
 
 @rule
 class Shaky:
-    """A rule that breaks as long as `SHAKY` says so."""
+    """A rule that breaks as long as `SHAKY` says so, and finds what `FOUND` holds."""
 
     def find(self, frames: Frames, now: datetime) -> Iterable[Finding]:
         if SHAKY:
             raise ZeroDivisionError(SHAKY[0])
-        yield from ()
+        yield from FOUND
 
 
 SHAKY: list[str] = []
+FOUND: list[Finding] = []
 
 
 @dataclass
@@ -90,6 +91,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     SHAKY.clear()
+    FOUND.clear()
     with ControlStore(tmp_path / "control.sqlite") as control:
         facts = opened(tmp_path)
         yield World(facts, control)
@@ -203,6 +205,23 @@ def test_a_rule_that_raises_silences_itself_alone_and_is_named(world: World) -> 
     world.told(START + 2 * MINUTE)
     assert world.ticker.broken == {}
     assert number(world.ticker, "manager_rules_broken") == 0
+
+
+def test_silence_of_a_rule_that_raises_is_no_good_news(world: World) -> None:
+    """Its alert goes on firing until the rule can look again and finds nothing."""
+    finding = {"rule": "shaky", "subject": "s", "agent": None, "severity": "info"}
+    FOUND.append(Finding(**finding, title="t", headline="h", evidence={}))  # type: ignore[arg-type]
+    world.rules.insert(0, Shaky())
+    world.told(START)
+    SHAKY.append("boom")
+    FOUND.clear()
+    world.told(START + MINUTE)
+    while_broken = world.control.alerts(open_only=True)
+    SHAKY.clear()
+    world.told(START + 2 * MINUTE)
+
+    assert [alert.rule for alert in while_broken] == ["shaky"]
+    assert world.control.alerts(open_only=True) == []
 
 
 def number(ticker: Ticker, name: str) -> float:

@@ -71,3 +71,26 @@ def test_impossible_times_are_stored(running: Manager, sender: Sender) -> None:
     sender.send(request([backward, endless, early]))
 
     assert [running.calls_of(f"clock-{name}") for name in ("back", "end", "1970")] == [1, 1, 1]
+
+
+def test_an_endless_span_slows_nobody(running: Manager, sender: Sender) -> None:
+    """Two emitters of one process, each with a span that never ended: others are as quick."""
+    first = replace(one_call("endless", 0), process="endless")
+    calls = [
+        replace(
+            one_call("endless", number, **{"gen_ai.usage.input_tokens": 1000 + number}),
+            process="endless",
+            start_ns=first.start_ns + number * 10**7,
+            duration_ns=10**6,
+            scope=f"test.emitter-{number % 2}",
+        )
+        for number in range(6000)
+    ]
+    calls[:2] = [replace(call, duration_ns=2**61) for call in calls[:2]]
+
+    began = time.monotonic()
+    for some in range(0, len(calls), 1000):
+        sender.send(request(calls[some : some + 1000]))
+
+    assert time.monotonic() - began < 20
+    assert running.calls_of("endless") == len(calls)

@@ -23,6 +23,7 @@ class AlertMirror:
             self._last = int(str(rows[0][0]))
         changes: Sequence[AlertRow] = self._control.alert_changes_since(self._last)
         if changes:
+            self._last = None  # until it is certain what became durable
             self._facts.append_alerts([_values(row) for row in changes])
             self._last = max(row.revision for row in changes)
         return len(changes)

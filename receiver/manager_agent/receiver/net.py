@@ -11,38 +11,56 @@ _LARGEST_NET = 64
 
 
 class _Timeline:
-    """Claims of one emitter in one process, by start."""
+    """Claims of one emitter in one process, by start, apart by how long they lasted.
 
-    __slots__ = ("entries", "furthest_ns", "longest_ns")
+    A bucket holds durations up to a power of two, so that one endless span does not make every
+    search begin at the beginning.
+    """
+
+    __slots__ = ("_buckets", "_furthest_ns")
 
     def __init__(self) -> None:
-        self.entries: list[tuple[int, Key]] = []
-        self.longest_ns = 0
-        self.furthest_ns = 0
+        self._buckets: dict[int, list[tuple[int, Key]]] = {}
+        self._furthest_ns = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether no claim is left."""
+        return not self._buckets
 
     def add(self, claim: Claim) -> None:
-        insort(self.entries, (claim.start_ns, claim.key))
-        self.longest_ns = max(self.longest_ns, claim.end_ns - claim.start_ns)
-        seconds = claim.call.continues_seconds
-        if seconds is not None:
-            self.furthest_ns = max(self.furthest_ns, round(seconds * 1e9) + NEXT_NS)
+        """Take a claim in."""
+        insort(self._buckets.setdefault(_bucket(claim), []), (claim.start_ns, claim.key))
+        self._furthest_ns = max(self._furthest_ns, _before_ns(claim))
 
     def remove(self, claim: Claim) -> None:
-        at = bisect_left(self.entries, (claim.start_ns, claim.key))
-        if at < len(self.entries) and self.entries[at][1] == claim.key:
-            del self.entries[at]
+        """Drop a claim."""
+        entries = self._buckets.get(_bucket(claim), [])
+        at = bisect_left(entries, (claim.start_ns, claim.key))
+        if at < len(entries) and entries[at][1] == claim.key:
+            del entries[at]
+        if not entries:
+            self._buckets.pop(_bucket(claim), None)
 
     def around(self, claim: Claim) -> Iterator[Key]:
         """Yield every claim whose range may lie inside or around that of `claim`."""
-        first_ns, last_ns = claim.start_ns - NEAR_NS, claim.end_ns + NEAR_NS
-        seconds = claim.call.continues_seconds
-        if seconds is not None:
-            first_ns -= round(seconds * 1e9) + NEXT_NS
-        last_ns += self.furthest_ns
-        low = bisect_left(self.entries, (first_ns - self.longest_ns, ("", "")))
-        high = bisect_right(self.entries, (last_ns, ("~", "~")))
-        for _, key in self.entries[low:high]:
-            yield key
+        first_ns = claim.start_ns - NEAR_NS - _before_ns(claim)
+        last_ns = claim.end_ns + NEAR_NS + self._furthest_ns
+        for bucket, entries in self._buckets.items():
+            low = bisect_left(entries, (first_ns - (1 << bucket), ("", "")))
+            high = bisect_right(entries, (last_ns, ("~", "~")))
+            for _, key in entries[low:high]:
+                yield key
+
+
+def _bucket(claim: Claim) -> int:
+    return (claim.end_ns - claim.start_ns).bit_length()
+
+
+def _before_ns(claim: Claim) -> int:
+    """Return how long before its own start the stream began whose end a claim reports."""
+    seconds = claim.call.continues_seconds
+    return 0 if seconds is None else round(seconds * 1e9) + NEXT_NS
 
 
 class Net:
@@ -78,7 +96,7 @@ class Net:
             _discard(self._by_answer, name, key)
         scopes = self._by_process[claim.process]
         scopes[claim.emitter].remove(claim)
-        if not scopes[claim.emitter].entries:
+        if scopes[claim.emitter].empty:
             del scopes[claim.emitter]
         if not scopes:
             del self._by_process[claim.process]
