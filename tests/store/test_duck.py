@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from manager_agent.receiver.call import Call
@@ -233,11 +234,22 @@ def test_the_latest_revision_counts_whatever_the_order(store: FactStore) -> None
     assert only(store, "llm_calls")["agent"] == "second"
 
 
-def test_a_step_is_stored_whole_or_not_at_all(store: FactStore) -> None:
-    """A status that fits no column fails the step; the next one finds a usable store."""
-    changes = added([call(http_status=2**40)])
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        pytest.param({"http_status": 2**40}, duckdb.Error, id="DuckDB refuses"),
+        pytest.param(
+            {"output_tokens": 2**70}, (pa.ArrowException, OverflowError), id="Arrow refuses"
+        ),
+    ],
+)
+def test_a_step_is_stored_whole_or_not_at_all(
+    store: FactStore, value: dict[str, Any], error: type[Exception]
+) -> None:
+    """A number that fits no column fails the step; the next one finds a usable store."""
+    changes = added([call(**value)])
     changes.spans.append(Arrived(span("a", 1), None))
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(error):
         store.append(changes)
 
     assert rows(store, "SELECT count(*) FROM spans") == [(0,)]
@@ -421,7 +433,7 @@ def test_a_reader_sees_whole_steps_while_others_are_written(store: FactStore) ->
     try:
         written = 0
         deadline = datetime.now(UTC) + timedelta(seconds=20)
-        while (written < 20 or len(set(seen)) < 5) and datetime.now(UTC) < deadline:
+        while (written < 10 or len(set(seen)) < 3) and datetime.now(UTC) < deadline:
             store.append(added([call(f"c{written}")], revision=written))
             store.append(sealing(f"c{written}"))
             written += 1
@@ -429,7 +441,7 @@ def test_a_reader_sees_whole_steps_while_others_are_written(store: FactStore) ->
         stop.set()
         thread.join()
 
-    assert len(set(seen)) >= 5, "the reader never ran between two steps"
+    assert len(set(seen)) >= 3, "the reader never ran between two steps"
     assert all(calls == counted for calls, counted in seen)
     assert seen == sorted(seen)
 

@@ -126,7 +126,7 @@ def told(store: FactSink) -> tuple[list[Remembered], list[Call | ToolCall]]:
     return by_key, sorted((each.row for each in published), key=lambda row: row[0])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(plays())
 def test_every_story_ends_as_it_does_in_memory(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step]

@@ -82,6 +82,20 @@ class Remembered:
             Above(),
         )
 
+    @property
+    def late(self) -> Late:
+        """The span as one whose relatives are asked for."""
+        call = self.fact.call if self.fact else None
+        return Late(
+            self.trace_id,
+            self.start_ns,
+            self.end_ns,
+            self.scope,
+            self.process,
+            call.response_id if call else None,
+            call.call_id if call else None,
+        )
+
 
 def name_of(row: Call | ToolCall) -> str:
     """Return the call id, or the key of a tool call."""

@@ -97,7 +97,7 @@ class MemoryStore:
         while True:
             traces |= {s.trace_id for s in self.spans.values() for each in asked if _kin(s, each)}
             known = [s for s in self.spans.values() if s.trace_id in traces]
-            claims = [_late(s) for s in known if s.fact and s.fact.call]
+            claims = [s.late for s in known if s.fact and s.fact.call]
             if len(claims) <= len(asked) - len(late):
                 break
             asked = [*late, *claims]
@@ -147,19 +147,6 @@ def _remembered(arrived: Arrived) -> Remembered:
         one.resource.service,
         one.resource.environment,
         fact,
-    )
-
-
-def _late(one: Remembered) -> Late:
-    call = one.fact.call if one.fact else None
-    return Late(
-        one.trace_id,
-        one.start_ns,
-        one.end_ns,
-        one.scope,
-        one.process,
-        call.response_id if call else None,
-        call.call_id if call else None,
     )
 
 

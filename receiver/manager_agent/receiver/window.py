@@ -15,6 +15,7 @@ from manager_agent.receiver.claim import Claim, Key, claim_of
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
 from manager_agent.receiver.remembered import Late, Published, Remembered, name_of
+from manager_agent.receiver.span import Span
 from manager_agent.receiver.tool import ToolCall, tool_call_of
 
 _MOST_AT_ONCE = 256
@@ -46,6 +47,7 @@ class MergeWindow:
         self._looked_up: set[str] = set()
         self._forgotten_ns: dict[str, int] = {}
         self._all_forgotten_ns = 0
+        self._crowded_until_ns = 0
         self._revision = 0
 
     @property
@@ -58,11 +60,14 @@ class MergeWindow:
         found = []
         for span, fact in arrived:
             known_ns = self._known_from(span.resource.process, now_ns)
+            if self._orphaned(span, now_ns):
+                known_ns = span.start_ns + 1
             if span.start_ns >= known_ns or self._ancestry.known(span.trace_id, span.span_id):
                 continue
             call = fact.call if fact else None
             trace = self._ancestry.traces.get(span.trace_id)
-            if call is None and trace is not None and span.start_ns >= trace.known_from_ns:
+            known = trace is not None and span.start_ns >= trace.known_from_ns
+            if call is None and known and not self._orphaned(span, now_ns):
                 continue
             found.append(
                 Late(
@@ -92,6 +97,7 @@ class MergeWindow:
         """
         if not complete:
             self._all_forgotten_ns = now_ns + SKEW_NS
+            self._crowded_until_ns = now_ns + self._window_ns + SKEW_NS
         restored: list[Key] = []
         for span in spans:
             key = span.trace_id, span.span_id
@@ -169,6 +175,15 @@ class MergeWindow:
         changes.sealed_tools = [name_of(row) for row in sealed if isinstance(row, ToolCall)]
         changes.dropped_calls = gone
         return changes
+
+    def _orphaned(self, span: Span, now_ns: int) -> bool:
+        """Tell whether a span's parent may have been forgotten early, though the span is new.
+
+        After a crowd, times prove nothing: a child may start long after its parent has ended.
+        """
+        if not span.parent_id or self._ancestry.known(span.trace_id, span.parent_id):
+            return False
+        return now_ns < self._crowded_until_ns
 
     def _known_from(self, process: str, now_ns: int) -> int:
         """Return since when every span of a process that arrived is still here, by its own clock.
@@ -336,6 +351,7 @@ class MergeWindow:
             if crowded:
                 latest = max(trace.latest_ns.values(), default=0)
                 self._all_forgotten_ns = max(self._all_forgotten_ns, min(latest, changes.now_ns))
+                self._crowded_until_ns = changes.now_ns + self._window_ns + SKEW_NS
             changes.sealed_early += (len(sealed) - early) if crowded else 0
 
     def _linked(self, trace_id: str) -> set[str]:

@@ -41,7 +41,7 @@ def relatives(con: duckdb.DuckDBPyConnection, late: Sequence[Late]) -> Recalled:
         traces |= fresh
         spans = _spans(con, fresh, low, high)
         found.extend(spans)
-        asked = [_late(span) for span in spans if span.fact and span.fact.call]
+        asked = [span.late for span in spans if span.fact and span.fact.call]
         fresh = set()
     return found, _published(con, traces, low, high)
 
@@ -174,19 +174,6 @@ def _traces(traces: Iterable[str]) -> pa.Table:
 
 def _times(values_ns: list[int]) -> pa.Array:
     return pa.array([value // 1000 for value in values_ns], pa.int64()).cast(pa.timestamp("us"))
-
-
-def _late(span: Remembered) -> Late:
-    call = span.fact.call if span.fact else None
-    return Late(
-        span.trace_id,
-        span.start_ns,
-        span.end_ns,
-        span.scope,
-        span.process,
-        call.response_id if call else None,
-        call.call_id if call else None,
-    )
 
 
 def _moment(time_ns: int) -> datetime:
