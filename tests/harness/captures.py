@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 CAPTURES = Path(__file__).parent.parent / "data" / "captures"
 LAB = CAPTURES.parent / "lab"
-"""Captures of emitters that the receiver was not built from."""
+"""Captures of further emitters, recorded after the receiver was first built."""
 
 TOKENS = (
     "input_tokens",

@@ -64,7 +64,7 @@ BEYOND = {
 
 
 @pytest.mark.parametrize("capture", captures(LAB), ids=lambda capture: f"lab/{capture.name}")
-def test_emitters_the_tables_were_not_made_from_are_recognised(capture: Capture) -> None:
+def test_emitters_met_later_are_recognised(capture: Capture) -> None:
     wrong = verdict(capture.truth, [row_of(call) for call in calls_of([arrived(capture)])])
 
     assert (wrong is not None) == (capture.name in BEYOND), wrong

@@ -124,6 +124,9 @@ class SqlRunner:
             self._places.release()
 
     def _take(self) -> Worker:
+        with self._lock:
+            if self._closed:  # its place in the queue may be gone: there is nothing to wait for
+                raise SqlError("died", "the manager is shutting down")
         try:
             worker = self._idle.get(timeout=self._timeout)
         except queue.Empty as error:
