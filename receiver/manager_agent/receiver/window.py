@@ -59,15 +59,14 @@ class MergeWindow:
         """Return those spans whose relatives may have left the window."""
         found = []
         for span, fact in arrived:
-            known_ns = self._known_from(span.resource.process, now_ns)
-            if self._orphaned(span, now_ns):
-                known_ns = span.start_ns + 1
-            if span.start_ns >= known_ns or self._ancestry.known(span.trace_id, span.span_id):
+            orphaned = self._orphaned(span, now_ns)
+            recent = span.start_ns >= self._known_from(span.resource.process, now_ns)
+            if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue
             call = fact.call if fact else None
             trace = self._ancestry.traces.get(span.trace_id)
-            known = trace is not None and span.start_ns >= trace.known_from_ns
-            if call is None and known and not self._orphaned(span, now_ns):
+            whole = trace is not None and span.start_ns >= trace.known_from_ns
+            if call is None and whole and not orphaned:
                 continue
             found.append(
                 Late(

@@ -30,8 +30,8 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
             "trace_id": [span.trace_id for span in spans],
             "span_id": [span.span_id for span in spans],
             "parent_span_id": pa.array([span.parent_id or None for span in spans], pa.string()),
-            "ts": _times([span.start_ns for span in spans]),
-            "end_ts": _times([span.end_ns for span in spans]),
+            "ts": times([span.start_ns for span in spans]),
+            "end_ts": times([span.end_ns for span in spans]),
             "duration_ms": [(span.end_ns - span.start_ns) / 1e6 for span in spans],
             "span_name": [span.name[:_LONGEST_NAME] for span in spans],
             "kind": [_KINDS.get(span.kind, "unspecified") for span in spans],
@@ -54,7 +54,7 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
             "process": [span.resource.process for span in spans],
             "attributes": [door.kept(span.attributes) for span in spans],
             "fact": pa.array([to_json(fact) if fact else None for fact in facts], pa.string()),
-            "received_ts": _times([changes.now_ns] * len(spans)),
+            "received_ts": times([changes.now_ns] * len(spans)),
         }
     )
 
@@ -143,7 +143,7 @@ def retractions_table(retractions: list[Retraction]) -> pa.Table:
         {
             "key": pa.array([each.key for each in retractions], pa.string()),
             "revision": pa.array([each.revision for each in retractions], pa.int64()),
-            "ts": _times([each.start_ns for each in retractions]),
+            "ts": times([each.start_ns for each in retractions]),
         }
     )
 
@@ -153,7 +153,8 @@ def keys_table(keys: list[str]) -> pa.Table:
     return pa.table({"key": pa.array(keys, pa.string())})
 
 
-def _times(values_ns: list[int]) -> pa.Array:
+def times(values_ns: list[int]) -> pa.Array:
+    """Return nanoseconds since 1970 as UTC timestamps of whole microseconds."""
     return pa.array([value // 1000 for value in values_ns], pa.int64()).cast(_TIME)
 
 

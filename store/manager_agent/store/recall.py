@@ -13,6 +13,7 @@ from manager_agent.receiver.claim import SAME_ID_NS
 from manager_agent.receiver.fact import ToolFact, from_json
 from manager_agent.receiver.remembered import Late, Published, Remembered
 from manager_agent.receiver.tool import ToolCall
+from manager_agent.store.columns import times
 from manager_agent.store.sql_files import statements
 
 _MOST_ROUNDS = 3
@@ -72,10 +73,10 @@ def _kin(
             "response_id": pa.array([each.response_id for each in claims], pa.string()),
             "call_id": pa.array([each.call_id for each in claims], pa.string()),
             "parted": [each.parted for each in claims],
-            "near_start": _times([each.start_ns - each.slack_ns for each in claims]),
-            "near_end": _times([each.end_ns + each.slack_ns for each in claims]),
-            "far_start": _times([each.start_ns - SAME_ID_NS for each in claims]),
-            "far_end": _times([each.end_ns + SAME_ID_NS for each in claims]),
+            "near_start": times([each.start_ns - each.slack_ns for each in claims]),
+            "near_end": times([each.end_ns + each.slack_ns for each in claims]),
+            "far_start": times([each.start_ns - SAME_ID_NS for each in claims]),
+            "far_end": times([each.end_ns + SAME_ID_NS for each in claims]),
         }
     )
     low = max(low, _moment(first_ns) - _LONGEST_CALL)
@@ -170,10 +171,6 @@ def _query(
 
 def _traces(traces: Iterable[str]) -> pa.Table:
     return pa.table({"trace_id": pa.array(list(traces), pa.string())})
-
-
-def _times(values_ns: list[int]) -> pa.Array:
-    return pa.array([value // 1000 for value in values_ns], pa.int64()).cast(pa.timestamp("us"))
 
 
 def _moment(time_ns: int) -> datetime:
