@@ -1,7 +1,7 @@
 """Pure: bytes of an OTLP trace request -> spans, with a count of what had to be refused."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -11,13 +11,13 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceProto
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 
+from manager_agent.receiver.shape import Pair, Shape, Shapes
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
 from manager_agent.receiver.wire import WireScopeSpans, WireSpan, parse
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 _LATEST_NS = 2**62  # the year 2116: far beyond any clock, and still a time every column can hold
 _MAX_EVENTS = 128
-_CACHED_BYTES = 160
 _CACHE_ENTRIES = 50_000
 
 
@@ -36,8 +36,7 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._attributes: dict[bytes, tuple[str, Any]] = {}
-        self._varying: dict[str, bool] = {}
+        self._shapes = Shapes()
         self._resources: dict[bytes, Resource] = {}
         self._scopes: dict[bytes, str] = {}
 
@@ -62,58 +61,54 @@ class Decoder:
             start = _whole_micros(wire.start)
             end = _whole_micros(wire.end) if wire.start <= wire.end < _LATEST_NS else start
             status = wire.status
+            name = _text(wire.name)
+            attributes, shape = self._attributes(scope, name, wire.attributes, dropped)
             yield Span(
-                trace_id=wire.trace_id.hex(),
-                span_id=wire.span_id.hex(),
-                parent_id=_parent(wire.parent_span_id),
-                name=_text(wire.name),
-                kind=wire.kind,
-                start_ns=start,
-                end_ns=end,
-                status=status.code,
-                status_message=_text(status.message),
-                scope=scope,
-                attributes=self._pairs(wire.attributes, dropped),
-                events=self._events(wire.events, status.code, dropped),
-                resource=resource,
+                wire.trace_id.hex(),
+                wire.span_id.hex(),
+                _parent(wire.parent_span_id),
+                name,
+                wire.kind,
+                start,
+                end,
+                status.code,
+                _text(status.message),
+                scope,
+                attributes,
+                self._events(wire.events, dropped),
+                resource,
+                shape,
             )
 
-    def _pairs(self, raws: Any, dropped: Counter[str]) -> Attributes:
-        cache = self._attributes
-        pairs: Attributes = {}
+    def _attributes(
+        self, scope: str, name: str, raws: Sequence[bytes], dropped: Counter[str]
+    ) -> tuple[Attributes, Shape | None]:
+        """Return a span's attributes and its shape; none where a key comes twice or empty."""
+        shared = self._shapes.pairs
+        pairs: list[Pair] = []
+        varying: Attributes = {}
         for raw in raws:
-            pair = cache.get(raw)
-            if pair is None:
-                pair = self._pair(raw)
-                if pair is None:
-                    dropped["malformed_attribute"] += 1
-                    continue
-            pairs[pair[0]] = pair[1]
-        return pairs
+            pair = shared.get(raw)
+            if pair is not None:
+                pairs.append(pair)
+                continue
+            read = _read(raw)
+            if read is None:
+                dropped["malformed_attribute"] += 1
+                continue
+            key, value = read
+            pair = self._shapes.share(raw, key, value)
+            if pair is not None:
+                pairs.append(pair)
+            else:
+                varying[key] = value
+        shape = self._shapes.of(scope, name, tuple(pairs), tuple(varying))
+        attributes = {**shape.constants, **varying}
+        if len(attributes) != len(raws) or None in varying.values():
+            return _in_order(raws), None
+        return attributes, shape
 
-    def _pair(self, raw: bytes) -> tuple[str, Any] | None:
-        try:
-            read = KeyValue.FromString(raw)
-            pair = (read.key, plain(read.value))
-        except (DecodeError, RecursionError):
-            return None
-        if len(raw) <= _CACHED_BYTES and not self._varies(pair[0]):
-            if len(self._attributes) >= _CACHE_ENTRIES:
-                self._attributes.clear()
-            self._attributes[raw] = pair
-        return pair
-
-    def _varies(self, key: str) -> bool:
-        """Tell whether values under `key` differ from span to span: keeping them is waste."""
-        known = self._varying.get(key)
-        if known is None:
-            lowered = key.lower()
-            known = any(part in lowered for part in ("token", "usage", ".id", "_id", "time", "dur"))
-            if len(self._varying) < _CACHE_ENTRIES:
-                self._varying[key] = known
-        return known
-
-    def _events(self, raws: Any, status: int, dropped: Counter[str]) -> tuple[Event, ...]:
+    def _events(self, raws: Sequence[bytes], dropped: Counter[str]) -> tuple[Event, ...]:
         if not raws:
             return ()
         events = []
@@ -154,6 +149,20 @@ class Decoder:
                 self._scopes.clear()
             self._scopes[raw] = known
         return known
+
+
+def _read(raw: bytes) -> tuple[str, Any] | None:
+    """Return key and value of an attribute, None where the bytes are none."""
+    try:
+        read = KeyValue.FromString(raw)
+        return read.key, plain(read.value)
+    except (DecodeError, RecursionError):
+        return None
+
+
+def _in_order(raws: Sequence[bytes]) -> Attributes:
+    """Return attributes of which some are malformed or repeated: the last of a key counts."""
+    return dict(read for read in map(_read, raws) if read is not None)
 
 
 def plain(value: AnyValue) -> Any:

@@ -1,6 +1,7 @@
 """What recognition reads off one span, small enough to keep for the length of the merge window."""
 
 import json
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 Role = Literal["call", "agent", "workflow", "tool", "genai"]
@@ -17,6 +18,19 @@ class CallFact(NamedTuple):
     provider: str | None = None
     request_model: str | None = None
     response_model: str | None = None
+    estimated: bool = False
+    interrupted: bool = False
+    error: bool = False
+    error_type: str | None = None
+    http_status: int | None = None
+    streaming: bool | None = None
+    finish_reason: str | None = None
+    service_tier: str | None = None
+    cost_by_provider: bool = False
+    guarded: bool = False
+    part: str | None = None
+    """Which of several reporters behind one scope this is (`claims.Part`)."""
+    # What follows differs from call to call.
     response_id: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -24,22 +38,10 @@ class CallFact(NamedTuple):
     cache_write_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
     reasoning_tokens: int | None = None
-    estimated: bool = False
-    interrupted: bool = False
-    error: bool = False
-    error_type: str | None = None
     error_message: str | None = None
-    http_status: int | None = None
-    streaming: bool | None = None
-    finish_reason: str | None = None
-    service_tier: str | None = None
     prompt_digest: str | None = None
     reported_cost_nano: int | None = None
-    cost_by_provider: bool = False
     call_id: str | None = None
-    guarded: bool = False
-    part: str | None = None
-    """Which of several reporters behind one scope this is (`claims.Part`)."""
     continues_seconds: float | None = None
     """Set where this span reports the end of a stream whose request another span reported: how
     long before this span the stream began."""
@@ -76,13 +78,32 @@ class Fact(NamedTuple):
 
 
 def to_json(fact: Fact) -> str:
-    """Return `fact` as JSON, without the fields at their defaults."""
-    record = _sparse(fact)
-    if fact.call:
-        record["call"] = _sparse(fact.call)
-    if fact.tool:
-        record["tool"] = _sparse(fact.tool)
-    return _ENCODER.encode(record)
+    """Return `fact` as JSON, without the fields at their defaults.
+
+    What many facts have in common is encoded once: this runs for every span that is stored.
+    """
+    text = _common_json(fact._replace(call=None, tool=None))
+    call = fact.call
+    if call is not None:
+        own = "".join(
+            f',"{name}":{_quoted(value) if type(value) is str else _ENCODER.encode(value)}'
+            for name, value in zip(_OWN_NAMES, call[_OWN:], strict=True)
+            if value is not None
+        )
+        text = f'{text[:-1]},"call":{{{_common_call_json(call[:_OWN])}{own}}}}}'
+    if fact.tool is not None:
+        text = f'{text[:-1]},"tool":{_ENCODER.encode(_sparse(fact.tool))}}}'
+    return text
+
+
+@lru_cache(4096)
+def _common_json(fact: Fact) -> str:
+    return _ENCODER.encode(_sparse(fact))
+
+
+@lru_cache(4096)
+def _common_call_json(values: tuple[Any, ...]) -> str:
+    return _ENCODER.encode(_sparse(CallFact(*values)))[1:-1]
 
 
 def from_json(text: str) -> Fact:
@@ -95,6 +116,9 @@ def from_json(text: str) -> Fact:
     return Fact(**record)
 
 
+_OWN = CallFact._fields.index("response_id")
+_OWN_NAMES = CallFact._fields[_OWN:]
+_quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _REQUIRED = object()
 

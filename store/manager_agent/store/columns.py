@@ -52,7 +52,7 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
                 [fact.call.call_id if fact and fact.call else None for fact in facts], pa.string()
             ),
             "process": [span.resource.process for span in spans],
-            "attributes": [door.kept(span.attributes) for span in spans],
+            "attributes": [door.kept(span.attributes, span.shape) for span in spans],
             "fact": pa.array([to_json(fact) if fact else None for fact in facts], pa.string()),
             "received_ts": times([changes.now_ns] * len(spans)),
         }
