@@ -26,6 +26,10 @@ class Above(NamedTuple):
     waits_for: str | None = None
 
 
+NOTHING_ABOVE = Above()
+"""What is above a root."""
+
+
 class Claim(NamedTuple):
     """One claim of one call. Times are nanoseconds since 1970, UTC."""
 
@@ -64,8 +68,8 @@ class Claim(NamedTuple):
         return bool(call.input_tokens or call.output_tokens or call.response_id or call.error)
 
 
-def claim_of(span: Span, fact: Fact) -> Claim:
-    """Return the claim of a span that says `fact`, its ancestors not asked yet."""
+def claim_of(span: Span, fact: Fact, above: Above = NOTHING_ABOVE) -> Claim:
+    """Return the claim of a span that says `fact`, below ancestors that say `above`."""
     return Claim(
         span.trace_id,
         span.span_id,
@@ -76,7 +80,7 @@ def claim_of(span: Span, fact: Fact) -> Claim:
         span.start_ns,
         span.end_ns,
         fact,
-        Above(),
+        above,
     )
 
 

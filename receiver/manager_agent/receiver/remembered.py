@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.claim import LONGEST_STREAM_NS, NEAR_NS, Above, Claim, Key
+from manager_agent.receiver.claim import LONGEST_STREAM_NS, NEAR_NS, NOTHING_ABOVE, Claim, Key
 from manager_agent.receiver.claims import has_parts
 from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.tool import ToolCall
@@ -79,7 +79,7 @@ class Remembered:
             self.start_ns,
             self.end_ns,
             self.fact,
-            Above(),
+            NOTHING_ABOVE,
         )
 
     @property

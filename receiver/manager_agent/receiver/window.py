@@ -132,7 +132,7 @@ class MergeWindow:
     def add(self, arrived: Iterable[Arrived], now_ns: int) -> Changes:
         """Return what new spans change. Spans that are here already count as duplicates."""
         changes = Changes(now_ns)
-        touched: dict[Key, Claim | None] = {}
+        touched: dict[Key, Arrived | None] = {}
         for each in arrived:
             span, fact = each
             key = span.trace_id, span.span_id
@@ -146,10 +146,14 @@ class MergeWindow:
             for other in waiting:
                 touched.setdefault(other, None)
             if fact and fact.role in ("call", "tool"):
-                touched[key] = claim_of(span, fact)
+                touched[key] = each
         self._looked_up.clear()
-        for key, claim in touched.items():
-            self._look_up(key, claim)
+        for key, fresh in touched.items():
+            if fresh is None:
+                self._look_up(key)
+            else:
+                assert fresh.fact is not None
+                self._put(claim_of(fresh.span, fresh.fact, self._ancestry.above(key)))
         self._recompute([key for key in touched if key in self._net.claims], changes)
         self._recompute_tools([key for key in touched if key in self._tools], changes)
         return changes
@@ -199,9 +203,9 @@ class MergeWindow:
         else:
             self._tools[claim.key] = claim
 
-    def _look_up(self, key: Key, fresh: Claim | None = None) -> None:
-        """Ask the ancestors of a claim, `fresh` or known, and take in what they say."""
-        claim = fresh or self._net.claims.get(key) or self._tools.get(key)
+    def _look_up(self, key: Key) -> None:
+        """Ask the ancestors of a claim again, and take in what they say."""
+        claim = self._net.claims.get(key) or self._tools.get(key)
         if claim is not None:
             self._put(claim._replace(above=self._ancestry.above(key)))
 
@@ -210,9 +214,20 @@ class MergeWindow:
         for key in touched:
             if key in done:
                 continue
-            claims = self._with_their_calls(self._net.around(key))
+            claims = self._net.around(key)
+            if len(claims) == 1 and key not in self._id_of:
+                self._first_of_its_call(claims[0], changes)
+                continue
+            claims = self._with_their_calls(claims)
             done.update(claim.key for claim in claims)
             self._regroup(claims, changes)
+
+    def _first_of_its_call(self, claim: Claim, changes: Changes) -> None:
+        """Publish a new claim that nothing else could be one call with, as nearly all are."""
+        call = call_of([claim])
+        if call.call_id in self._published:
+            call = call._replace(call_id=spare_id(call))
+        self._update(call.call_id, call, {claim.key}, changes)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return `claims`, the others of the calls they were part of, and whom those could join.
@@ -274,7 +289,7 @@ class MergeWindow:
     def _priced(self, call: Call, known: Call | ToolCall | None) -> Call:
         """Price a call; one whose usage is unchanged keeps its price: history is not re-priced."""
         if isinstance(known, Call) and charged_for(known) == charged_for(call):
-            return call._replace(cost_nano=known.cost_nano, cost_source=known.cost_source)
+            return call.costing(known.cost_nano, known.cost_source)
         return self._cost(call)
 
     def _retract(self, name: str, changes: Changes) -> None:
