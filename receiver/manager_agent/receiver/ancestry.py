@@ -1,7 +1,7 @@
 """Traces in the merge window: who is whose parent, and what a span's ancestors say."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from manager_agent.receiver.claim import NOTHING_ABOVE, Above, Key
 from manager_agent.receiver.fact import Fact
@@ -44,23 +44,24 @@ class Ancestry:
         return trace is not None and span_id in trace.spans
 
     def add(
-        self, span: Span | Remembered, fact: Fact | None, now_ns: int, known_ns: int
-    ) -> set[Key]:
-        """Remember a span; return the spans that waited for it.
+        self, key: Key, span: Span | Remembered, fact: Fact | None, now_ns: int, known_ns: int
+    ) -> Iterable[Key]:
+        """Remember the span `key`, which is new; return the spans that waited for it.
 
         `known_ns`: for a trace that is new here: spans that started earlier may be in the store.
         """
-        key = span.trace_id, span.span_id
         trace = self.traces.get(key[0])
         if trace is None:
             trace = self.traces[key[0]] = Trace(now_ns, known_ns)
-        trace.touched_ns = max(trace.touched_ns, now_ns)
-        self.traces.move_to_end(key[0])
+        else:
+            trace.touched_ns = max(trace.touched_ns, now_ns)
+            self.traces.move_to_end(key[0])
         process = span.resource.process if isinstance(span, Span) else span.process
-        trace.latest_ns[process] = max(span.end_ns, trace.latest_ns.get(process, 0))
+        if span.end_ns > trace.latest_ns.get(process, 0):
+            trace.latest_ns[process] = span.end_ns
         trace.spans[key[1]] = span.parent_id if fact is None else (span.parent_id, fact)
         self.size += 1
-        return self._waiting.pop(key, set())
+        return self._waiting.pop(key, ()) if self._waiting else ()
 
     def above(self, key: Key) -> Above:
         """Return what the ancestors of a span say; it is told again when a missing one arrives."""
@@ -123,13 +124,13 @@ def _together(trace_id: str, ancestors: Sequence[tuple[str, Fact]]) -> Above:
         return NOTHING_ABOVE
     nearest, fact = ancestors[0]
     facts = [said for _, said in ancestors]
-    named = next((said for said in facts if said.agent), None)
+    named = next((f for f in facts if f.agent), None)
     return Above(
         claim=(trace_id, nearest) if fact.role == "call" else None,
         agent=named.agent if named else None,
         stamped=named is not None and named.stamped,
-        workflow=next((said.workflow for said in facts if said.workflow), None),
-        conversation_id=next((said.conversation_id for said in facts if said.conversation_id), None),
-        user_id=next((said.user_id for said in facts if said.user_id), None),
-        model=next((said.model for said in facts if said.model), None),
+        workflow=next((f.workflow for f in facts if f.workflow), None),
+        conversation_id=next((f.conversation_id for f in facts if f.conversation_id), None),
+        user_id=next((f.user_id for f in facts if f.user_id), None),
+        model=next((f.model for f in facts if f.model), None),
     )

@@ -70,12 +70,13 @@ class Call(NamedTuple):
 def call_of(claims: Sequence[Claim]) -> Call:
     """Return the call, not yet priced, that a group of claims (outermost first) makes up."""
     outer = claims[0]
+    trace_id, span_id = outer.key
     alone = len(claims) == 1
     fact = outer.call if alone else merged(claims)
     end_ns = outer.end_ns if alone else max(claim.end_ns for claim in claims)
     said = [(claim.fact, claim.above) for claim in claims]
     return Call(
-        fact.call_id or outer.trace_id[16:] + outer.span_id,
+        fact.call_id or trace_id[16:] + span_id,
         outer.start_ns,
         (end_ns - outer.start_ns) / 1e6,
         agent_of(claims),
@@ -100,8 +101,8 @@ def call_of(claims: Sequence[Claim]) -> Call:
         _first(own.conversation_id for own, _ in said)
         or _first(above.conversation_id for _, above in said),
         _first(own.user_id for own, _ in said) or _first(above.user_id for _, above in said),
-        outer.trace_id,
-        outer.span_id,
+        trace_id,
+        span_id,
         fact.response_id,
         outer.scope if alone else ",".join(sorted({claim.scope for claim in claims})),
         fact.prompt_digest,

@@ -31,10 +31,9 @@ NOTHING_ABOVE = Above()
 
 
 class Claim(NamedTuple):
-    """One claim of one call. Times are nanoseconds since 1970, UTC."""
+    """One claim of one call, by the span `key`. Times are nanoseconds since 1970, UTC."""
 
-    trace_id: str
-    span_id: str
+    key: Key
     scope: str
     process: str
     service: str
@@ -43,11 +42,6 @@ class Claim(NamedTuple):
     end_ns: int
     fact: Fact
     above: Above
-
-    @property
-    def key(self) -> Key:
-        """The span that claims."""
-        return self.trace_id, self.span_id
 
     @property
     def call(self) -> CallFact:
@@ -68,11 +62,10 @@ class Claim(NamedTuple):
         return bool(call.input_tokens or call.output_tokens or call.response_id or call.error)
 
 
-def claim_of(span: Span, fact: Fact, above: Above = NOTHING_ABOVE) -> Claim:
-    """Return the claim of a span that says `fact`, below ancestors that say `above`."""
+def claim_of(key: Key, span: Span, fact: Fact, above: Above) -> Claim:
+    """Return the claim of the span `key` that says `fact`, below ancestors that say `above`."""
     return Claim(
-        span.trace_id,
-        span.span_id,
+        key,
         span.scope,
         span.resource.process,
         span.resource.service,

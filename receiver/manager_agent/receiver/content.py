@@ -53,8 +53,9 @@ class Door:
         known = shape.kept
         if known is None or known[0] is not self:
             known = shape.kept = self, self._pairs(shape.constants)
-        told = self._pairs({key: attributes[key] for key in shape.varying})
-        return "{" + known[1] + ("," if known[1] and told else "") + told + "}"
+        shared: str = known[1]
+        own = self._pairs({key: attributes[key] for key in shape.varying})
+        return "{" + shared + ("," if shared and own else "") + own + "}"
 
     def _pairs(self, attributes: Attributes) -> str:
         """Return the inside of a JSON object of those attributes that may be stored."""

@@ -70,8 +70,7 @@ class Remembered:
         if self.fact is None or self.fact.role not in ("call", "tool"):
             return None
         return Claim(
-            self.trace_id,
-            self.span_id,
+            (self.trace_id, self.span_id),
             self.scope,
             self.process,
             self.service,

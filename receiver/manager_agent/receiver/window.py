@@ -58,9 +58,10 @@ class MergeWindow:
     def late(self, arrived: Iterable[Arrived], now_ns: int) -> list[Late]:
         """Return those spans whose relatives may have left the window."""
         found = []
+        known_from = self._known_from(now_ns)
         for span, fact in arrived:
             orphaned = self._orphaned(span, now_ns)
-            recent = span.start_ns >= self._known_from(span.resource.process, now_ns)
+            recent = span.start_ns >= known_from(span.resource.process)
             if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue
             call = fact.call if fact else None
@@ -102,7 +103,7 @@ class MergeWindow:
             key = span.trace_id, span.span_id
             if self._ancestry.known(*key):
                 continue
-            self._ancestry.add(span, span.fact, now_ns, 0)
+            self._ancestry.add(key, span, span.fact, now_ns, 0)
             claim = span.claim
             if claim:
                 restored.append(key)
@@ -133,17 +134,17 @@ class MergeWindow:
         """Return what new spans change. Spans that are here already count as duplicates."""
         changes = Changes(now_ns)
         touched: dict[Key, Arrived | None] = {}
+        ancestry, known_from = self._ancestry, self._known_from(now_ns)
         for each in arrived:
             span, fact = each
             key = span.trace_id, span.span_id
-            if self._ancestry.known(*key):
+            if ancestry.known(*key):
                 changes.duplicates += 1
                 continue
             changes.spans.append(each)
             looked_up = span.trace_id in self._looked_up
-            known_ns = 0 if looked_up else self._known_from(span.resource.process, now_ns)
-            waiting = self._ancestry.add(span, fact, now_ns, known_ns)
-            for other in waiting:
+            known_ns = 0 if looked_up else known_from(span.resource.process)
+            for other in ancestry.add(key, span, fact, now_ns, known_ns):
                 touched.setdefault(other, None)
             if fact and fact.role in ("call", "tool"):
                 touched[key] = each
@@ -152,8 +153,9 @@ class MergeWindow:
             if fresh is None:
                 self._look_up(key)
             else:
-                assert fresh.fact is not None
-                self._put(claim_of(fresh.span, fresh.fact, self._ancestry.above(key)))
+                span, fact = fresh
+                assert fact is not None, "only spans with a fact are touched when they arrive"
+                self._put(claim_of(key, span, fact, ancestry.above(key)))
         self._recompute([key for key in touched if key in self._net.claims], changes)
         self._recompute_tools([key for key in touched if key in self._tools], changes)
         return changes
@@ -188,14 +190,15 @@ class MergeWindow:
             return False
         return now_ns < self._crowded_until_ns
 
-    def _known_from(self, process: str, now_ns: int) -> int:
-        """Return since when every span of a process that arrived is still here, by its own clock.
+    def _known_from(self, now_ns: int) -> Callable[[str], int]:
+        """Return a function: since when every span of a process that arrived is still here.
 
-        Clocks may be hours ahead: what was forgotten of a process says more than the time does.
+        By the process's own clock: that may be hours ahead, so that what was forgotten of it says
+        more than the time does.
         """
-        horizon = now_ns - self._window_ns + SKEW_NS
-        forgotten = self._forgotten_ns.get(process, -1) + 1
-        return max(horizon, forgotten, self._all_forgotten_ns)
+        always = max(now_ns - self._window_ns + SKEW_NS, self._all_forgotten_ns)
+        forgotten = self._forgotten_ns
+        return lambda process: max(always, forgotten.get(process, -1) + 1)
 
     def _put(self, claim: Claim) -> None:
         if claim.fact.role == "call":
