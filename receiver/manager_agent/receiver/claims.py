@@ -102,7 +102,9 @@ def part_of(scope: str, attributes: Attributes) -> Part | None:
 @cache
 def deciding_keys() -> frozenset[str]:
     """Return the attributes whose values decide whether a span claims a call, and as which part."""
-    parts = [row[key] for row in table("claims")["part"] for key in ("key", "seconds") if key in row]
+    parts = [
+        row[key] for row in table("claims")["part"] for key in ("key", "seconds") if key in row
+    ]
     return frozenset({rule.key for rule in _rules()[0]} | set(parts) | set(_OPERATION_KEYS))
 
 

@@ -6,33 +6,33 @@ from manager_agent.receiver.content import Door
 from manager_agent.receiver.fact import CallFact, Fact, ToolFact
 from manager_agent.receiver.fields import first_of
 from manager_agent.receiver.outcome import answer_id
-from manager_agent.receiver.reading import CallReading, ToolReading, reading_of
 from manager_agent.receiver.span import Attributes, Span
+from manager_agent.receiver.traits import CallTraits, ToolTraits, traits_of
 from manager_agent.receiver.usage import NOTHING_USED, Habits, Usage, canonical_usage
 from manager_agent.receiver.values import amount, count, text
 
 
 def recognise(span: Span, door: Door) -> Fact | None:
     """Return what `span` says, None where it has nothing to do with GenAI."""
-    reading = reading_of(span)
-    if reading is None:
+    traits = traits_of(span)
+    if traits is None:
         return None
     attributes = span.attributes
     stamp = text(attributes.get(names.AGENT)) or text(span.resource.attributes.get(names.AGENT))
     return Fact(
-        reading.role,
-        stamp or reading.agent.of(attributes, text),
+        traits.role,
+        stamp or traits.agent.of(attributes, text),
         stamp is not None,
-        reading.workflow.of(attributes, text),
-        reading.conversation_id.of(attributes, text),
-        reading.user_id.of(attributes, text),
-        reading.model.of(attributes, text),
-        _call(attributes, reading.call, door) if reading.call else None,
-        _tool(attributes, reading.tool, door) if reading.tool else None,
+        traits.workflow.of(attributes, text),
+        traits.conversation_id.of(attributes, text),
+        traits.user_id.of(attributes, text),
+        traits.model.of(attributes, text),
+        _call(attributes, traits.call, door) if traits.call else None,
+        _tool(attributes, traits.tool, door) if traits.tool else None,
     )
 
 
-def _call(attributes: Attributes, of: CallReading, door: Door) -> CallFact:
+def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
     raw = _raw_usage(attributes, of)
     interrupted = raw.known and (of.cut_short or (of.cut_at_one and raw.output_tokens == 1))
     usage = _usage(raw, of, interrupted)
@@ -69,7 +69,7 @@ def _call(attributes: Attributes, of: CallReading, door: Door) -> CallFact:
     )
 
 
-def _tool(attributes: Attributes, of: ToolReading, door: Door) -> ToolFact:
+def _tool(attributes: Attributes, of: ToolTraits, door: Door) -> ToolFact:
     return ToolFact(
         of.tool,
         of.tool_call_id.of(attributes, text),
@@ -81,7 +81,7 @@ def _tool(attributes: Attributes, of: ToolReading, door: Door) -> ToolFact:
     )
 
 
-def _raw_usage(attributes: Attributes, of: CallReading) -> Usage:
+def _raw_usage(attributes: Attributes, of: CallTraits) -> Usage:
     """Return the counts as the emitter gave them."""
     counts = list(of.counts)
     for place, ask in of.counting:
@@ -93,7 +93,7 @@ def _raw_usage(attributes: Attributes, of: CallReading) -> Usage:
     return raw
 
 
-def _usage(raw: Usage, of: CallReading, interrupted: bool) -> Usage:
+def _usage(raw: Usage, of: CallTraits, interrupted: bool) -> Usage:
     """Return canonical counts; an interrupted answer's output count is only a first guess."""
     if of.ended.nothing_used and not raw.known:
         return NOTHING_USED
@@ -115,7 +115,7 @@ def _guessed(attributes: Attributes, habit: Habits) -> bool:
     return not count(attributes.get(positive))
 
 
-def _reported_cost(attributes: Attributes, of: CallReading) -> int | None:
+def _reported_cost(attributes: Attributes, of: CallTraits) -> int | None:
     """Return the cost the emitter reports, in nano-USD; 0 is "no price found" and thus unknown."""
     if not of.costed:
         return None

@@ -29,18 +29,18 @@ class Pair:
 class Shape:
     """What a family of spans has in common, and what was worked out from it.
 
-    `constants`: the shared attributes; `varying`: keys whose values differ. `reading` and `kept`
+    `constants`: the shared attributes; `varying`: keys whose values differ. `traits` and `kept`
     belong to recognition (`recognise`) and to the door (`content`): their notes of what follows
     from the rest; None until they took some. `seen`: whether there was a second such span.
     """
 
-    __slots__ = ("constants", "kept", "reading", "seen", "varying")
+    __slots__ = ("constants", "kept", "seen", "traits", "varying")
 
     def __init__(self, constants: Attributes, varying: tuple[str, ...]) -> None:
         self.constants = constants
         self.varying = varying
         self.seen = False
-        self.reading: Any = None
+        self.traits: Any = None
         self.kept: Any = None
 
 
@@ -52,9 +52,7 @@ class Shapes:
         self._values: dict[str, int] = {}
         self._shapes: dict[tuple[str, str, tuple[Pair, ...], tuple[str, ...]], Shape] = {}
 
-    def of(
-        self, scope: str, name: str, pairs: tuple[Pair, ...], varying: tuple[str, ...]
-    ) -> Shape:
+    def of(self, scope: str, name: str, pairs: tuple[Pair, ...], varying: tuple[str, ...]) -> Shape:
         """Return the shape of a span."""
         key = scope, name, pairs, varying
         shape = self._shapes.get(key)

@@ -1,6 +1,6 @@
 """What follows from a span's shape: worked out once, and kept with the shape.
 
-A reading is made of one span. It holds for every span of the same shape: values that may differ
+Traits are read off one span. They hold for every span of the same shape: values that may differ
 between them (`VARYING`) are not in it, but where to find them.
 """
 
@@ -56,7 +56,7 @@ class Told(NamedTuple):
         return first_of(attributes, self.ask, read) if self.ask else self.value
 
 
-class CallReading(NamedTuple):
+class CallTraits(NamedTuple):
     """What all spans of a shape say of a call.
 
     `counts`: the counts of `COUNTS` that the shape tells; `counting`: the places of the others
@@ -86,7 +86,7 @@ class CallReading(NamedTuple):
     continues_seconds: float | None
 
 
-class ToolReading(NamedTuple):
+class ToolTraits(NamedTuple):
     """What all spans of a shape say of a tool call."""
 
     tool: str
@@ -95,7 +95,7 @@ class ToolReading(NamedTuple):
     error_message: str | None
 
 
-class Reading(NamedTuple):
+class Traits(NamedTuple):
     """What all spans of a shape say."""
 
     role: Role
@@ -104,23 +104,23 @@ class Reading(NamedTuple):
     conversation_id: Told
     user_id: Told
     model: Told
-    call: CallReading | None
-    tool: ToolReading | None
+    call: CallTraits | None
+    tool: ToolTraits | None
 
 
-def reading_of(span: Span) -> Reading | None:
+def traits_of(span: Span) -> Traits | None:
     """Return what a span's shape says, None where it has nothing to do with GenAI."""
     shape = span.shape
     if shape is None or span.status == ERROR or span.events:
         return _read(span, _ANY)
-    if shape.reading is None:
+    if shape.traits is None:
         if not shape.seen:  # most shapes that are seen once are never seen again
             shape.seen = True
             return _read(span, _ANY)
-        shape.reading = _shared(span, shape)
-    if shape.reading is _OWN:
+        shape.traits = _shared(span, shape)
+    if shape.traits is _OWN:
         return _read(span, _ANY)
-    return None if shape.reading is _NOTHING else cast(Reading, shape.reading)
+    return None if shape.traits is _NOTHING else cast(Traits, shape.traits)
 
 
 _OWN = object()
@@ -134,21 +134,21 @@ def _shared(span: Span, shape: Shape) -> Any:
     """Return what holds for every span of the shape of `span`."""
     if not _deciding().isdisjoint(shape.varying):
         return _OWN
-    reading = _read(span, frozenset(shape.varying))
-    if reading is None:
+    traits = _read(span, frozenset(shape.varying))
+    if traits is None:
         return _NOTHING
-    failed = (reading.call and reading.call.ended.error_type) or (
-        reading.tool and reading.tool.error_type
+    failed = (traits.call and traits.call.ended.error_type) or (
+        traits.tool and traits.tool.error_type
     )
-    return _OWN if failed else reading
+    return _OWN if failed else traits
 
 
-def _read(span: Span, varying: Collection[str]) -> Reading | None:
+def _read(span: Span, varying: Collection[str]) -> Traits | None:
     said = verdict(span.name, span.scope, span.attributes)
     if said is None:
         return None
     fields = Fields(span.attributes, span.scope)
-    return Reading(
+    return Traits(
         role=said.role,
         agent=_told(fields, "agent", text, varying),
         workflow=_told(fields, "workflow", text, varying),
@@ -162,7 +162,7 @@ def _read(span: Span, varying: Collection[str]) -> Reading | None:
     )
 
 
-def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -> CallReading:
+def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -> CallTraits:
     attributes = span.attributes
     request_model = fields.first("request_model", text) or said.model
     answer_model = fields.first("response_model", text)
@@ -172,7 +172,7 @@ def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -
     provider = provider or provider_of_error(ended.error_type)
     told = [_told(fields, name, count, varying) for name in COUNTS]
     part = part_of(span.scope, attributes)
-    return CallReading(
+    return CallTraits(
         operation=_operation(said.operation, request_model or answer_model),
         provider=provider,
         request_model=request_model,
@@ -195,9 +195,9 @@ def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -
     )
 
 
-def _tool(span: Span, fields: Fields, varying: Collection[str]) -> ToolReading:
+def _tool(span: Span, fields: Fields, varying: Collection[str]) -> ToolTraits:
     error_type = error_type_of(span, fields)
-    return ToolReading(
+    return ToolTraits(
         tool=fields.first("tool_name", text) or span.name[:200],
         tool_call_id=_told(fields, "tool_call_id", text, varying),
         error_type=error_type,
@@ -205,9 +205,7 @@ def _tool(span: Span, fields: Fields, varying: Collection[str]) -> ToolReading:
     )
 
 
-def _told(
-    fields: Fields, field: str, read: Callable[[Any], Any], varying: Collection[str]
-) -> Told:
+def _told(fields: Fields, field: str, read: Callable[[Any], Any], varying: Collection[str]) -> Told:
     ask = _ask(fields, field, varying)
     return Told(None, ask) if ask else Told(fields.first(field, read))
 
@@ -249,8 +247,6 @@ def _cut_short(ended: Outcome, attributes: Attributes, habit: Habits) -> bool:
 def _deciding() -> frozenset[str]:
     """Return the attributes whose values decide more than `VARYING` fields."""
     told = {
-        key
-        for key, rows in field_index().items()
-        if any(row.field not in VARYING for row in rows)
+        key for key, rows in field_index().items() if any(row.field not in VARYING for row in rows)
     }
     return frozenset(told | deciding_keys() | _READ_BY_NAME)
