@@ -10,6 +10,7 @@ import pytest
 from manager_agent.receiver.claims import part_of, verdict
 from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.fields import Fields
+from manager_agent.receiver.logs import decode_logs
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.tables import table
 from manager_agent.receiver.values import nested, response_id
@@ -20,7 +21,8 @@ DATA = Path(__file__).parent.parent / "data"
 @cache
 def spans(seen: str) -> list[Span]:
     folder = DATA if seen.startswith("lab/") else DATA / "captures"
-    return Decoder().decode((folder / f"{seen}.pb").read_bytes()).spans
+    payload = (folder / f"{seen}.pb").read_bytes()
+    return decode_logs(payload).spans if ".logs" in seen else Decoder().decode(payload).spans
 
 
 def field_rows() -> Iterator[Any]:

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Literal, NamedTuple
 
-Role = Literal["call", "agent", "workflow", "tool", "genai"]
+Role = Literal["call", "agent", "workflow", "tool", "genai", "sum"]
 
 
 class CallFact(NamedTuple):
@@ -57,8 +57,27 @@ class ToolFact(NamedTuple):
     result_digest: str | None = None
 
 
+class SumFact(NamedTuple):
+    """One data point of a metric that sums up calls: one field of one series.
+
+    `value`: tokens, or nano-USD for the field `cost`. `series`: a digest of all that tells the
+    point's series apart. `cumulative`: the value counts from the beginning of the series.
+    `within_ns`: how far outside of its interval others may have told of the calls it sums up.
+    """
+
+    field: str
+    value: int
+    series: str
+    model: str | None = None
+    provider: str | None = None
+    cumulative: bool = False
+    within_ns: int = 0
+
+
 class Fact(NamedTuple):
     """What a GenAI span says: its part in the story, and whom it names.
+
+    Log records and data points that tell of calls are spans here, made for the purpose.
 
     `stamped`: the agent was named by our own attribute. `model`: a model that calls below this
     span use without saying so (Codex).
@@ -73,6 +92,12 @@ class Fact(NamedTuple):
     model: str | None = None
     call: CallFact | None = None
     tool: ToolFact | None = None
+    sum: SumFact | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether it tells of calls, of one or of a sum of them."""
+        return self.call is not None or self.sum is not None
 
 
 def to_json(fact: Fact) -> str:
@@ -82,6 +107,8 @@ def to_json(fact: Fact) -> str:
         record["call"] = _sparse(fact.call)
     if fact.tool:
         record["tool"] = _sparse(fact.tool)
+    if fact.sum:
+        record["sum"] = _sparse(fact.sum)
     return _ENCODER.encode(record)
 
 
@@ -92,6 +119,8 @@ def from_json(text: str) -> Fact:
         record["call"] = CallFact(**record["call"])
     if "tool" in record:
         record["tool"] = ToolFact(**record["tool"])
+    if "sum" in record:
+        record["sum"] = SumFact(**record["sum"])
     return Fact(**record)
 
 
@@ -99,7 +128,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _REQUIRED = object()
 
 
-def _sparse(record: Fact | CallFact | ToolFact) -> dict[str, Any]:
+def _sparse(record: Fact | CallFact | ToolFact | SumFact) -> dict[str, Any]:
     defaults = _DEFAULTS[type(record)]
     return {
         name: value
@@ -110,5 +139,5 @@ def _sparse(record: Fact | CallFact | ToolFact) -> dict[str, Any]:
 
 _DEFAULTS = {
     kind: tuple(kind._field_defaults.get(name, _REQUIRED) for name in kind._fields)
-    for kind in (Fact, CallFact, ToolFact)
+    for kind in (Fact, CallFact, ToolFact, SumFact)
 }
