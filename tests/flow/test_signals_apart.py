@@ -61,7 +61,7 @@ def send(courier: Courier, told: Sequence[tuple[bytes, SignalName]], seed: int) 
             order = order[size:]
     rng.shuffle(joined)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda each: courier.deliver(*each, rng.choice(FORMS)), joined))
+        list(pool.map(lambda each: courier.deliver(each[0], each[1], rng.choice(FORMS)), joined))
 
 
 def forgotten(running: Manager) -> None:

@@ -7,6 +7,7 @@ from itertools import combinations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.reading import Reader, Reading
@@ -15,8 +16,9 @@ from manager_agent.receiver.row import row_of
 from manager_agent.receiver.signals import SignalName
 from manager_agent.receiver.testing import NOW_NS, MemoryStore
 from manager_agent.store.duck import FactStore
-from tests.harness.captures import CAPTURES, Capture, captures, verdict
+from tests.harness.captures import CAPTURES, LAB, Capture, captures, verdict
 from tests.harness.facts import opened
+from tests.harness.otlp import pairs
 from tests.harness.runs import CLAUDE, CODEX, CUMULATIVE, DELTA, SIGNALS, Made, Run, truth
 from tests.harness.stories import DOOR, Receiver
 
@@ -192,3 +194,95 @@ def test_the_store_gives_back_what_the_window_forgot(
         store.close()
 
     assert rows == memory.calls()
+
+
+CODEX_CASES = [case for case in captures(LAB) if case.name.startswith("codex-cli/")]
+
+
+def codex_records(case: Capture, scope: str = "codex_otel.log_only") -> list[Piece]:
+    """Return the records that Codex's source writes beside the recorded spans of answers.
+
+    One for the stream's event and one with the counts; both name the trace, not the process.
+    """
+    found: list[Piece] = []
+    for span in read(case.payload, "traces").arrived:
+        if span.fact is None or span.fact.call is None:
+            continue
+        usage = span.fact.call
+        common = {
+            "event.name": "codex.sse_event",
+            "event.kind": "response.completed",
+            "conversation.id": "01a20680-5cc0-7263-956d-cd90be4e60bf",
+            "model": "gpt-5",
+        }
+        counts = {
+            "input_token_count": str(usage.input_tokens),
+            "output_token_count": str(usage.output_tokens),
+            "cached_token_count": usage.cache_read_tokens,
+            "reasoning_token_count": usage.reasoning_tokens,
+        }
+        for more in ({"duration_ms": "3"}, counts):
+            message = ExportLogsServiceRequest()
+            logs = message.resource_logs.add()
+            about = {"service.name": span.span.resource.service, "host.name": "laptop"}
+            logs.resource.attributes.extend(pairs(about))
+            scoped = logs.scope_logs.add()
+            scoped.scope.name = scope
+            record = scoped.log_records.add(
+                observed_time_unix_nano=span.span.start_ns - 500_000,
+                trace_id=bytes.fromhex(span.span.trace_id),
+                span_id=bytes.fromhex(span.span.parent_id),
+            )
+            record.attributes.extend(pairs({**common, **more}))
+            found.append((message.SerializeToString(), "logs"))
+    return found
+
+
+@pytest.mark.parametrize("case", CODEX_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("signals", [{"traces"}, {"logs"}, {"traces", "logs"}], ids="+".join)
+def test_codex_is_metered_by_spans_or_records(case: Capture, signals: set[SignalName]) -> None:
+    pieces: list[Piece] = codex_records(case) if "logs" in signals else []
+    pieces += [(case.payload, "traces")] if "traces" in signals else []
+    for order in (pieces, pieces[::-1], pieces * 2):
+        store = MemoryStore()
+        play([[piece] for piece in order], store, seconds=[700.0])
+
+        assert verdict(case.truth, [row_of(call) for call in store.calls().values()]) is None
+
+
+def test_codex_that_writes_each_record_for_two_targets_is_counted_once() -> None:
+    case = CODEX_CASES[0]
+    both = codex_records(case) + codex_records(case, "codex_otel.trace_safe")
+    store = MemoryStore()
+    play([both], store)
+
+    assert verdict(case.truth, [row_of(call) for call in store.calls().values()]) is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"http.response.status_code": 429, "endpoint": "/responses"}, 429),
+        ({"http.response.status_code": "503"}, 503),
+        ({"error.message": "connection refused", "endpoint": "/responses"}, None),
+        ({"http.response.status_code": 200, "endpoint": "/responses"}, "nothing"),
+        ({"http.response.status_code": 500, "endpoint": "/models"}, "nothing"),
+    ],
+)
+def test_codex_requests_that_failed_are_calls(attributes: dict[str, object], told: object) -> None:
+    message = ExportLogsServiceRequest()
+    scoped = message.resource_logs.add().scope_logs.add()
+    scoped.scope.name = "codex_otel.log_only"
+    record = scoped.log_records.add(observed_time_unix_nano=NOW_NS)
+    about = {"event.name": "codex.api_request", "model": "gpt-5", "duration_ms": "120"}
+    record.attributes.extend(pairs({**about, **attributes}))
+    store = MemoryStore()
+    play([[(message.SerializeToString(), "logs")]], store)
+
+    calls = list(store.calls().values())
+    if told == "nothing":
+        assert calls == []
+        return
+    (call,) = calls
+    assert (call.error, call.http_status, call.provider) == (True, told, "openai")
+    assert call.duration_ms == 120.0

@@ -1,7 +1,8 @@
 """Pure: bytes of an OTLP metrics request -> spans made of data points that sum up what calls used.
 
-All points of one run and model lie in one trace of their own, whose id is a digest of both. Such a
-span lasts as long as its point's interval and claims no call: `sums.py` makes rows of them.
+All points that make up one row lie in one trace of their own, whose id is a digest of run, model and
+end; of a cumulative metric all points of run and model, since each counts on from the one before.
+Such a span lasts as long as its point's interval and claims no call: `sums.py` makes rows of them.
 """
 
 import re
@@ -188,7 +189,7 @@ def _one(
         ),
     )
     span = Span(
-        trace_id=_digest(row["scope"], resource.service, resource.process, model)[:32],
+        trace_id=_digest(resource.service, resource.process, model, 0 if cumulative else end_ns),
         span_id=_digest(series, start_ns, end_ns)[:16],
         parent_id="",
         name=row["name"],

@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 class Sums:
-    """All data points of the window, by trace (one run, one model) and by run."""
+    """All data points of the window, by trace (of one run and model) and by run."""
 
     def __init__(self) -> None:
         self.claims: dict[Key, Claim] = {}
