@@ -33,8 +33,8 @@ from manager_agent.delivery.worker import Worker
 from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
-from manager_agent.receiver.grpc_server import trace_server
-from manager_agent.receiver.http_server import trace_app
+from manager_agent.receiver.grpc_server import otlp_server
+from manager_agent.receiver.http_server import otlp_app
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
@@ -217,9 +217,7 @@ async def _run(
     grpc_server, grpc_port = _grpc(manager.intake, ports.otlp_grpc, most_bytes)
     await grpc_server.start()
     services = _services(manager)
-    otlp = await serve_http(
-        trace_app(manager.intake, most_bytes=most_bytes), listeners["otlp_http"]
-    )
+    otlp = await serve_http(otlp_app(manager.intake, most_bytes=most_bytes), listeners["otlp_http"])
     api = await serve_http(build(services), listeners["api"])
     metrics = await serve_http(metrics_app(services), listeners["metrics"])
     tasks = [
@@ -240,7 +238,7 @@ async def _run(
 
 def _grpc(intake: Intake, port: int, most_bytes: int) -> tuple[grpc.aio.Server, int]:
     try:
-        return trace_server(intake, f"{_HOST}:{port}", most_bytes=most_bytes)
+        return otlp_server(intake, f"{_HOST}:{port}", most_bytes=most_bytes)
     except RuntimeError as error:
         raise PortError(
             f"{_HOST}:{port} cannot be bound; another manager or collector may be listening there:"

@@ -20,7 +20,7 @@ class Call(NamedTuple):
 
     call_id: str
     start_ns: int
-    duration_ms: float
+    duration_ms: float | None
     agent: str
     service: str
     environment: str | None

@@ -11,12 +11,14 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceProto
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 
+from manager_agent.receiver.home import at_home, told_by_several
 from manager_agent.receiver.shape import Pair, Shape, Shapes
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
 from manager_agent.receiver.wire import WireScopeSpans, WireSpan, parse
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
-_LATEST_NS = 2**62  # the year 2116: far beyond any clock, and still a time every column can hold
+LATEST_NS = 2**62
+"""The year 2116: far beyond any clock, and still a time every column can hold."""
 _MAX_EVENTS = 128
 _CACHE_ENTRIES = 50_000
 
@@ -53,13 +55,14 @@ class Decoder:
         self, scope_spans: WireScopeSpans, resource: Resource, dropped: Counter[str]
     ) -> Iterator[Span]:
         scope = self._scope(scope_spans.scope)
+        several = told_by_several(scope)
         for wire in scope_spans.spans:
             refused = _refusal(wire)
             if refused:
                 dropped[refused] += 1
                 continue
-            start = _whole_micros(wire.start)
-            end = _whole_micros(wire.end) if wire.start <= wire.end < _LATEST_NS else start
+            start = whole_micros(wire.start)
+            end = whole_micros(wire.end) if wire.start <= wire.end < LATEST_NS else start
             status = wire.status
             name = _text(wire.name)
             attributes, shape = self._attributes(scope, name, wire.attributes, dropped)
@@ -76,7 +79,7 @@ class Decoder:
                 scope,
                 attributes,
                 self._events(wire.events, dropped),
-                resource,
+                at_home(resource, scope, attributes) if several else resource,
                 shape,
             )
 
@@ -132,7 +135,7 @@ class Decoder:
             except DecodeError:
                 dropped["malformed_resource"] += 1
                 attributes = {}
-            known = _resource(attributes, raw)
+            known = resource_of(attributes, raw)
             if len(self._resources) >= _CACHE_ENTRIES:
                 self._resources.clear()
             self._resources[raw] = known
@@ -182,12 +185,12 @@ def _refusal(wire: WireSpan) -> str | None:
         return "invalid_trace_id"
     if len(wire.span_id) != 8 or wire.span_id == _NO_SPAN:
         return "invalid_span_id"
-    if not 0 < wire.start < _LATEST_NS:
+    if not 0 < wire.start < LATEST_NS:
         return "invalid_time"
     return None
 
 
-def _whole_micros(time_ns: int) -> int:
+def whole_micros(time_ns: int) -> int:
     """Cut to the store's precision, so that a span reads the same when it comes back from there."""
     return time_ns // 1000 * 1000
 
@@ -200,7 +203,9 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _resource(attributes: Attributes, raw: bytes) -> Resource:
+def resource_of(attributes: Attributes, raw: bytes) -> Resource:
+    """Return who sent a request, `raw` being the resource's bytes."""
+
     def text(key: str) -> str:
         value = attributes.get(key)
         return "" if value is None else str(value)

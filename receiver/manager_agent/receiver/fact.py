@@ -4,7 +4,7 @@ import json
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-Role = Literal["call", "agent", "workflow", "tool", "genai"]
+Role = Literal["call", "agent", "workflow", "tool", "genai", "sum"]
 
 
 class CallFact(NamedTuple):
@@ -59,8 +59,27 @@ class ToolFact(NamedTuple):
     result_digest: str | None = None
 
 
+class SumFact(NamedTuple):
+    """One data point of a metric that sums up calls: one field of one series.
+
+    `value`: tokens, or nano-USD for the field `cost`. `series`: a digest of all that tells the
+    point's series apart. `cumulative`: the value counts from the beginning of the series.
+    `within_ns`: how far outside of its interval others may have told of the calls it sums up.
+    """
+
+    field: str
+    value: int
+    series: str
+    model: str | None = None
+    provider: str | None = None
+    cumulative: bool = False
+    within_ns: int = 0
+
+
 class Fact(NamedTuple):
     """What a GenAI span says: its part in the story, and whom it names.
+
+    Log records and data points that tell of calls are spans here, made for the purpose.
 
     `stamped`: the agent was named by our own attribute. `model`: a model that calls below this
     span use without saying so (Codex).
@@ -75,6 +94,12 @@ class Fact(NamedTuple):
     model: str | None = None
     call: CallFact | None = None
     tool: ToolFact | None = None
+    sum: SumFact | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether it tells of calls, of one or of a sum of them."""
+        return self.call is not None or self.sum is not None
 
 
 def to_json(fact: Fact) -> str:
@@ -82,7 +107,7 @@ def to_json(fact: Fact) -> str:
 
     What many facts have in common is encoded once: this runs for every span that is stored.
     """
-    text = _common_json(fact._replace(call=None, tool=None))
+    text = _common_json(fact._replace(call=None, tool=None, sum=None))
     call = fact.call
     if call is not None:
         own = "".join(
@@ -93,6 +118,8 @@ def to_json(fact: Fact) -> str:
         text = f'{text[:-1]},"call":{{{_common_call_json(call[:_OWN])}{own}}}}}'
     if fact.tool is not None:
         text = f'{text[:-1]},"tool":{_ENCODER.encode(_sparse(fact.tool))}}}'
+    if fact.sum is not None:
+        text = f'{text[:-1]},"sum":{_ENCODER.encode(_sparse(fact.sum))}}}'
     return text
 
 
@@ -113,6 +140,8 @@ def from_json(text: str) -> Fact:
         record["call"] = CallFact(**record["call"])
     if "tool" in record:
         record["tool"] = ToolFact(**record["tool"])
+    if "sum" in record:
+        record["sum"] = SumFact(**record["sum"])
     return Fact(**record)
 
 
@@ -123,7 +152,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _REQUIRED = object()
 
 
-def _sparse(record: Fact | CallFact | ToolFact) -> dict[str, Any]:
+def _sparse(record: Fact | CallFact | ToolFact | SumFact) -> dict[str, Any]:
     defaults = _DEFAULTS[type(record)]
     return {
         name: value
@@ -134,5 +163,5 @@ def _sparse(record: Fact | CallFact | ToolFact) -> dict[str, Any]:
 
 _DEFAULTS = {
     kind: tuple(kind._field_defaults.get(name, _REQUIRED) for name in kind._fields)
-    for kind in (Fact, CallFact, ToolFact)
+    for kind in (Fact, CallFact, ToolFact, SumFact)
 }

@@ -1,4 +1,4 @@
-"""OTLP over HTTP: `POST /v1/traces`, protobuf or JSON, plain or compressed."""
+"""OTLP over HTTP: `POST /v1/traces|logs|metrics`, protobuf or JSON, plain or compressed."""
 
 import zlib
 from asyncio import wrap_future
@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator
 
 from google.protobuf.json_format import MessageToJson
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from manager_agent.receiver.answer import RETRY_SECONDS, Accepted, Answer
-from manager_agent.receiver.grpc_server import response, too_large
+from manager_agent.receiver.grpc_server import too_large
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.json_form import protobuf_of
+from manager_agent.receiver.signals import SIGNALS, Signal
 from manager_agent.receiver.unpack import CODINGS, TooLargeError, Unpacker
 from manager_agent.receiver.wire import MalformedRequestError
 
@@ -23,9 +23,12 @@ _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
 
 
-def trace_app(intake: Intake, *, most_bytes: int) -> Starlette:
-    """Return the application that serves `/v1/traces`."""
+def otlp_app(intake: Intake, *, most_bytes: int) -> Starlette:
+    """Return the application that serves all signals."""
+    return Starlette(routes=[_route(signal, intake, most_bytes) for signal in SIGNALS])
 
+
+def _route(signal: Signal, intake: Intake, most_bytes: int) -> Route:
     async def export(request: Request) -> Response:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if kind not in (_PROTOBUF, _JSON):
@@ -35,16 +38,17 @@ def trace_app(intake: Intake, *, most_bytes: int) -> Starlette:
             return _failure(415, f"content-encoding {coding!r}: send gzip, deflate or none", kind)
         try:
             body = await _body(request.stream(), coding, most_bytes)
-            payload = protobuf_of(body) if kind == _JSON else body
+            payload = protobuf_of(body, signal) if kind == _JSON else body
         except TooLargeError:
             intake.counts.add("requests", "too_large")
             return _failure(413, too_large(most_bytes + 1, most_bytes), kind)
         except (MalformedRequestError, zlib.error) as error:
             intake.counts.add("requests", "malformed")
             return _failure(400, str(error), kind)
-        return _response(await wrap_future(intake.offer(payload)), kind)
+        answer = await wrap_future(intake.offer(payload, signal.name))
+        return _response(answer, kind, signal)
 
-    return Starlette(routes=[Route("/v1/traces", export, methods=["POST"])])
+    return Route(signal.http_path, export, methods=["POST"])
 
 
 async def _body(chunks: AsyncIterator[bytes], coding: str, most_bytes: int) -> bytes:
@@ -55,11 +59,11 @@ async def _body(chunks: AsyncIterator[bytes], coding: str, most_bytes: int) -> b
     return unpacker.whole()
 
 
-def _response(answer: Answer, kind: str) -> Response:
+def _response(answer: Answer, kind: str, signal: Signal) -> Response:
     if isinstance(answer, Accepted):
-        body = response(answer)
+        body = signal.answer(answer)
         if kind == _JSON:
-            message = ExportTraceServiceResponse.FromString(body)
+            message = signal.response.FromString(body)
             return Response(MessageToJson(message, indent=None), media_type=_JSON)
         return Response(body, media_type=_PROTOBUF)
     if answer.retryable:

@@ -19,9 +19,10 @@ from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived, Changes
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.counts import Counts
-from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.fact import Fact
+from manager_agent.receiver.reading import Reader
 from manager_agent.receiver.recognise import recognise
+from manager_agent.receiver.signals import BY_NAME, SignalName
 from manager_agent.receiver.sink import FactSink, Limits
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.window import MergeWindow
@@ -41,6 +42,7 @@ _REST_NS = round(_LONGEST_REST_SECONDS * 1e9)
 @dataclass(frozen=True, slots=True)
 class _Pending:
     payload: bytes
+    signal: SignalName
     answer: "Future[Answer]"
 
 
@@ -68,7 +70,7 @@ class Intake:
         self._clock_ns = clock_ns
         self._limits = limits or Limits()
         self._committed = committed
-        self._decoder = Decoder()
+        self._reader = Reader(self._recognised)
         self._window: MergeWindow | None = None
         self._queue: deque[_Pending] = deque()
         self._jobs: deque[tuple[Callable[[], None], Future[None]]] = deque()
@@ -106,9 +108,9 @@ class Intake:
         self._window = self._rebuilt()
         self._thread.start()
 
-    def offer(self, payload: bytes) -> "Future[Answer]":
-        """Take a request in, or answer at once that there is no room; never blocks."""
-        pending = _Pending(payload, Future())
+    def offer(self, payload: bytes, signal: SignalName = "traces") -> "Future[Answer]":
+        """Take a request of a signal in, or answer at once that there is no room; never blocks."""
+        pending = _Pending(payload, signal, Future())
         with self._wake:
             full = self._waiting_bytes + len(payload) > self._limits.pending_bytes
             if self._stopping or (full and self._waiting_bytes):
@@ -169,7 +171,7 @@ class Intake:
 
     def _answer(self, group: list[_Pending]) -> None:
         try:
-            answers = self._process([pending.payload for pending in group])
+            answers = self._process(group)
         except Exception as error:  # noqa: BLE001 - even a bug must answer, and not end the thread
             self._window, self._trouble = None, repr(error)
             answers = [_STORE_REFUSES] * len(group)
@@ -181,31 +183,32 @@ class Intake:
             if pending.answer.set_running_or_notify_cancel():
                 pending.answer.set_result(answer)
 
-    def _process(self, payloads: Sequence[bytes]) -> list[Answer]:
+    def _process(self, group: Sequence[_Pending]) -> list[Answer]:
         """Return the answers to a group; its good requests are stored together."""
         if self._resting:
-            return [_STORE_REFUSES] * len(payloads)
+            return [_STORE_REFUSES] * len(group)
         answers: list[Answer] = []
         arrived: list[Arrived] = []
-        for payload in payloads:
-            answers.append(self._read(payload, arrived))
+        for pending in group:
+            answers.append(self._read(pending, arrived))
         try:
             self._store_all(arrived)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, senders must hear it and may try again
-            return self._after_failure(error, payloads, answers)
+            return self._after_failure(error, group, answers)
         return answers
 
-    def _read(self, payload: bytes, into: list[Arrived]) -> Answer:
+    def _read(self, pending: _Pending, into: list[Arrived]) -> Answer:
         try:
-            decoded = self._decoder.decode(payload)
+            reading = self._reader.read(pending.payload, pending.signal)
         except MalformedRequestError as error:
             return Refused(str(error), retryable=False)
-        into.extend(Arrived(span, self._recognised(span)) for span in decoded.spans)
-        refused = {k: n for k, n in decoded.dropped.items() if k.startswith("invalid_")}
-        for reason, n in decoded.dropped.items():
+        into.extend(reading.arrived)
+        for reason, n in reading.dropped.items():
             self.counts.add("dropped", reason, n)
+        refused = reading.rejected
         said = ", ".join(f"{n} x {reason}" for reason, n in sorted(refused.items()))
-        return Accepted(sum(refused.values()), f"refused spans: {said}" if said else "")
+        items = BY_NAME[pending.signal].items
+        return Accepted(refused.total(), f"refused {items}: {said}" if said else "")
 
     def _recognised(self, span: Span) -> Fact | None:
         try:
@@ -243,21 +246,21 @@ class Intake:
         self._committed()
 
     def _after_failure(
-        self, error: Exception, payloads: Sequence[bytes], answers: list[Answer]
+        self, error: Exception, group: Sequence[_Pending], answers: list[Answer]
     ) -> list[Answer]:
         """Answer a group that could not be stored.
 
         Where the data may be at fault each request is tried alone, and the one that fails again is
         refused for good. Where the storage is, all are to come again later.
         """
-        _log.error("a group of requests was not stored", requests=len(payloads), error=repr(error))
+        _log.error("a group of requests was not stored", requests=len(group), error=repr(error))
         if not self._data_at_fault(error):
             return [_later(answer) for answer in answers]
-        if len(payloads) > 1:
-            return [self._process([payload])[0] for payload in payloads]
+        if len(group) > 1:
+            return [self._process([pending])[0] for pending in group]
         try:
             arrived: list[Arrived] = []
-            answer = self._read(payloads[0], arrived)
+            answer = self._read(group[0], arrived)
             self._store_all(arrived)
         except Exception as again:  # noqa: BLE001 - told to the sender
             if self._data_at_fault(again):

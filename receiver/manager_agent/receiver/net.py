@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from typing import Any
 
-from manager_agent.receiver.claim import NEAR_NS, NEXT_NS, Claim, Key
+from manager_agent.receiver.claim import NEXT_NS, Claim, Key, near_ns
 from manager_agent.receiver.merge import resemblance, same_answer
 
 _LARGEST_NET = 64
@@ -44,8 +44,12 @@ class _Timeline:
 
     def around(self, claim: Claim) -> Iterator[Key]:
         """Yield every claim whose range may lie inside or around that of `claim`."""
-        first_ns = claim.start_ns - NEAR_NS - _before_ns(claim)
-        last_ns = claim.end_ns + NEAR_NS + self._furthest_ns
+        slack_ns = near_ns(claim.scope)
+        first_ns = claim.start_ns - slack_ns - _before_ns(claim)
+        yield from self.within(first_ns, claim.end_ns + slack_ns + self._furthest_ns)
+
+    def within(self, first_ns: int, last_ns: int) -> Iterator[Key]:
+        """Yield every claim whose range reaches into this one, and maybe some that do not."""
         for bucket, entries in self._buckets.items():
             low = bisect_left(entries, (first_ns - (1 << bucket), ("", "")))
             high = bisect_right(entries, (last_ns, ("~", "~")))
@@ -167,6 +171,12 @@ class Net:
                     found[claim.key] = claim
                     queue.append(claim.key)
         return list(found.values())
+
+    def within(self, process: str, first_ns: int, last_ns: int) -> Iterator[Claim]:
+        """Yield the claims of a process in a range of time, and maybe some beside it."""
+        for timeline in self._by_process.get(process, {}).values():
+            for key in timeline.within(first_ns, last_ns):
+                yield self.claims[key]
 
     def _neighbours(self, claim: Claim) -> Iterator[Claim]:
         certain = list(self._certain(claim))

@@ -14,8 +14,9 @@ from manager_agent.receiver.changes import Arrived, CallVersion, Changes, Retrac
 from manager_agent.receiver.claim import Claim, Key, claim_of
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
-from manager_agent.receiver.remembered import Late, Published, Remembered, name_of
+from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, name_of
 from manager_agent.receiver.span import Span
+from manager_agent.receiver.sums import Sums
 from manager_agent.receiver.tool import ToolCall, tool_call_of
 
 _MOST_AT_ONCE = 256
@@ -39,6 +40,7 @@ class MergeWindow:
         self._most_spans = most_spans
         self._ancestry = Ancestry()
         self._net = Net()
+        self._sums = Sums()
         self._tools: dict[Key, Claim] = {}
         self._published: dict[str, Published] = {}
         self._id_of: dict[Key, str] = {}
@@ -64,22 +66,11 @@ class MergeWindow:
             recent = span.start_ns >= known_from(span.resource.process)
             if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue
-            call = fact.call if fact else None
             trace = self._ancestry.traces.get(span.trace_id)
             whole = trace is not None and span.start_ns >= trace.known_from_ns
-            if call is None and whole and not orphaned:
+            if not (fact and fact.told) and whole and not orphaned:
                 continue
-            found.append(
-                Late(
-                    span.trace_id,
-                    span.start_ns,
-                    span.end_ns,
-                    span.scope if call else "",
-                    span.resource.process if call else "",
-                    call.response_id if call else None,
-                    call.call_id if call else None,
-                )
-            )
+            found.append(late_of(span, fact))
         return found
 
     def restore(
@@ -146,7 +137,7 @@ class MergeWindow:
             known_ns = 0 if looked_up else known_from(span.resource.process)
             for other in ancestry.add(key, span, fact, now_ns, known_ns):
                 touched.setdefault(other, None)
-            if fact and fact.role in ("call", "tool"):
+            if fact and fact.role in ("call", "tool", "sum"):
                 touched[key] = each
         self._looked_up.clear()
         for key, fresh in touched.items():
@@ -158,6 +149,7 @@ class MergeWindow:
                 self._put(claim_of(key, span, fact, ancestry.above(key)))
         self._recompute([key for key in touched if key in self._net.claims], changes)
         self._recompute_tools([key for key in touched if key in self._tools], changes)
+        self._recompute_sums(touched, changes)
         return changes
 
     def sweep(self, now_ns: int) -> Changes:
@@ -203,6 +195,8 @@ class MergeWindow:
     def _put(self, claim: Claim) -> None:
         if claim.fact.role == "call":
             self._net.put(claim)
+        elif claim.fact.role == "sum":
+            self._sums.put(claim)
         else:
             self._tools[claim.key] = claim
 
@@ -321,6 +315,13 @@ class MergeWindow:
             self._id_of[key] = row.key
             self._publish(row.key, Published(row, revision, False, {key}, changes.now_ns))
 
+    def _recompute_sums(self, touched: Iterable[Key], changes: Changes) -> None:
+        for name, call, keys in self._sums.told(touched, self._net):
+            if call is not None:
+                self._update(name, call, keys, changes)
+            elif name in self._published:
+                self._retract(name, changes)
+
     def _publish(self, name: str, version: Published) -> None:
         self._published[name] = version
         self._open.pop(name, None)
@@ -393,6 +394,7 @@ class MergeWindow:
             key = trace_id, span_id
             self._net.remove(key)
             self._tools.pop(key, None)
+            self._sums.forget(key)
             name = self._id_of.pop(key, None)
             if name is None:
                 continue
