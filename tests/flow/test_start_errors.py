@@ -91,8 +91,8 @@ CASES = [
     ),
     pytest.param(
         config(f"receiver: {{tokens: [{SECRET}]}}"),
-        ["receiver.tokens"],
-        id="asks for what is not there",
+        ["receiver.tokens[0].token", "16", "tokens new"],
+        id="a token that can be guessed",
     ),
 ]
 

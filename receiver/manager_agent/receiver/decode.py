@@ -11,6 +11,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceProto
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 
+from manager_agent.receiver.crowd import refuse_crowd
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
 from manager_agent.receiver.wire import WireScopeSpans, WireSpan, parse
 
@@ -43,6 +44,7 @@ class Decoder:
 
     def decode(self, payload: bytes) -> Decoded:
         """Return the spans of a request. Raises `MalformedRequestError` where it is none."""
+        refuse_crowd(payload)
         decoded = Decoded([])
         for resource_spans in parse(payload).resource_spans:
             resource = self._resource(resource_spans.resource, decoded.dropped)

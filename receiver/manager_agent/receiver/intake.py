@@ -15,6 +15,7 @@ import structlog
 
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.receiver.answer import Accepted, Answer, Refused
+from manager_agent.receiver.bind import bound, stamped
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived, Changes
 from manager_agent.receiver.content import Door
@@ -41,6 +42,7 @@ _REST_NS = round(_LONGEST_REST_SECONDS * 1e9)
 @dataclass(frozen=True, slots=True)
 class _Pending:
     payload: bytes
+    agent: str | None
     answer: "Future[Answer]"
 
 
@@ -97,6 +99,11 @@ class Intake:
         ]
 
     @property
+    def well(self) -> bool:
+        """Whether what is offered now may be expected to be stored."""
+        return self._trouble is None and not self._stopping
+
+    @property
     def window_size(self) -> int:
         """Spans that the merge window remembers."""
         return self._window.size if self._window else 0
@@ -106,9 +113,12 @@ class Intake:
         self._window = self._rebuilt()
         self._thread.start()
 
-    def offer(self, payload: bytes) -> "Future[Answer]":
-        """Take a request in, or answer at once that there is no room; never blocks."""
-        pending = _Pending(payload, Future())
+    def offer(self, payload: bytes, agent: str | None = None) -> "Future[Answer]":
+        """Take a request in, or answer at once that there is no room; never blocks.
+
+        `agent`: whom its sender proved to be; all of the request is booked on it.
+        """
+        pending = _Pending(payload, agent, Future())
         with self._wake:
             full = self._waiting_bytes + len(payload) > self._limits.pending_bytes
             if self._stopping or (full and self._waiting_bytes):
@@ -169,7 +179,7 @@ class Intake:
 
     def _answer(self, group: list[_Pending]) -> None:
         try:
-            answers = self._process([pending.payload for pending in group])
+            answers = self._process(group)
         except Exception as error:  # noqa: BLE001 - even a bug must answer, and not end the thread
             self._window, self._trouble = None, repr(error)
             answers = [_STORE_REFUSES] * len(group)
@@ -181,26 +191,33 @@ class Intake:
             if pending.answer.set_running_or_notify_cancel():
                 pending.answer.set_result(answer)
 
-    def _process(self, payloads: Sequence[bytes]) -> list[Answer]:
+    def _process(self, group: Sequence[_Pending]) -> list[Answer]:
         """Return the answers to a group; its good requests are stored together."""
         if self._resting:
-            return [_STORE_REFUSES] * len(payloads)
+            return [_STORE_REFUSES] * len(group)
         answers: list[Answer] = []
         arrived: list[Arrived] = []
-        for payload in payloads:
-            answers.append(self._read(payload, arrived))
+        for pending in group:
+            answers.append(self._read(pending, arrived))
         try:
             self._store_all(arrived)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, senders must hear it and may try again
-            return self._after_failure(error, payloads, answers)
+            return self._after_failure(error, group, answers)
         return answers
 
-    def _read(self, payload: bytes, into: list[Arrived]) -> Answer:
+    def _read(self, pending: _Pending, into: list[Arrived]) -> Answer:
         try:
-            decoded = self._decoder.decode(payload)
+            decoded = self._decoder.decode(pending.payload)
         except MalformedRequestError as error:
             return Refused(str(error), retryable=False)
-        into.extend(Arrived(span, self._recognised(span)) for span in decoded.spans)
+        agent = pending.agent
+        if agent is None:
+            into.extend(Arrived(span, self._recognised(span)) for span in decoded.spans)
+        else:
+            into.extend(
+                Arrived(bound(span, agent), stamped(self._recognised(span), agent))
+                for span in decoded.spans
+            )
         refused = {k: n for k, n in decoded.dropped.items() if k.startswith("invalid_")}
         for reason, n in decoded.dropped.items():
             self.counts.add("dropped", reason, n)
@@ -243,21 +260,21 @@ class Intake:
         self._committed()
 
     def _after_failure(
-        self, error: Exception, payloads: Sequence[bytes], answers: list[Answer]
+        self, error: Exception, group: Sequence[_Pending], answers: list[Answer]
     ) -> list[Answer]:
         """Answer a group that could not be stored.
 
         Where the data may be at fault each request is tried alone, and the one that fails again is
         refused for good. Where the storage is, all are to come again later.
         """
-        _log.error("a group of requests was not stored", requests=len(payloads), error=repr(error))
+        _log.error("a group of requests was not stored", requests=len(group), error=repr(error))
         if not self._data_at_fault(error):
             return [_later(answer) for answer in answers]
-        if len(payloads) > 1:
-            return [self._process([payload])[0] for payload in payloads]
+        if len(group) > 1:
+            return [self._process([pending])[0] for pending in group]
         try:
             arrived: list[Arrived] = []
-            answer = self._read(payloads[0], arrived)
+            answer = self._read(group[0], arrived)
             self._store_all(arrived)
         except Exception as again:  # noqa: BLE001 - told to the sender
             if self._data_at_fault(again):

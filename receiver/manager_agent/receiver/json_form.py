@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.json_format import ParseDict, ParseError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from manager_agent.receiver.crowd import refuse_json_crowd
 from manager_agent.receiver.wire import MalformedRequestError
 
 _IDS = frozenset(("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"))
@@ -19,6 +20,7 @@ def protobuf_of(body: bytes) -> bytes:
     OTLP writes ids in hex where protobuf's own JSON has base64; an id that is no hex becomes
     empty, so that its span alone is refused. Unknown fields are left out.
     """
+    refuse_json_crowd(body)
     try:
         document = json.loads(body)
         for span in _spans(document):
