@@ -38,6 +38,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 API_URL = "http://127.0.0.1:5002"
 
 
+def api_token() -> str | None:
+    """Return the token to show to the API, None where none is set."""
+    return os.environ.get("MANAGER_API_TOKEN") or os.environ.get("MANAGER_TOKEN") or None
+
+
 def settings_from(
     config: Path | None, data_dir: Path | None = None, host: str | None = None
 ) -> Settings:

@@ -329,6 +329,12 @@ class Api(Section):
     """Further names under which browsers may ask where no tokens are needed; others are refused,
     so that no web page can reach the API under a name of its own."""
 
+    @model_validator(mode="after")
+    def _askers_are_no_agents(self) -> Self:
+        if any(entry.agent is not None for entry in self.tokens):
+            raise ValueError("a token here belongs to no agent; remove `agent`, or use `name`")
+        return self
+
 
 class Storage(Section):
     """Where data lies, and for how long."""
