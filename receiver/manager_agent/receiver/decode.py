@@ -11,7 +11,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceProto
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 
-from manager_agent.receiver.crowd import refuse_crowd
+from manager_agent.receiver.crowd import crowded, refuse_crowd
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
 from manager_agent.receiver.wire import WireScopeSpans, WireSpan, parse
 
@@ -20,6 +20,11 @@ _LATEST_NS = 2**62  # the year 2116: far beyond any clock, and still a time ever
 _MAX_EVENTS = 128
 _CACHED_BYTES = 160
 _CACHE_ENTRIES = 50_000
+_MOST_CACHED_BYTES = 8 * 1024 * 1024
+_CACHED_ENTRY_BYTES = 512  # what an entry takes besides its key
+_MOST_ATTRIBUTES = 4096
+_LONGEST_KEY = 256  # keys are remembered to recognise spans by, and come from strangers
+_LONGEST_NAME = 1024
 
 
 @dataclass(slots=True)
@@ -41,6 +46,7 @@ class Decoder:
         self._varying: dict[str, bool] = {}
         self._resources: dict[bytes, Resource] = {}
         self._scopes: dict[bytes, str] = {}
+        self._cached_bytes = 0
 
     def decode(self, payload: bytes) -> Decoded:
         """Return the spans of a request. Raises `MalformedRequestError` where it is none."""
@@ -68,7 +74,7 @@ class Decoder:
                 trace_id=wire.trace_id.hex(),
                 span_id=wire.span_id.hex(),
                 parent_id=_parent(wire.parent_span_id),
-                name=_text(wire.name),
+                name=_text(wire.name[:_LONGEST_NAME]),
                 kind=wire.kind,
                 start_ns=start,
                 end_ns=end,
@@ -83,6 +89,9 @@ class Decoder:
     def _pairs(self, raws: Any, dropped: Counter[str]) -> Attributes:
         cache = self._attributes
         pairs: Attributes = {}
+        if len(raws) > _MOST_ATTRIBUTES:
+            dropped["too_many_attributes"] += len(raws) - _MOST_ATTRIBUTES
+            raws = raws[:_MOST_ATTRIBUTES]
         for raw in raws:
             pair = cache.get(raw)
             if pair is None:
@@ -94,10 +103,14 @@ class Decoder:
         return pairs
 
     def _pair(self, raw: bytes) -> tuple[str, Any] | None:
+        if crowded("pair", raw):
+            return None
         try:
             read = KeyValue.FromString(raw)
             pair = (read.key, plain(read.value))
         except (DecodeError, RecursionError):
+            return None
+        if len(pair[0]) > _LONGEST_KEY:
             return None
         if len(raw) <= _CACHED_BYTES and not self._varies(pair[0]):
             if len(self._attributes) >= _CACHE_ENTRIES:
@@ -121,8 +134,10 @@ class Decoder:
         events = []
         for raw in raws[:_MAX_EVENTS]:
             try:
-                event = SpanProto.Event.FromString(raw)
+                event = None if crowded("event", raw) else SpanProto.Event.FromString(raw)
             except DecodeError:
+                event = None
+            if event is None:
                 dropped["malformed_event"] += 1
                 continue
             wanted = event.name == "exception"
@@ -133,27 +148,35 @@ class Decoder:
     def _resource(self, raw: bytes, dropped: Counter[str]) -> Resource:
         known = self._resources.get(raw)
         if known is None:
+            attributes: Attributes = {}
             try:
+                if crowded("resource", raw):
+                    raise DecodeError("it holds too much")
                 read = ResourceProto.FromString(raw)
                 attributes = {pair.key: plain(pair.value) for pair in read.attributes}
             except DecodeError:
                 dropped["malformed_resource"] += 1
-                attributes = {}
             known = _resource(attributes, raw)
-            if len(self._resources) >= _CACHE_ENTRIES:
-                self._resources.clear()
+            self._make_room(raw)
             self._resources[raw] = known
         return known
+
+    def _make_room(self, raw: bytes) -> None:
+        """Forget all resources and scopes where another one of `raw` would be too much."""
+        self._cached_bytes += len(raw) + _CACHED_ENTRY_BYTES
+        if self._cached_bytes > _MOST_CACHED_BYTES:
+            self._resources.clear()
+            self._scopes.clear()
+            self._cached_bytes = len(raw) + _CACHED_ENTRY_BYTES
 
     def _scope(self, raw: bytes) -> str:
         known = self._scopes.get(raw)
         if known is None:
             try:
-                known = InstrumentationScope.FromString(raw).name
+                known = InstrumentationScope.FromString(raw).name[:_LONGEST_NAME]
             except DecodeError:
                 known = ""
-            if len(self._scopes) >= _CACHE_ENTRIES:
-                self._scopes.clear()
+            self._make_room(raw)
             self._scopes[raw] = known
         return known
 

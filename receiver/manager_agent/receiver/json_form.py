@@ -1,6 +1,7 @@
 """OTLP/JSON -> the same bytes that OTLP/protobuf would have been."""
 
 import json
+import re
 from base64 import b64encode
 from binascii import unhexlify
 from typing import Any
@@ -11,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from manager_agent.receiver.crowd import refuse_json_crowd
 from manager_agent.receiver.wire import MalformedRequestError
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _IDS = frozenset(("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"))
 
 
@@ -22,7 +24,7 @@ def protobuf_of(body: bytes) -> bytes:
     """
     refuse_json_crowd(body)
     try:
-        document = json.loads(body)
+        document = _document(body)
         for span in _spans(document):
             _translate_ids(span)
         message = ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True)
@@ -31,6 +33,18 @@ def protobuf_of(body: bytes) -> bytes:
         raise MalformedRequestError(
             f"the body is no OTLP/JSON trace request ({len(body)} bytes): {str(error)[:200]}"
         ) from error
+
+
+def _document(body: bytes) -> Any:
+    """Return what the JSON says, with halves of surrogate pairs replaced: they are no text.
+
+    JavaScript makes them where it cuts a prompt in the middle of an emoji.
+    """
+    document = json.loads(body)
+    if _SURROGATE.search(body) is None:
+        return document
+    text = json.dumps(document, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _spans(document: dict[str, Any]) -> list[dict[str, Any]]:
