@@ -28,13 +28,13 @@ _STRANGE_VALUES: tuple[Any, ...] = (
 def seeds() -> tuple[bytes, ...]:
     """Return real requests of every emitter, as protobuf."""
     cases = (*captures(CAPTURES), *captures(LAB))
-    return tuple(case.payload for case in cases if len(case.payload) < 64 * 1024)
+    return tuple(case.payload for case in cases if len(case.payload) < 12 * 1024)
 
 
 @cache
 def json_seeds() -> tuple[bytes, ...]:
     """Return some of them as OTLP/JSON."""
-    cases = [case for case in captures(CAPTURES) if len(case.payload) < 32 * 1024]
+    cases = [case for case in captures(CAPTURES) if len(case.payload) < 6 * 1024]
     return tuple(as_json(case.message) for case in cases[::3])
 
 

@@ -101,7 +101,7 @@ def otlp_app(intake: Intake, *, most_bytes: int, most_waiting: int, tokens: Toke
     return Starlette(
         routes=[Route("/v1/traces", export, methods=["POST"])],
         middleware=[Middleware(HttpAccess, tokens=tokens, counts=intake.counts)],
-        exception_handlers={HTTPException: _on_http_exception},
+        exception_handlers={HTTPException: _on_http_exception, Exception: _on_unforeseen},
     )
 
 
@@ -136,6 +136,11 @@ def _response(answer: Answer, kind: str) -> Response:
 
 def _later(message: str, kind: str) -> Response:
     return failure(503, message, kind, {"retry-after": str(int(RETRY_SECONDS))})
+
+
+def _on_unforeseen(request: Request, error: Exception) -> Response:
+    """Answer a mistake of ours, which is raised on and logged: the request may be good."""
+    return _later("the manager failed; its log says why", request.headers.get("content-type", ""))
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:

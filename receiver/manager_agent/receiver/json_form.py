@@ -6,7 +6,7 @@ from base64 import b64encode
 from binascii import unhexlify
 from typing import Any
 
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from manager_agent.receiver.crowd import refuse_json_crowd
@@ -29,18 +29,18 @@ def protobuf_of(body: bytes) -> bytes:
             _translate_ids(span)
         message = ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True)
         return message.SerializeToString()
-    except (ValueError, TypeError, AttributeError, RecursionError, ParseError) as error:
+    except Exception as error:
         raise MalformedRequestError(
             f"the body is no OTLP/JSON trace request ({len(body)} bytes): {str(error)[:200]}"
         ) from error
 
 
 def _document(body: bytes) -> Any:
-    """Return what the JSON says, with halves of surrogate pairs replaced: they are no text.
+    """Return what the JSON says; what is no text in it is replaced.
 
-    JavaScript makes them where it cuts a prompt in the middle of an emoji.
+    Halves of surrogate pairs are none: JavaScript makes them where it cuts an emoji in the middle.
     """
-    document = json.loads(body)
+    document = json.loads(body.decode("utf-8-sig", "replace"))
     if _SURROGATE.search(body) is None:
         return document
     text = json.dumps(document, ensure_ascii=False)
