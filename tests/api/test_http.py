@@ -79,7 +79,8 @@ def test_no_site_may_read_answers_across_origins(server: httpx.Client) -> None:
         headers={"origin": "https://evil.example", "access-control-request-method": "POST"},
     )
 
-    assert response.status_code == 405
+    assert response.status_code == 403
+    assert response.json()["type"] == "urn:manager-agent:problem:cross-site"
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 

@@ -17,7 +17,7 @@ from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.serve import _health, _wired
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
-from manager_agent.app.unsupported import UnsupportedError, refuse_unsafe, warn_unused
+from manager_agent.app.unsupported import warn_unused
 from manager_agent.contract.budget import BudgetPolicy, Limits
 from manager_agent.receiver.content import Door
 from manager_agent.rules.catalog.budget import Budget
@@ -329,13 +329,6 @@ def test_facts_that_were_lost_get_all_alerts_again(world: World, tmp_path: Path)
 
 
 # What this version does not do
-
-
-def test_protection_that_is_not_there_is_refused() -> None:
-    tokens = Settings.model_validate({"receiver": {"tokens": ["t"]}})
-    with pytest.raises(UnsupportedError, match=r"^receiver\.tokens: .*loopback"):
-        refuse_unsafe(tokens)
-    refuse_unsafe(Settings())
 
 
 @pytest.mark.parametrize(

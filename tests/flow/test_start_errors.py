@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from manager_agent.analytics.install import install
 from manager_agent.app.dispatch import main
 from manager_agent.receiver.content import Door
 from manager_agent.store.duck import FactStore
+from tests.harness.certificates import Authority, Pair
 from tests.harness.manager import manager, run_command
 
 SECRET = "notTheRealToken"
@@ -73,7 +76,138 @@ def config(text: str) -> Obstacle:
     return written
 
 
+@contextmanager
+def host_option(data: Path) -> Iterator[list[str]]:
+    yield ["--host=0.0.0.0"]
+
+
+def tls(damage: Callable[[Pair], dict[str, Path]], section: str = "receiver") -> Obstacle:
+    """Configure a good pair, but for what `damage` returns in place of its files."""
+
+    @contextmanager
+    def written(data: Path) -> Iterator[list[str]]:
+        pair = Authority(data.with_name("ca")).pair("server")
+        files = {"cert_file": pair.cert, "key_file": pair.key, **damage(pair)}
+        named = {name: str(path) for name, path in files.items()}
+        path = data.with_name("tls.yaml")
+        path.write_text(yaml.safe_dump({section: {"tls": named}}), "utf-8")
+        yield [f"--config={path}"]
+
+    return written
+
+
+def locked(pair: Pair) -> dict[str, Path]:
+    path = pair.key.with_name("locked.key")
+    command = ["openssl", "pkey", "-in", str(pair.key), "-aes256", "-passout", "pass:x"]
+    subprocess.run([*command, "-out", str(path)], check=True, capture_output=True, timeout=60)
+    return {"key_file": path}
+
+
+def broken(pair: Pair) -> dict[str, Path]:
+    path = pair.cert.with_name("broken.crt")
+    path.write_text("-----BEGIN CERTIFICATE-----\nnot base64\n-----END CERTIFICATE-----\n", "utf-8")
+    return {"cert_file": path}
+
+
+def of_another(pair: Pair) -> dict[str, Path]:
+    return {"key_file": Authority(pair.key.with_name("other")).pair("another").key}
+
+
+LONG = "mgr_long-enough-to-be-one"
+
 CASES = [
+    pytest.param(
+        config("receiver: {host: 0.0.0.0}"),
+        ["receiver.host", "0.0.0.0", "receiver.tls and receiver.tokens", "allow_insecure"],
+        id="open to all without protection",
+    ),
+    pytest.param(
+        config(f"receiver: {{host: '::', tokens: [{LONG}]}}"),
+        ["receiver.host: ::", "without receiver.tls anyone"],
+        id="open to all without encryption",
+    ),
+    pytest.param(
+        config("api: {host: 192.0.2.1}"),
+        ["api.host", "192.0.2.1", "api.tls and api.tokens"],
+        id="an API open to all",
+    ),
+    pytest.param(host_option, ["receiver.host", "receiver.tls"], id="--host open to all"),
+    pytest.param(
+        config("receiver: {host: 192.0.2.1, allow_insecure: true}"),
+        ["192.0.2.1", "receiver.host"],
+        id="no address of this machine",
+    ),
+    pytest.param(
+        config("api: {host: no.such.invalid, allow_insecure: true}"),
+        ["api.host", "no.such.invalid"],
+        id="a name without an address",
+    ),
+    pytest.param(
+        tls(lambda pair: {"cert_file": pair.cert.with_name("none.crt")}),
+        ["receiver.tls.cert_file", "none.crt", "No such file", "PEM"],
+        id="no certificate there",
+    ),
+    pytest.param(
+        tls(lambda pair: {"key_file": pair.key.parent}),
+        ["receiver.tls.key_file", "Is a directory"],
+        id="a key that cannot be read",
+    ),
+    pytest.param(
+        tls(lambda pair: {"cert_file": pair.key}),
+        ["receiver.tls.cert_file", "server.key", "no certificate in PEM"],
+        id="a key for a certificate",
+    ),
+    pytest.param(
+        tls(lambda pair: {"key_file": pair.cert}),
+        ["receiver.tls.key_file", "server.crt", "no private key in PEM"],
+        id="a certificate for a key",
+    ),
+    pytest.param(
+        tls(of_another),
+        ["receiver.tls.key_file", "another.key", "server.crt", "made together"],
+        id="a key of another certificate",
+    ),
+    pytest.param(
+        tls(locked), ["receiver.tls.key_file", "locked.key", "passphrase"], id="a locked key"
+    ),
+    pytest.param(
+        tls(broken), ["receiver.tls", "broken.crt", "cannot be used"], id="a broken certificate"
+    ),
+    pytest.param(
+        tls(lambda pair: {"client_ca_file": pair.key}),
+        ["receiver.tls.client_ca_file", "server.key"],
+        id="a key for an authority",
+    ),
+    pytest.param(
+        tls(lambda pair: {"cert_file": pair.cert.with_name("none.crt")}, "api"),
+        ["api.tls.cert_file", "none.crt"],
+        id="no certificate of the API",
+    ),
+    pytest.param(
+        config("receiver: {tokens: [{token_file: /no/such.token}]}"),
+        ["receiver.tokens[0].token_file", "/no/such.token", "No such file"],
+        id="no token file",
+    ),
+    pytest.param(
+        config("api: {tokens: [{token_env: NO_SUCH_TOKEN}]}"),
+        ["api.tokens[0].token_env", "NO_SUCH_TOKEN", "set it"],
+        id="no token in the environment",
+    ),
+    pytest.param(
+        config(f"receiver: {{tokens: [{LONG}, {{token: {LONG}, agent: a}}]}}"),
+        ["receiver.tokens[1]", "receiver.tokens[0]", "same token"],
+        id="one token twice",
+    ),
+    pytest.param(
+        config(f"receiver: {{tokens: [{{token: {LONG}, token_env: X}}]}}"),
+        ["receiver.tokens[0]", "one of the three"],
+        id="a token in two places",
+    ),
+    pytest.param(
+        config(f"api: {{tokens: [{{token: {LONG}, agent: a}}]}}"),
+        ["api", "agent"],
+        id="an asker that is an agent",
+    ),
     pytest.param(port("--otlp-grpc-port"), ["--otlp-grpc-port"], id="gRPC port in use"),
     pytest.param(port("--otlp-http-port"), ["--otlp-http-port"], id="HTTP port in use"),
     pytest.param(port("--api-port"), ["--api-port"], id="API port in use"),
@@ -91,8 +225,8 @@ CASES = [
     ),
     pytest.param(
         config(f"receiver: {{tokens: [{SECRET}]}}"),
-        ["receiver.tokens"],
-        id="asks for what is not there",
+        ["receiver.tokens[0].token", "16", "tokens new"],
+        id="a token that can be guessed",
     ),
 ]
 
@@ -133,6 +267,7 @@ def test_start(
     assert all(word in told for word in words), told
     assert len(told.splitlines()) <= 3
     assert SECRET not in told
+    assert LONG not in told
 
 
 def test_one_manager_a_directory(tmp_path: Path) -> None:

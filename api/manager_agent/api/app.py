@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from manager_agent.api.door import Door
+from manager_agent.api.guard import Guard
 from manager_agent.api.problem import Problem, on_http_exception, on_problem
 from manager_agent.api.routes import calls, manager, probes, sql
 from manager_agent.api.services import Services
@@ -32,6 +33,9 @@ def metrics_app(services: Services) -> Starlette:
 def _application(services: Services, routes: list[Route]) -> Starlette:
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Door, hosts=services.hosts)],
+        middleware=[
+            Middleware(Door, hosts=services.hosts),
+            Middleware(Guard, tokens=services.tokens, denied=services.denied),
+        ],
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception},
     )

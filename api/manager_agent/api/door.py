@@ -17,7 +17,8 @@ class Door:
 
     A page of a stranger can point its own name at 127.0.0.1 and read the answers (DNS rebinding);
     its requests then carry that name. `hosts` are names allowed besides loopback and the address
-    that the request came in on; `*` allows any.
+    that the request came in on; `*` allows any. Requests that a browser says come from a page of
+    another site are refused, too.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
@@ -36,6 +37,13 @@ class Door:
                 "add the name to the allowed hosts"
             )
             await Problem(421, "unknown-host", detail).response()(scope, receive, send)
+            return
+        origin = Headers(scope=scope).get("origin")
+        if origin is not None and not _same_site(origin, Headers(scope=scope).get("host", "")):
+            detail = (
+                f"the Origin header names {origin[:100]!r}, a page of another site; ask directly"
+            )
+            await Problem(403, "cross-site", detail).response()(scope, receive, send)
             return
         await self._serve(scope, receive, send)
 
@@ -60,6 +68,11 @@ class Door:
             return True
         server = scope.get("server")
         return server is not None and host == str(server[0]).lower()
+
+
+def _same_site(origin: str, host: str) -> bool:
+    """Tell whether a page of `origin` was served under the very name and port that it asks."""
+    return origin.partition("://")[2].lower() == host.lower()
 
 
 def host_name(header: str) -> str:

@@ -1,15 +1,17 @@
 """What the API needs of the rest of the manager; `app/` puts it together."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import duckdb
 
 from manager_agent.analytics.frames import BudgetRow
+from manager_agent.api.guard import Denials
 from manager_agent.api.sql import SqlRunner
 from manager_agent.contract.metric import Metric
+from manager_agent.contract.token import Tokens
 from manager_agent.rules.alert import AlertRow
 from manager_agent.store.snapshot import Snapshots
 
@@ -31,7 +33,8 @@ class Services:
     newest state of each alert, newest first. `budgets`: every limit with what was spent of it.
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
-    in their Host header; `*` allows any.
+    in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
+    `denied`: counts those who did not.
     """
 
     started: datetime
@@ -47,3 +50,5 @@ class Services:
     health: Callable[[], Health]
     slack: Callable[[], str]
     hosts: frozenset[str] = frozenset()
+    tokens: Tokens = field(default_factory=Tokens)
+    denied: Denials = field(default_factory=Denials)

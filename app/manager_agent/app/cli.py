@@ -13,6 +13,7 @@ from manager_agent.app import (
     cli_prices,
     cli_rules,
     cli_serve,
+    cli_tokens,
     cli_view,
 )
 from manager_agent.app.version import VERSION
@@ -33,6 +34,7 @@ for part in (
     cli_prices,
     cli_rules,
     cli_config,
+    cli_tokens,
     cli_doctor,
 ):
     part.add_to(app)

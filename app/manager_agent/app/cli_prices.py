@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from manager_agent.api.sql_client import SqlClientError, query
-from manager_agent.app.options import API_URL, Api, Json, told
+from manager_agent.app.options import API_URL, Api, Json, api_token, told
 from manager_agent.prices.check import UnpricedModel
 from manager_agent.prices.check import check as lines_to_add
 from manager_agent.prices.show import show as prices_of
@@ -55,7 +55,7 @@ def check(as_json: Json = False, api_url: Api = API_URL) -> None:
     Exit code 1 where there is one.
     """
     with told(SqlClientError):
-        answer = query(api_url, _unpriced(), fresh=True)
+        answer = query(api_url, _unpriced(), fresh=True, token=api_token())
     rows = [UnpricedModel(*row) for row in answer.rows]
     if as_json:
         print(json.dumps([asdict(row) for row in rows]))

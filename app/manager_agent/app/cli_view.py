@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from manager_agent.api.sql_client import SqlClientError, query
-from manager_agent.app.options import API_URL, Api, Json, told
+from manager_agent.app.options import API_URL, Api, Json, api_token, told
 from manager_agent.app.rest import ManagerError, get
 
 _alerts = typer.Typer(help="Alerts: what is wrong now, and what was.", no_args_is_help=True)
@@ -39,7 +39,7 @@ def sql(
     """Ask the running manager in SQL. Tables: llm_calls, spans, usage_hour, alerts, ..."""
     kind = "json" if as_json or output == "table" else output
     with told(SqlClientError):
-        answer = query(api_url, statement, kind, fresh)
+        answer = query(api_url, statement, kind, fresh, token=api_token())
     if output == "table" and not as_json:
         _print_rows(answer.columns, answer.rows)
         note = "; cut off at the limit of rows" if answer.truncated else ""

@@ -31,6 +31,9 @@ security_agent: {hourly_limit_usd: 2.0, daily_limit_usd: 20.0, priority: 1, enfo
 - {provider: openai, model: "ft:gpt-4o:acme::1", input_usd_per_mtok: 3.75, output_usd_per_mtok: 15}
 - {match: "llama-3*", input_usd_per_mtok: 0.1, output_usd_per_mtok: 0.1, from: 2026-12-01}""",
     "prices.discounts": "{openai: 0.1, anthropic/claude-sonnet-4-5: 0.15}",
+    "receiver.tokens": """\
+- {token_file: /etc/manager/research.token, agent: research-agent}
+- {token_env: COLLECTOR_TOKEN, name: collector}""",
     "receiver.tls": "{cert_file: /etc/manager/tls.crt, key_file: /etc/manager/tls.key}",
 }
 """Key -> what one might write under it; shown in the annotated file."""

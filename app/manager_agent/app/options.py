@@ -38,12 +38,26 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 API_URL = "http://127.0.0.1:5002"
 
 
-def settings_from(config: Path | None, data_dir: Path | None = None) -> Settings:
-    """Return the configuration, `--data-dir` laid over it. Raises `ConfigError`."""
+def api_token() -> str | None:
+    """Return the token to show to the API, None where none is set."""
+    return os.environ.get("MANAGER_API_TOKEN") or os.environ.get("MANAGER_TOKEN") or None
+
+
+def settings_from(
+    config: Path | None, data_dir: Path | None = None, host: str | None = None
+) -> Settings:
+    """Return the configuration, `--data-dir` and `--host` laid over it. Raises `ConfigError`."""
     env = dict(os.environ)
     if data_dir is not None:
         env["MANAGER_DATA_DIR"] = str(data_dir)
-    return load(config, env, rule_problems)
+    settings = load(config, env, rule_problems)
+    if host is None:
+        return settings
+    doors = {
+        "receiver": settings.receiver.model_copy(update={"host": host}),
+        "api": settings.api.model_copy(update={"host": host}),
+    }
+    return settings.model_copy(update=doors)
 
 
 def rule_problems(written: Any) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -237,33 +237,103 @@ class Prices(Section):
 
 
 class Tls(Section):
-    """Certificates of the OTLP receiver and the control service."""
+    """Certificates of a server. Files that are renewed are used from the next connection on."""
 
     cert_file: Path
     """Certificate chain, PEM."""
     key_file: Path
-    """Private key, PEM."""
+    """Private key, PEM, without a passphrase."""
     client_ca_file: Path | None = None
     """Who signs the certificates that clients must show; left out: clients need none."""
+
+
+class TokenEntry(Section):
+    """A token that clients may show. A text alone is short for `token`."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra=lambda made: _or_text(made),
+    )
+
+    token: SecretStr | None = None
+    """The secret itself. Give this, `token_file` or `token_env`; `manager-agent tokens new` makes
+    one."""
+    token_file: Path | None = None
+    """File that holds it."""
+    token_env: str | None = None
+    """Environment variable that holds it."""
+    agent: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Everything sent with it is booked on this agent; left out: as the spans say."""
+    name: str | None = None
+    """What it is called in `tokens list` and in logs; left out: the agent."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_is_the_token(cls, data: object) -> object:
+        return {"token": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.token, self.token_file, self.token_env)) != 1:
+            raise ValueError("needs a token, a token_file or a token_env, one of the three")
+        return self
+
+
+def _or_text(made: dict[str, Any]) -> None:
+    """Tell the JSON Schema that a text may stand for the mapping."""
+    mapping = dict(made)
+    made.clear()
+    made["anyOf"] = [{"type": "string", "format": "password", "writeOnly": True}, mapping]
 
 
 class Receiver(Section):
     """How telemetry comes in."""
 
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 is all of IPv4, "::" all there are. Other than loopback needs
+    `tls` and `tokens`. --host overrides it."""
+    tls: Tls | None = None
+    """cert_file, key_file and client_ca_file; left out: no TLS."""
+    tokens: tuple[TokenEntry, ...] = ()
+    """Tokens of which senders must show one; empty: none needed."""
+    allow_insecure: bool = False
+    """Whether `host` may be other than loopback without `tls` or `tokens`, because something else
+    protects the ports."""
     merge_window_seconds: Duration = 600
     """Seconds in which several spans of one call are still merged; then the call is sealed."""
     capture_content: bool = False
     """Whether prompts and answers are stored. Otherwise only keyed digests and sizes are."""
-    tls: Tls | None = None
-    """cert_file, key_file and client_ca_file; left out: no TLS."""
-    tokens: tuple[SecretStr, ...] = ()
-    """Tokens of which senders must show one; empty: none needed."""
     max_pending_mib: Whole = 64
     """MiB that may wait to be stored; beyond it senders are told to try again later."""
     max_request_mib: Annotated[int, _Number, Field(ge=1, le=1024)] = 64
     """Largest request in MiB."""
     keep_attributes: tuple[str, ...] = ()
     """Further span attributes whose values may be stored."""
+
+
+class Api(Section):
+    """Who may ask: the ports of REST, SQL and metrics."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Other than loopback needs `tls` and `tokens`. --host overrides it."""
+    tls: Tls | None = None
+    """cert_file, key_file and client_ca_file; left out: no TLS."""
+    tokens: tuple[TokenEntry, ...] = ()
+    """Tokens of which every request must show one, but for /healthz; empty: none needed."""
+    allow_insecure: bool = False
+    """Whether `host` may be other than loopback without `tls` or `tokens`, because something else
+    protects the ports."""
+    names: tuple[str, ...] = ()
+    """Further names under which browsers may ask where no tokens are needed; others are refused,
+    so that no web page can reach the API under a name of its own."""
+
+    @model_validator(mode="after")
+    def _askers_are_no_agents(self) -> Self:
+        if any(entry.agent is not None for entry in self.tokens):
+            raise ValueError("a token here belongs to no agent; remove `agent`, or use `name`")
+        return self
 
 
 class Storage(Section):

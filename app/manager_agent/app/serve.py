@@ -2,30 +2,28 @@
 
 import asyncio
 import gc
-import json
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import time_ns
 
-import grpc
 import structlog
 
 from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.install import install
 from manager_agent.analytics.load import budget_rows
-from manager_agent.api.app import build, metrics_app
+from manager_agent.api.guard import Denials
 from manager_agent.api.services import Health, Services
 from manager_agent.api.sql import SqlRunner
+from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
-from manager_agent.app.sockets import HttpServer, PortError, bound, serve_http
 from manager_agent.app.tick import Ticker
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
+from manager_agent.contract.token import Tokens
 from manager_agent.delivery.console import Console
 from manager_agent.delivery.notifier import Notifier
 from manager_agent.delivery.slack.notifier import SlackNotifier
@@ -33,8 +31,6 @@ from manager_agent.delivery.worker import Worker
 from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
-from manager_agent.receiver.grpc_server import otlp_server
-from manager_agent.receiver.http_server import otlp_app
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
@@ -45,24 +41,12 @@ from manager_agent.store.snapshot import SnapshotError, Snapshots
 
 _log = structlog.get_logger()
 
-_HOST = "127.0.0.1"
 _MIB = 2**20
-_GRPC_DRAIN_SECONDS = 4.0
 _DELIVERED_KEPT = timedelta(days=30)
 
 
 class DataDirError(Exception):
     """The data directory cannot be made or used; the message names it and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where to listen; 0 is any free port."""
-
-    otlp_grpc: int = 4317
-    otlp_http: int = 4318
-    api: int = 5002
-    metrics: int = 9090
 
 
 @dataclass(slots=True)
@@ -102,16 +86,16 @@ def now() -> datetime:
 async def serve(settings: Settings, ports: Ports, announce: Callable[[str], None]) -> None:
     """Run the manager until SIGTERM or SIGINT; `announce` gets the line that says `ready`.
 
-    Raises `PortError`, `DataDirError`, `StoreError`, `ControlStoreError` or `DigestKeyError`
-    before anything is served.
+    Raises what `doors` raises, `DataDirError`, `StoreError`, `ControlStoreError` or
+    `DigestKeyError` before anything is served.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    with _listeners(ports) as listeners, _built(settings) as manager:
+    with doors(settings, ports) as found, _built(settings) as manager:
         _calm_collector()
-        await _run(manager, ports, listeners, stop, announce)
+        await _run(manager, found, stop, announce)
 
 
 def _calm_collector() -> None:
@@ -119,19 +103,6 @@ def _calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
-
-
-@contextmanager
-def _listeners(ports: Ports) -> Iterator[dict[str, socket.socket]]:
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(bound(_HOST, port, f"--{name.replace('_', '-')}-port"))
-            for name, port in (
-                ("otlp_http", ports.otlp_http),
-                ("api", ports.api),
-                ("metrics", ports.metrics),
-            )
-        }
 
 
 @contextmanager
@@ -207,53 +178,22 @@ def _notifiers(settings: Settings) -> list[Notifier]:
 
 
 async def _run(
-    manager: Manager,
-    ports: Ports,
-    listeners: dict[str, socket.socket],
-    stop: asyncio.Event,
-    announce: Callable[[str], None],
+    manager: Manager, found: Doors, stop: asyncio.Event, announce: Callable[[str], None]
 ) -> None:
-    most_bytes = manager.settings.receiver.max_request_mib * _MIB
-    grpc_server, grpc_port = _grpc(manager.intake, ports.otlp_grpc, most_bytes)
-    await grpc_server.start()
-    services = _services(manager)
-    otlp = await serve_http(otlp_app(manager.intake, most_bytes=most_bytes), listeners["otlp_http"])
-    api = await serve_http(build(services), listeners["api"])
-    metrics = await serve_http(metrics_app(services), listeners["metrics"])
+    services = _services(manager, found.api.tokens)
+    front = await opened(found, manager.settings, manager.intake, services)
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
-    announce(_ready(grpc_port, otlp, api, metrics))
+    announce(front.ready)
     _log.info("serving", data_dir=str(manager.settings.data_dir), version=VERSION)
     await stop.wait()
     _log.info("stopping")
-    await asyncio.gather(
-        grpc_server.stop(_GRPC_DRAIN_SECONDS), otlp.stop(), api.stop(), metrics.stop()
-    )
+    await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
-
-
-def _grpc(intake: Intake, port: int, most_bytes: int) -> tuple[grpc.aio.Server, int]:
-    try:
-        return otlp_server(intake, f"{_HOST}:{port}", most_bytes=most_bytes)
-    except RuntimeError as error:
-        raise PortError(
-            f"{_HOST}:{port} cannot be bound; another manager or collector may be listening there:"
-            " stop it, or choose another port with --otlp-grpc-port"
-        ) from error
-
-
-def _ready(grpc_port: int, otlp: HttpServer, api: HttpServer, metrics: HttpServer) -> str:
-    addresses = {
-        "otlp_grpc": f"{_HOST}:{grpc_port}",
-        "otlp_http": otlp.address,
-        "api": api.address,
-        "metrics": f"{metrics.address}/metrics",
-    }
-    return f"ready {json.dumps(addresses)}"
 
 
 async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
@@ -304,7 +244,9 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _services(manager: Manager) -> Services:
+def _services(manager: Manager, tokens: Tokens) -> Services:
+    denied = Denials()
+
     def budgets() -> list[BudgetRow]:
         cursor = manager.facts.cursor()
         try:
@@ -319,6 +261,7 @@ def _services(manager: Manager) -> Services:
             *manager.worker.metrics(),
             *manager.snapshots.metrics(),
             *manager.sql.metrics(),
+            *denied.metrics(),
         ]
 
     return Services(
@@ -334,6 +277,10 @@ def _services(manager: Manager) -> Services:
         metrics=metrics,
         health=lambda: _health(manager),
         slack=lambda: _slack(manager),
+        # Who must show a token cannot be a page that took a name of ours.
+        hosts=frozenset(["*"]) if tokens else frozenset(manager.settings.api.names),
+        tokens=tokens,
+        denied=denied,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from manager_agent.app.config_errors import ConfigError, worded
 from manager_agent.app.sections import (
+    Api,
     Approval,
     Breaker,
     BudgetEntry,
@@ -72,6 +73,8 @@ class Settings(Section):
     """Prices of your own, and discounts."""
     receiver: Receiver = Receiver()
     """How telemetry comes in."""
+    api: Api = Api()
+    """Who may ask."""
     storage: Storage = Storage()
     """Where data lies, and for how long."""
     rules: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What may be configured but is not acted on yet: said aloud, refused where silence is unsafe."""
+"""What may be configured but is not acted on yet, said aloud."""
 
 import structlog
 
@@ -12,27 +12,6 @@ _NOT_YET = {
     "breaker": "circuit breakers",
     "thresholds": "cost spike, loop and failure thresholds",
 }
-
-
-class UnsupportedError(Exception):
-    """The configuration asks for protection that this version does not give."""
-
-
-def refuse_unsafe(settings: Settings) -> None:
-    """Raise `UnsupportedError` where ignoring a key would leave a door open."""
-    asked = [
-        key
-        for key, written in (
-            ("receiver.tls", settings.receiver.tls is not None),
-            ("receiver.tokens", bool(settings.receiver.tokens)),
-        )
-        if written
-    ]
-    if asked:
-        raise UnsupportedError(
-            f"{' and '.join(asked)}: this version neither encrypts nor checks tokens; it listens on"
-            " loopback only. Remove the key, and put a proxy or collector in front for other hosts"
-        )
 
 
 def warn_unused(settings: Settings) -> None:

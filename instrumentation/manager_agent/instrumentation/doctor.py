@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
+from manager_agent.instrumentation.sending import send_nothing
+
 _ENDPOINT = "http://127.0.0.1:4317"
 _API = "http://127.0.0.1:5002"
 _TIMEOUT_SECONDS = 3.0
@@ -28,9 +30,12 @@ class Check:
 def checks(env: Mapping[str, str]) -> list[Check]:
     """Return what can be said about this machine as an agent's, by the environment `env`."""
     spans = env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or env.get("MANAGER_ENDPOINT") or _ENDPOINT
+    packages = [_package(name) for name in _PACKAGES]
+    reachable = _reachable("OTLP endpoint", spans)
     return [
-        *(_package(name) for name in _PACKAGES),
-        _reachable("OTLP endpoint", spans),
+        *packages,
+        reachable,
+        *([_taken(spans, env)] if reachable.ok and all(each.ok for each in packages) else []),
         _healthy(env.get("MANAGER_API_URL") or _API),
     ]
 
@@ -66,6 +71,11 @@ def _reachable(name: str, url: str) -> Check:
         return Check(False, name, f"{host}:{port}: {error}", remedy)
 
 
+def _taken(url: str, env: Mapping[str, str]) -> Check:
+    sent = send_nothing(url, env)
+    return Check(not sent.remedy, "OTLP export", sent.found, sent.remedy)
+
+
 def _healthy(url: str) -> Check:
     try:
         with urllib.request.urlopen(
@@ -74,4 +84,6 @@ def _healthy(url: str) -> Check:
             return Check(True, "manager", f"{url} answers {answer.status}")
     except (OSError, ValueError) as error:
         remedy = "start `manager-agent serve`, or set MANAGER_API_URL to where it runs"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            remedy = "set SSL_CERT_FILE to the certificate of who signed the manager's"
         return Check(False, "manager", f"{url}: {error}", remedy)

@@ -7,6 +7,7 @@ from manager_agent.contract.metric import Metric, Sample
 
 _HELP = {
     "requests": ("outcome", "OTLP requests by what became of them."),
+    "denied": ("reason", "OTLP requests turned away unread: no token, or one not known."),
     "spans": ("outcome", "Spans received: stored, or recognised as sent again."),
     "calls": ("event", "Versions of LLM calls published, calls sealed, calls sealed early."),
     "dropped": ("reason", "Items refused or not understood."),

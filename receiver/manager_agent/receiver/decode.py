@@ -11,6 +11,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceProto
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 
+from manager_agent.receiver.crowd import crowded, refuse_crowd
 from manager_agent.receiver.home import at_home, told_by_several
 from manager_agent.receiver.shape import Pair, Shape, Shapes
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
@@ -20,7 +21,11 @@ _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 LATEST_NS = 2**62
 """The year 2116: far beyond any clock, and still a time every column can hold."""
 _MAX_EVENTS = 128
-_CACHE_ENTRIES = 50_000
+_MOST_CACHED_BYTES = 8 * 1024 * 1024
+_CACHED_ENTRY_BYTES = 512  # what an entry takes besides its key
+_MOST_ATTRIBUTES = 4096
+_LONGEST_KEY = 256  # keys are remembered to recognise spans by, and come from strangers
+_LONGEST_NAME = 1024
 
 
 @dataclass(slots=True)
@@ -41,9 +46,11 @@ class Decoder:
         self._shapes = Shapes()
         self._resources: dict[bytes, Resource] = {}
         self._scopes: dict[bytes, str] = {}
+        self._cached_bytes = 0
 
     def decode(self, payload: bytes) -> Decoded:
         """Return the spans of a request. Raises `MalformedRequestError` where it is none."""
+        refuse_crowd(payload)
         decoded = Decoded([])
         for resource_spans in parse(payload).resource_spans:
             resource = self._resource(resource_spans.resource, decoded.dropped)
@@ -64,7 +71,7 @@ class Decoder:
             start = whole_micros(wire.start)
             end = whole_micros(wire.end) if wire.start <= wire.end < LATEST_NS else start
             status = wire.status
-            name = _text(wire.name)
+            name = _text(wire.name[:_LONGEST_NAME])
             attributes, shape = self._attributes(scope, name, wire.attributes, dropped)
             yield Span(
                 wire.trace_id.hex(),
@@ -87,6 +94,9 @@ class Decoder:
         self, scope: str, name: str, raws: Sequence[bytes], dropped: Counter[str]
     ) -> tuple[Attributes, Shape | None]:
         """Return a span's attributes and its shape; none where a key comes twice or empty."""
+        if len(raws) > _MOST_ATTRIBUTES:
+            dropped["too_many_attributes"] += len(raws) - _MOST_ATTRIBUTES
+            raws = raws[:_MOST_ATTRIBUTES]
         shared = self._shapes.pairs
         pairs: list[Pair] = []
         varying: Attributes = {}
@@ -117,8 +127,10 @@ class Decoder:
         events = []
         for raw in raws[:_MAX_EVENTS]:
             try:
-                event = SpanProto.Event.FromString(raw)
+                event = None if crowded("event", raw) else SpanProto.Event.FromString(raw)
             except DecodeError:
+                event = None
+            if event is None:
                 dropped["malformed_event"] += 1
                 continue
             wanted = event.name == "exception"
@@ -129,36 +141,47 @@ class Decoder:
     def _resource(self, raw: bytes, dropped: Counter[str]) -> Resource:
         known = self._resources.get(raw)
         if known is None:
+            attributes: Attributes = {}
             try:
+                if crowded("resource", raw):
+                    raise DecodeError("it holds too much")
                 read = ResourceProto.FromString(raw)
                 attributes = {pair.key: plain(pair.value) for pair in read.attributes}
             except DecodeError:
                 dropped["malformed_resource"] += 1
-                attributes = {}
             known = resource_of(attributes, raw)
-            if len(self._resources) >= _CACHE_ENTRIES:
-                self._resources.clear()
+            self._make_room(raw)
             self._resources[raw] = known
         return known
+
+    def _make_room(self, raw: bytes) -> None:
+        """Forget all resources and scopes where another one of `raw` would be too much."""
+        self._cached_bytes += len(raw) + _CACHED_ENTRY_BYTES
+        if self._cached_bytes > _MOST_CACHED_BYTES:
+            self._resources.clear()
+            self._scopes.clear()
+            self._cached_bytes = len(raw) + _CACHED_ENTRY_BYTES
 
     def _scope(self, raw: bytes) -> str:
         known = self._scopes.get(raw)
         if known is None:
             try:
-                known = InstrumentationScope.FromString(raw).name
+                known = InstrumentationScope.FromString(raw).name[:_LONGEST_NAME]
             except DecodeError:
                 known = ""
-            if len(self._scopes) >= _CACHE_ENTRIES:
-                self._scopes.clear()
+            self._make_room(raw)
             self._scopes[raw] = known
         return known
 
 
 def _read(raw: bytes) -> tuple[str, Any] | None:
-    """Return key and value of an attribute, None where the bytes are none."""
+    """Return key and value of an attribute, None where the bytes are none that could be used."""
+    if crowded("pair", raw):
+        return None
     try:
         read = KeyValue.FromString(raw)
-        return read.key, plain(read.value)
+        key = read.key
+        return (key, plain(read.value)) if len(key) <= _LONGEST_KEY else None
     except (DecodeError, RecursionError):
         return None
 

@@ -8,6 +8,9 @@ from manager_agent.receiver.span import Attributes
 from manager_agent.receiver.tables import table
 from manager_agent.receiver.values import nested
 
+_MOST_KEPT = 256
+"""Attributes of a span up to which it is worked out once; larger sets are kept by nobody."""
+
 
 class Row(NamedTuple):
     """One row of the table: `only` limits it to scopes that begin so."""
@@ -42,7 +45,8 @@ class Fields:
 
     def __init__(self, attributes: Attributes, scope: str) -> None:
         self._attributes = attributes
-        self._plan = _plan(scope, tuple(attributes))
+        plan = _plan if len(attributes) <= _MOST_KEPT else _plan.__wrapped__
+        self._plan = plan(scope, tuple(attributes))
 
     def first(self, field: str, read: Callable[[Any], Any]) -> Any:
         """Return the first value of `field` that `read` makes something of, None without."""

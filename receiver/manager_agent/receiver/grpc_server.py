@@ -1,6 +1,7 @@
 """OTLP over gRPC, all signals, on raw bytes, so that each request is parsed only once."""
 
 from asyncio import wrap_future
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -9,7 +10,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from manager_agent.contract.token import Token, Tokens
+from manager_agent.receiver.access import GrpcAccess, authorization_of
 from manager_agent.receiver.answer import RETRY_SECONDS, Answer, Refused
+from manager_agent.receiver.health import HealthService
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.signals import SIGNALS, Signal
 
@@ -17,35 +21,69 @@ _ROOM_TO_EXPLAIN = 8 * 1024 * 1024
 """Requests a little too large are read, so that they get our own words for it."""
 
 
-def otlp_server(intake: Intake, address: str, *, most_bytes: int) -> tuple[grpc.aio.Server, int]:
-    """Return a server, not yet started, and the port it is bound to.
+@dataclass(frozen=True, slots=True)
+class GrpcServer:
+    """A server with its health service, and the port it is bound to."""
+
+    server: grpc.aio.Server
+    health: HealthService
+    port: int
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take no more calls, tell who watches, let calls under way finish."""
+        self.health.stop()
+        await self.server.stop(grace_seconds)
+
+
+def otlp_server(
+    intake: Intake,
+    address: str,
+    *,
+    most_bytes: int,
+    tokens: Tokens,
+    credentials: grpc.ServerCredentials | None = None,
+) -> GrpcServer:
+    """Return a server, not yet started. Without `credentials` it does not encrypt.
 
     Raises `RuntimeError` where the address is taken.
     """
     server = grpc.aio.server(
+        interceptors=(GrpcAccess(tokens, intake.counts),) if tokens else (),
         options=[
             ("grpc.max_receive_message_length", most_bytes + _ROOM_TO_EXPLAIN),
             ("grpc.so_reuseport", 0),  # a second manager must fail, not share the port
-        ]
+        ],
     )
-    server.add_generic_rpc_handlers(
-        tuple(_ExportService(signal, intake, most_bytes) for signal in SIGNALS)
-    )
-    return server, server.add_insecure_port(address)
+    health = HealthService(lambda: intake.well, [signal.service for signal in SIGNALS])
+    exports = [_ExportService(signal, intake, most_bytes, tokens) for signal in SIGNALS]
+    server.add_generic_rpc_handlers((*exports, health))
+    if credentials is None:
+        port = server.add_insecure_port(address)
+    else:
+        port = server.add_secure_port(address, credentials)
+    return GrpcServer(server, health, port)
 
 
 class _ExportService(grpc.GenericRpcHandler):  # type: ignore[misc]
     """The one method of the service of one signal."""
 
-    def __init__(self, signal: Signal, intake: Intake, most_bytes: int) -> None:
+    def __init__(self, signal: Signal, intake: Intake, most_bytes: int, tokens: Tokens) -> None:
         self._signal = signal
         self._intake = intake
         self._most_bytes = most_bytes
+        self._tokens = tokens
 
     def service(self, details: Any) -> Any:
         if details.method != self._signal.grpc_method:
             return None
         return grpc.unary_unary_rpc_method_handler(self._export)
+
+    def _agent(self, context: Any) -> str | None:
+        """Return the agent whose token the call shows; `GrpcAccess` let it pass."""
+        if not self._tokens:
+            return None
+        shown = self._tokens.check(authorization_of(context.invocation_metadata()))
+        return shown.agent if isinstance(shown, Token) else None
 
     async def _export(self, payload: bytes, context: Any) -> bytes:
         if len(payload) > self._most_bytes:
@@ -53,7 +91,8 @@ class _ExportService(grpc.GenericRpcHandler):  # type: ignore[misc]
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, too_large(len(payload), self._most_bytes)
             )
-        answer: Answer = await wrap_future(self._intake.offer(payload, self._signal.name))
+        offered = self._intake.offer(payload, self._signal.name, self._agent(context))
+        answer: Answer = await wrap_future(offered)
         if isinstance(answer, Refused):
             await _refuse(answer, context)
             raise AssertionError("abort returned")

@@ -15,6 +15,7 @@ import structlog
 
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.receiver.answer import Accepted, Answer, Refused
+from manager_agent.receiver.bind import owned
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived, Changes
 from manager_agent.receiver.content import Door
@@ -43,6 +44,7 @@ _REST_NS = round(_LONGEST_REST_SECONDS * 1e9)
 class _Pending:
     payload: bytes
     signal: SignalName
+    agent: str | None
     answer: "Future[Answer]"
 
 
@@ -99,6 +101,11 @@ class Intake:
         ]
 
     @property
+    def well(self) -> bool:
+        """Whether what is offered now may be expected to be stored."""
+        return self._trouble is None and not self._stopping
+
+    @property
     def window_size(self) -> int:
         """Spans that the merge window remembers."""
         return self._window.size if self._window else 0
@@ -108,9 +115,14 @@ class Intake:
         self._window = self._rebuilt()
         self._thread.start()
 
-    def offer(self, payload: bytes, signal: SignalName = "traces") -> "Future[Answer]":
-        """Take a request of a signal in, or answer at once that there is no room; never blocks."""
-        pending = _Pending(payload, signal, Future())
+    def offer(
+        self, payload: bytes, signal: SignalName = "traces", agent: str | None = None
+    ) -> "Future[Answer]":
+        """Take a request of a signal in, or answer at once that there is no room; never blocks.
+
+        `agent`: whom its sender proved to be; all of the request is booked on it.
+        """
+        pending = _Pending(payload, signal, agent, Future())
         with self._wake:
             full = self._waiting_bytes + len(payload) > self._limits.pending_bytes
             if self._stopping or (full and self._waiting_bytes):
@@ -202,7 +214,9 @@ class Intake:
             reading = self._reader.read(pending.payload, pending.signal)
         except MalformedRequestError as error:
             return Refused(str(error), retryable=False)
-        into.extend(reading.arrived)
+        into.extend(
+            reading.arrived if pending.agent is None else owned(reading.arrived, pending.agent)
+        )
         for reason, n in reading.dropped.items():
             self.counts.add("dropped", reason, n)
         refused = reading.rejected

@@ -7,11 +7,13 @@ from binascii import unhexlify
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import ParseDict
 
+from manager_agent.receiver.crowd import refuse_json_crowd
 from manager_agent.receiver.signals import TRACES, Signal, SignalName
 from manager_agent.receiver.wire import MalformedRequestError
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _IDS = frozenset(("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"))
 _POINTS = ("dataPoints", "exemplars")
 _HOLDERS: dict[SignalName, tuple[tuple[str, ...], ...]] = {
@@ -34,14 +36,15 @@ def protobuf_of(body: bytes, signal: Signal = TRACES) -> bytes:
     OTLP writes ids in hex where protobuf's own JSON has base64; an id that is no hex becomes
     empty, so that its span alone is refused. Unknown fields are left out.
     """
+    refuse_json_crowd(body)
     try:
-        document = json.loads(body)
+        document = _document(body)
         for path in _HOLDERS[signal.name]:
             for holder in _at(document, path):
                 _translate_ids(holder)
         message = ParseDict(document, signal.request(), ignore_unknown_fields=True)
         return bytes(message.SerializeToString())
-    except (ValueError, TypeError, AttributeError, RecursionError, ParseError) as error:
+    except Exception as error:
         raise MalformedRequestError(
             f"the body is no OTLP/JSON request of {signal.name} ({len(body)} bytes):"
             f" {str(error)[:200]}"
@@ -56,6 +59,18 @@ def _at(holder: dict[str, Any], path: tuple[str, ...]) -> Iterator[dict[str, Any
     below = holder.get(path[0]) or holder.get(_snake(path[0])) or []
     for each in [below] if isinstance(below, dict) else below:
         yield from _at(each, path[1:])
+
+
+def _document(body: bytes) -> Any:
+    """Return what the JSON says; what is no text in it is replaced.
+
+    Halves of surrogate pairs are none: JavaScript makes them where it cuts an emoji in the middle.
+    """
+    document = json.loads(body.decode("utf-8-sig", "replace"))
+    if _SURROGATE.search(body) is None:
+        return document
+    text = json.dumps(document, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _snake(name: str) -> str:

@@ -158,7 +158,7 @@ def _http_status(span: Span, fields: Fields, error_type: str | None) -> int | No
 
 def _status_of_error(span: Span, error_type: str) -> int | None:
     """Return the HTTP status that an error's type or message tells."""
-    if error_type.isdigit():
+    if error_type.isdecimal():
         return int(error_type[:9])
     told = f"{span.status_message[:500]} {exception(span).get('exception.message', '')}"
     found = _STATUS.search(told[:1000])

@@ -33,6 +33,11 @@ class Signal:
     rejected: str
     items: str
 
+    @property
+    def service(self) -> str:
+        """The name of the gRPC service."""
+        return self.grpc_method.split("/")[1]
+
     def answer(self, accepted: Accepted) -> bytes:
         """Return the serialized response of an export; empty where all was taken."""
         if not accepted.rejected:

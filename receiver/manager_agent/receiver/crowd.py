@@ -1,0 +1,114 @@
+"""How many things a message holds, told before it is parsed: two bytes may make an object.
+
+A parser turns each empty message of two bytes into an object of a hundred and more, so that a
+request within the limit of bytes could still take all of the memory, and minutes of the one
+thread that stores.
+"""
+
+from typing import Final
+
+from manager_agent.receiver.wire import MalformedRequestError
+
+MOST_SPANS = 100_000
+"""Spans of one request, with the resources and scopes around them. Exporters send 512 at a time,
+collectors 8,192."""
+
+MOST_VALUES = 20_000
+"""Values inside one attribute, event or resource."""
+
+MOST_JSON_VALUES = 3_000_000
+"""Values of one JSON document, which take some hundred bytes each while it is read."""
+
+_SMALL_BYTES = 64 * 1024
+"""What is no larger is not counted: the most it may hold takes a few MiB."""
+
+_DEEPEST = 100
+"""Protobuf's parsers go no deeper."""
+
+# message -> field number -> message in it; messages that are not named here are not counted
+_INSIDE: Final[dict[str, dict[int, str]]] = {
+    "request": {1: "resource_spans"},
+    "resource_spans": {2: "scope_spans"},
+    "scope_spans": {2: "span"},
+    "span": {},
+    "resource": {1: "pair"},
+    "event": {3: "pair"},
+    "pair": {2: "value"},
+    "value": {5: "list", 6: "map"},
+    "list": {1: "value"},
+    "map": {1: "pair"},
+}
+_VARINT, _FIXED64, _LEN, _FIXED32 = 0, 1, 2, 5
+_FIXED = {_FIXED64: 8, _FIXED32: 4}
+
+
+def refuse_crowd(payload: bytes) -> None:
+    """Raise `MalformedRequestError` where a trace request holds more than `MOST_SPANS` things."""
+    if _holds_more("request", payload, MOST_SPANS):
+        raise MalformedRequestError(
+            f"the request holds more than {MOST_SPANS:,} spans, scopes and resources; lower the"
+            " exporter's or the collector's batch size"
+        )
+
+
+def crowded(message: str, raw: bytes) -> bool:
+    """Tell whether a `pair`, `event` or `resource` holds more than `MOST_VALUES` values."""
+    return _holds_more(message, raw, MOST_VALUES)
+
+
+def refuse_json_crowd(body: bytes) -> None:
+    """Raise `MalformedRequestError` where a JSON text may hold too many values."""
+    if sum(body.count(sign) for sign in (b"[", b"{", b",")) > MOST_JSON_VALUES:
+        raise MalformedRequestError(
+            f"the JSON holds more than {MOST_JSON_VALUES:,} values; send smaller batches, or"
+            " protobuf"
+        )
+
+
+def _holds_more(message: str, data: bytes, most: int) -> bool:
+    """Tell whether `message` in `data` holds more than `most` messages, at all depths.
+
+    Bytes that make no sense end the count: a parser will not go beyond them either. Groups are no
+    part of OTLP, and what is in one is counted as if it were not.
+    """
+    if len(data) <= _SMALL_BYTES:
+        return False
+    count = 0
+    at, end, inside = 0, len(data), _INSIDE[message]
+    outer: list[tuple[int, dict[int, str]]] = []
+    while True:
+        while at >= end:
+            if not outer:
+                return False
+            end, inside = outer.pop()
+        tag, at = _varint(data, at)
+        kind = tag & 7
+        if kind == _LEN:
+            size, at = _varint(data, at)
+            found = inside.get(tag >> 3)
+            if found is not None:
+                count += 1
+            if found is not None and _INSIDE[found] and len(outer) < _DEEPEST:
+                outer.append((end, inside))
+                end, inside = min(end, at + size), _INSIDE[found]
+            else:
+                at += size
+        elif kind == _VARINT:
+            _, at = _varint(data, at)
+        else:
+            at += _FIXED.get(kind, 0)
+            count += kind not in _FIXED
+        if count > most:
+            return True
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the number at `at` and where it ends; a broken one ends where `data` does."""
+    value = shift = 0
+    for byte in data[at : at + 10]:
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    return 0, len(data)
