@@ -41,6 +41,10 @@ class Children:
                 start_new_session=True,
             )
 
+    def pid(self, name: str) -> int:
+        """Return the id of a process that was started."""
+        return self._running[name].pid
+
     def exit_code(self, name: str) -> int | None:
         """Return how a process ended, None while it runs."""
         return self._running[name].poll()
