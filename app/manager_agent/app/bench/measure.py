@@ -43,11 +43,11 @@ class Case:
 class Figures:
     """What was measured, warm-up left out.
 
-    `acked_per_s`, `calls_per_s`: new spans and calls acknowledged a second. `queryable_per_s`: all
-    spans sent, by the time from the first request until a query found all of them; None where that
-    was not asked, or not within its patience (`queryable_spans` says how far it came).
+    `acked_per_s`, `calls_per_s`: new spans and calls acknowledged a second. `queryable_per_s`:
+    spans that a query found, by the time from the first request until it found all, or until
+    patience ended; None where nobody asked. `queryable_spans`: how many it found, `sent_spans`: how
+    many were acknowledged, warm-up included; equal where nothing was lost and patience lasted.
     `cpu_s_per_million`: of the receiver and its children, `client_cpu_s_per_million`: of the load.
-    `sent_spans`: all that were acknowledged, warm-up included.
     """
 
     acked_per_s: float
@@ -117,7 +117,7 @@ def _figures(
     return Figures(
         acked_per_s=rate(acked, seconds),
         calls_per_s=rate(sum(ack.calls for ack in acks), seconds),
-        queryable_per_s=None if took is None else rate(sent, took),
+        queryable_per_s=None if took is None else rate(found, took),
         queryable_spans=found if receiver.stored else None,
         p50_ms=waits.p50_ms,
         p99_ms=waits.p99_ms,
@@ -134,17 +134,15 @@ def _figures(
 def _queryable(
     receiver: Receiver, wanted: int, begin: float, patience: float
 ) -> tuple[int, float | None]:
-    """Return how many spans a query finds, and how long after `begin` it found all."""
+    """Return how many spans a query finds in the end, and how long after `begin` that was."""
     if receiver.stored is None:
         return 0, None
     deadline = time.monotonic() + patience
     while True:
         found = receiver.stored()
         now = time.monotonic()
-        if found >= wanted:
+        if found >= wanted or now > deadline:
             return found, now - begin
-        if now > deadline:
-            return found, None
         time.sleep(_POLL_SECONDS)  # the condition above, polled
 
 

@@ -74,14 +74,14 @@ class Children:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            _kill_group(process.pid)
+            kill_group(process.pid)
 
     def stop_all(self, patience: float) -> None:
         """End every process."""
         self.stop(*self._running, patience=patience)
 
 
-def _kill_group(group: int) -> None:
+def kill_group(group: int) -> None:
     """Kill a process group whose leader is gone, workers it left behind included."""
     try:
         os.killpg(group, signal.SIGKILL)
