@@ -76,6 +76,7 @@ def test_slices_count_what_was_acknowledged_in_them() -> None:
         ({1: 0.9}, False),
         (dict.fromkeys(range(5), 0.9), True),
         ({0: 0.9, 1: 0.9, 2: 0.9, 3: 0.9, 4: 2.0}, False),
+        ({0: 7.0, 1: 14.0, 2: 20.0, 3: 27.0, 4: 40.0}, False),  # falling behind
     ],
 )
 def test_one_slice_far_above_the_others_is_not_steady(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import (
+    cli_bench,
     cli_config,
     cli_decode,
     cli_demo,
@@ -34,6 +35,7 @@ for part in (
     cli_rules,
     cli_config,
     cli_doctor,
+    cli_bench,
 ):
     part.add_to(app)
 

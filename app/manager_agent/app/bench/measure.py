@@ -109,7 +109,10 @@ def _figures(
 ) -> Figures:
     acks = within(seen.acks, *window)
     if not acks:
-        raise FleetError(f"nothing was acknowledged; {seen.refused} requests were put off")
+        raise FleetError(
+            f"nothing was acknowledged within {window[1] - window[0]:g} s; measure for longer"
+            f" ({seen.refused} requests were put off)"
+        )
     waits = latency(acks)
     acked, sent = spans(acks), spans(seen.acks)
     used = None if cpu[0] is None or cpu[1] is None else cpu[1] - cpu[0]
