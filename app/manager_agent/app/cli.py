@@ -14,6 +14,7 @@ from manager_agent.app import (
     cli_prices,
     cli_rules,
     cli_serve,
+    cli_sql,
     cli_view,
 )
 from manager_agent.app.version import VERSION
@@ -30,6 +31,7 @@ for part in (
     cli_serve,
     cli_demo,
     cli_decode,
+    cli_sql,
     cli_view,
     cli_prices,
     cli_rules,

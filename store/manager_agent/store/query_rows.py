@@ -38,14 +38,14 @@ class Rendered:
 def to_json(reader: pa.RecordBatchReader, max_rows: int, max_bytes: int) -> Rendered:
     """Return `{"columns": [...], "rows": [[...]]}`."""
     head = json.dumps({"columns": reader.schema.names}, ensure_ascii=False)[:-1] + ', "rows": ['
-    parts, truncated = _take(_plain_rows(reader), _json_row, max_rows, max_bytes)
+    parts, truncated = _take(plain_rows(reader), _json_row, max_rows, max_bytes)
     return Rendered((head + ", ".join(parts) + "]}").encode(), len(parts), truncated)
 
 
 def to_csv(reader: pa.RecordBatchReader, max_rows: int, max_bytes: int) -> Rendered:
     """Return CSV with a header; NULL is empty, lists and structs are JSON."""
     head = _csv_row(reader.schema.names)
-    parts, truncated = _take(_plain_rows(reader, exact=True), _csv_row, max_rows, max_bytes)
+    parts, truncated = _take(plain_rows(reader, exact=True), _csv_row, max_rows, max_bytes)
     return Rendered((head + "".join(parts)).encode(), len(parts), truncated)
 
 
@@ -87,7 +87,7 @@ def _take(
     return parts, False
 
 
-def _plain_rows(reader: pa.RecordBatchReader, exact: bool = False) -> Iterator[list[Any]]:
+def plain_rows(reader: pa.RecordBatchReader, exact: bool = False) -> Iterator[list[Any]]:
     """Yield rows of what JSON knows; `exact` keeps a decimal's digits as a string."""
     for batch in reader:
         try:
