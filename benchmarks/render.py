@@ -1,9 +1,11 @@
 """The figures as people read them: lines while it runs, ratios at the end, Markdown for the pages.
 
-`python -m benchmarks.render FILE.json` prints Markdown.
+`python -m benchmarks.render FILE.json` prints Markdown; with a page named after it, it puts that
+between the page's marks.
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ _COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("disk MiB/M", "disk_mib_per_million", ",.0f"),
     ("put off", "refused", ",d"),
 )
+_MARKS = re.compile(r"(<!-- figures.*?-->\n).*?(<!-- end of figures -->)", re.DOTALL)
 _NAME_WIDTH = 26
 HEAD = "exporters x spans".ljust(_NAME_WIDTH) + "".join(
     title.rjust(max(len(title), 7) + 2) for title, _, _ in _COLUMNS
@@ -105,5 +108,23 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
+def put_into(page: str, figures: str) -> str:
+    """Return a page with `figures` between its marks. Raises `ValueError` where it has none."""
+    found = _MARKS.search(page)
+    if found is None:
+        raise ValueError("the page has no place for figures: <!-- figures ... --> and its end")
+    return page[: found.end(1)] + figures + page[found.start(2) :]
+
+
+def main(given: Sequence[str]) -> None:
+    """Print the Markdown of a file of figures, or put it into a page."""
+    figures = markdown(json.loads(Path(given[0]).read_text("utf-8")))
+    if len(given) == 1:
+        print(figures, end="")
+        return
+    page = Path(given[1])
+    page.write_text(put_into(page.read_text("utf-8"), figures), "utf-8")
+
+
 if __name__ == "__main__":
-    print(markdown(json.loads(Path(sys.argv[1]).read_text("utf-8"))), end="")
+    main(sys.argv[1:])

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from manager_agent.app.demo.ready import Ready, wait_ready
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
 _NAME = "manager"
+_STORED = (files("manager_agent.app") / "sql" / "spans_stored.sql").read_text("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Served:
 
     def stored(self) -> int:
         """Return how many spans its SQL finds, all acknowledged ones included."""
-        answer = query(self.ready.api, "SELECT count(*) FROM spans", fresh=True)
+        answer = query(self.ready.api, _STORED, fresh=True)
         return int(answer.rows[0][0])
 
 
