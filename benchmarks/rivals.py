@@ -1,7 +1,8 @@
 """Other receivers of OTLP that pip installs, each in an environment of its own under .cache/rivals.
 
-The same load, from the same exporters, with each rival's own defaults (but one worker of mlflow). They do other things with a
-span than the manager does, and more of some; a sender sees exactly these figures.
+The same load, from the same exporters, with each rival's own defaults (but one worker of mlflow).
+They do other things with a span than the manager does, and more of some; a sender sees exactly
+these figures.
 """
 
 import os
