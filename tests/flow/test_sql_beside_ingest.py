@@ -67,7 +67,7 @@ def test_queries_that_run_away_neither_slow_nor_fail_ingest(tmp_path: Path) -> N
         seconds_to_an_answer(sender, "warm")
         alone = seconds_to_an_answer(sender, "alone")
         with running_away(running.where["api"]) as answers:
-            beside = []
+            beside: list[float] = []
             deadline = time.monotonic() + 60
             while not answers.count(504):  # at least until a worker was killed for its time
                 assert time.monotonic() < deadline, f"no query was killed: {answers}"
