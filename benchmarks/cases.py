@@ -26,6 +26,10 @@ class Measurement:
             words.append(f"at {case.spans_per_second:,.0f}/s")
         return " ".join(words) + (", busy" if self.surroundings == "busy" else "")
 
+    def seconds(self, asked: float) -> float:
+        """Return how long to look: three rounds of all exporters at 25,000 spans/s at least."""
+        return max(asked, 3 * self.case.exporters * self.case.shape.spans / 25_000)
+
 
 TARGET = Measurement(Case(8, Shape(512)))
 """The case that the limits and the rivals are held against."""

@@ -25,6 +25,7 @@ from benchmarks.cases import ALL, DEFAULT, TARGET, Measurement
 from benchmarks.render import HEAD, line, summary
 from benchmarks.rivals import RIVALS, measure_rival
 from benchmarks.surroundings import SETTINGS, Surroundings, readers
+from manager_agent.api.sql_client import SqlClientError
 from manager_agent.app.bench.figures import per_million
 from manager_agent.app.bench.fleet import FleetError
 from manager_agent.app.bench.machine import file_mib
@@ -59,10 +60,10 @@ class Bench:
                 asked = None
                 if wanted.surroundings == "busy":
                     with readers(manager.ready.api) as asking:
-                        figures = measure(receiver, wanted.case, self._seconds)
+                        figures = measure(receiver, wanted.case, wanted.seconds(self._seconds))
                     asked = asking.figures()
                 else:
-                    figures = measure(receiver, wanted.case, self._seconds)
+                    figures = measure(receiver, wanted.case, wanted.seconds(self._seconds))
                 data = manager.data
             database = data / "manager.duckdb"
             limits.checkpoint(database)
@@ -113,7 +114,10 @@ def bench(measurements: Sequence[Measurement], asked: argparse.Namespace) -> dic
     for each in measurements:
         try:
             row = bench.row(each)
-        except FleetError as error:  # a row that cannot be measured is a finding, not the end
+        except (
+            FleetError,
+            SqlClientError,
+        ) as error:  # a row that cannot be measured is a finding, not the end
             found["failures"][each.name] = str(error)
             print(f"{each.name}: {error}", flush=True)
             continue

@@ -27,11 +27,13 @@ from manager_agent.app.bench.exporters import Order, Seen
 from manager_agent.app.bench.figures import spans
 from manager_agent.app.bench.fleet import fleet
 from manager_agent.app.bench.machine import cpu_seconds, rss_mib
+from manager_agent.app.bench.measure import queryable
 from manager_agent.app.bench.payload import Shape
 from manager_agent.app.bench.served import Served, served
 
 _SLICE_SECONDS = 300.0
 _LEAST_SLICES = 6
+_PATIENCE = 300.0
 _COUNTS = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 
@@ -94,7 +96,7 @@ def soak(seconds: float, pace: float, exporters: int) -> dict[str, Any]:
             with fleet(order, seconds) as running:
                 seen = running.seen()
             after = cpu_seconds(manager.pid)
-        stored = manager.stored()
+        stored, _ = queryable(manager.receiver(), spans(seen.acks), running.begin, _PATIENCE)
     parts = verdict.slices(seen.acks, running.begin, seconds, length)
     verdicts = judge(parts, watching.readings, asking, (spans(seen.acks), stored), pace)
     return {

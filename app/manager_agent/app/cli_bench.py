@@ -31,6 +31,7 @@ def bench(
 
     The load runs here, too: what it costs is told beside what the manager costs.
     """
+    from manager_agent.api.sql_client import SqlClientError
     from manager_agent.app.bench.fleet import FleetError
     from manager_agent.app.bench.measure import Case, measure
     from manager_agent.app.bench.payload import Shape
@@ -38,7 +39,7 @@ def bench(
     from manager_agent.app.demo.ready import DemoFailed
 
     with (
-        told(FleetError, DemoFailed, OSError),
+        told(FleetError, DemoFailed, SqlClientError, OSError),
         tempfile.TemporaryDirectory(prefix="manager-bench-") as folder,
         served(Path(folder), {}) as manager,
     ):

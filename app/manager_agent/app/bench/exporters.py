@@ -18,7 +18,8 @@ from manager_agent.app.bench.figures import Ack
 from manager_agent.app.bench.payload import Batch, Shape, batches, templates
 from manager_agent.app.bench.senders import Sender, SendError, connect
 
-_REST_SECONDS = 0.1
+_REST_SECONDS = 1.0
+"""Rest after "try again later": the least that a manager asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Exporter:
             self.refused += 1
             if time.monotonic() + _REST_SECONDS > self._until:
                 return False
-            time.sleep(_REST_SECONDS)  # as an exporter that is told to come back
+            time.sleep(_REST_SECONDS)
         now = time.monotonic()
         self.acks.append(Ack(now, now - due, spans, calls))
         return now < self._until

@@ -95,7 +95,7 @@ def measure(
         seen = running.seen()
     if seen.errors:
         raise FleetError(f"the receiver refused requests for good: {seen.errors[0]}")
-    found, took = _queryable(receiver, before + spans(seen.acks), running.begin, patience)
+    found, took = queryable(receiver, before + spans(seen.acks), running.begin, patience)
     return _figures(receiver, seen, (begin, begin + seconds), cpu, found - before, took)
 
 
@@ -134,10 +134,14 @@ def _figures(
     )
 
 
-def _queryable(
+def queryable(
     receiver: Receiver, wanted: int, begin: float, patience: float
 ) -> tuple[int, float | None]:
-    """Return how many spans a query finds in the end, and how long after `begin` that was."""
+    """Wait until a query finds the spans `wanted`, `patience` seconds at most.
+
+    Return how many it finds then, and how long after `begin` (monotonic) that was, None where
+    nobody can be asked.
+    """
     if receiver.stored is None:
         return 0, None
     deadline = time.monotonic() + patience

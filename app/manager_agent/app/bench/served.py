@@ -5,11 +5,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from manager_agent.api.sql_client import query
+from manager_agent.api.sql_client import SqlClientError, query
 from manager_agent.app.bench.measure import Receiver
 from manager_agent.app.demo.children import Children
 from manager_agent.app.demo.ready import Ready, wait_ready
@@ -33,9 +34,16 @@ class Served:
         return Receiver(self.pid, self.ready.otlp_grpc, stored=self.stored)
 
     def stored(self) -> int:
-        """Return how many spans its SQL finds, all acknowledged ones included."""
-        answer = query(self.ready.api, _STORED, fresh=True)
-        return int(answer.rows[0][0])
+        """Return how many spans its SQL finds, all acknowledged ones included.
+
+        0 where it says that no copy with all of them is ready yet. Raises `SqlClientError`.
+        """
+        try:
+            return int(query(self.ready.api, _STORED, fresh=True).rows[0][0])
+        except SqlClientError as error:
+            if error.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            return 0
 
 
 @contextmanager
