@@ -9,7 +9,7 @@ READY := $(VENV)/.installed
 NEXT := .venv-duckdb2
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help demo test test-all test-duckdb2 check lint types bench lock clean
+.PHONY: help demo test test-all test-duckdb2 check lint types bench soak lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,8 +40,11 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-bench: $(READY) ## Measure ingest on this machine
-	$(BIN)/python -m benchmarks.ingest
+bench: $(READY) ## Measure ingest on this machine, some minutes (ALL=1: every combination; RIVALS=1: others, too)
+	$(BIN)/python -m benchmarks.ingest $(if $(ALL),--all) $(if $(RIVALS),--rivals)
+
+soak: $(READY) ## An hour at 5,000 spans/s: does memory stay flat, does the time to an answer? (SECONDS=600 shortens it)
+	$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),3600)
 
 lock: ## Resolve the dependencies anew into requirements.lock (hashes, no index address)
 	@$(PYTHON) -m venv $(VENV)-lock
@@ -52,7 +55,7 @@ lock: ## Resolve the dependencies anew into requirements.lock (hashes, no index 
 		--constraint $(VENV)-lock/constraints.txt --output-file requirements.lock
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(VENV)-lock $(NEXT) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .cache $(VENV) $(VENV)-lock $(NEXT) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ..."; exit 1; }

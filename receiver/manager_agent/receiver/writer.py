@@ -115,7 +115,7 @@ class Writer:
         return done
 
     def stop(self, the_last: Callable[[], None]) -> None:
-        """Begin nothing new, work off and answer what is `put` until `the_last` returns, and end."""
+        """Begin nothing new, answer what is `put` until `the_last` returns, and end the thread."""
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
