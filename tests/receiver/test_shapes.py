@@ -15,10 +15,10 @@ from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.fact import from_json, to_json
 from manager_agent.receiver.recognise import recognise
 from manager_agent.receiver.span import Span
-from tests.harness.captures import Capture, captures
+from tests.harness.captures import LAB, Capture, captures
 
 DOOR = Door(b"k" * 32)
-CAPTURES = captures()
+CAPTURES = (*captures(), *captures(LAB))
 
 values = st.one_of(
     st.none(),
@@ -106,8 +106,10 @@ def test_spans_whose_values_change_say_the_same(data: st.DataObject) -> None:
 def test_a_key_with_many_values_varies_and_is_not_kept_for_each(key: str) -> None:
     decoder = Decoder()
     request = ExportTraceServiceRequest()
-    span = request.resource_spans.add().scope_spans.add().spans.add(
-        trace_id=b"t" * 16, span_id=b"s" * 8, name="chat", start_time_unix_nano=10**18
+    span = (
+        request.resource_spans.add()
+        .scope_spans.add()
+        .spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, name="chat", start_time_unix_nano=10**18)
     )
     span.attributes.add(key="gen_ai.operation.name").value.string_value = "chat"
     span.attributes.add(key=key)
