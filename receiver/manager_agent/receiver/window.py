@@ -115,7 +115,7 @@ class MergeWindow:
             key = version.row.trace_id, version.row.span_id
             if name in self._published or not self._ancestry.known(*key):
                 continue
-            version.keys = {key}
+            version.keys = (key,)
             self._id_of[key] = name
             self._publish(name, version)
             self._revision = max(self._revision, version.revision)
@@ -224,7 +224,7 @@ class MergeWindow:
         call = call_of([claim])
         if call.call_id in self._published:
             call = call._replace(call_id=spare_id(call))
-        self._update(call.call_id, call, {claim.key}, changes)
+        self._update(call.call_id, call, (claim.key,), changes)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return `claims`, the others of the calls they were part of, and whom those could join.
@@ -252,19 +252,19 @@ class MergeWindow:
     def _regroup(self, claims: Sequence[Claim], changes: Changes) -> None:
         before = {self._id_of[c.key] for c in claims if c.key in self._id_of}
         ours = {claim.key for claim in claims}
-        after: dict[str, tuple[Call, set[Key]]] = {}
+        after: dict[str, tuple[Call, tuple[Key, ...]]] = {}
         for group in grouped(claims):
             call = call_of(group)
             known = self._published.get(call.call_id)
-            if call.call_id in after or (known and not known.keys <= ours):
+            if call.call_id in after or (known and not ours.issuperset(known.keys)):
                 call = call._replace(call_id=spare_id(call))
-            after[call.call_id] = call, {claim.key for claim in group}
+            after[call.call_id] = call, tuple(claim.key for claim in group)
         for name in before - after.keys():
             self._retract(name, changes)
         for name, (call, keys) in after.items():
             self._update(name, call, keys, changes)
 
-    def _update(self, name: str, call: Call, keys: set[Key], changes: Changes) -> None:
+    def _update(self, name: str, call: Call, keys: tuple[Key, ...], changes: Changes) -> None:
         known = self._published.get(name)
         row = self._priced(call, known.row if known else None)
         for key in keys:
@@ -314,7 +314,7 @@ class MergeWindow:
             revision = self._next(changes.now_ns)
             changes.tools.append(ToolVersion(row, revision))
             self._id_of[key] = row.key
-            self._publish(row.key, Published(row, revision, False, {key}, changes.now_ns))
+            self._publish(row.key, Published(row, revision, False, (key,), changes.now_ns))
 
     def _recompute_sums(self, touched: Iterable[Key], changes: Changes) -> None:
         for name, call, keys in self._sums.told(touched, self._net):
@@ -349,7 +349,7 @@ class MergeWindow:
                 # Not `keys - self._id_of.keys()`: that reads all ids of the window each time.
                 for each in [key for key in keys if key not in self._id_of] if name else ():
                     self._id_of[each] = str(name)
-                    self._published[str(name)].keys.add(each)
+                    self._published[str(name)].keys += (each,)
 
     def _forget(self, before: int, sealed: list[Call | ToolCall], changes: Changes) -> None:
         """Drop traces nobody touched since `before`, and the oldest where there are too many."""
@@ -403,7 +403,7 @@ class MergeWindow:
             if name is None:
                 continue
             version = self._published[name]
-            version.keys.discard(key)
+            version.keys = tuple(each for each in version.keys if each != key)
             if not version.keys:
                 self._seal(name, sealed, changes)
                 del self._published[name]
