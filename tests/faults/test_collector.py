@@ -1,0 +1,233 @@
+"""Real SDKs -> the real collector with otel-collector.yaml -> the manager, with kills in between."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from manager_agent.app.demo.provider import Provider, ProviderSettings, Served, serving
+from tests.faults.test_kill import assert_complete, assert_kept
+from tests.flow.test_no_content import texts
+from tests.harness.collector import (
+    CONFIG,
+    DEPLOY,
+    ROOT,
+    Collector,
+    backend,
+    collector,
+    run_telemetrygen,
+)
+from tests.harness.load import Load
+from tests.harness.manager import Manager, environment, manager, until
+from tests.harness.rollups import assert_rollups_are_sums
+from tests.harness.talking_agent import AGENT, SECRET
+
+pytestmark = pytest.mark.slow
+
+PATIENT = ProviderSettings(pace=0.1, rate_429=0, rate_500=0)
+KILLS = 4
+
+
+@contextmanager
+def talking(
+    place: Path, provider: Provider, endpoint: str, agents: int = 2
+) -> Iterator[Callable[[], None]]:
+    """Run agents until what is yielded is called; that waits for their last spans to be sent."""
+    stop = place / "stop"
+    command = [sys.executable, "-m", "tests.harness.talking_agent"]
+    capture = {
+        "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY",
+    }
+    running = [
+        subprocess.Popen(
+            [*command, f"service-{number}", provider.url, endpoint, str(stop)],
+            cwd=ROOT,
+            env=environment(**capture),
+        )
+        for number in range(agents)
+    ]
+
+    def finish() -> None:
+        stop.touch()
+        assert [each.wait(90) for each in running] == [0] * agents
+
+    try:
+        yield finish
+    finally:
+        for each in running:
+            each.kill()
+            each.wait(30)
+
+
+def ports_of(running: Manager) -> dict[str, int]:
+    return {
+        name: int(running.where[name].rpartition(":")[2]) for name in ("otlp_grpc", "otlp_http")
+    }
+
+
+def assert_is_what_was_served(running: Manager, served: Sequence[Served]) -> None:
+    """Fail where not every call that the provider served is there once, with its tokens."""
+    expected = Counter(each.response_id for each in served)
+    until("all calls", lambda: running.calls_of(AGENT) >= len(expected), 60)
+    [sums] = running.sql(
+        "SELECT sum(input_tokens) AS input, sum(output_tokens) AS output,"
+        " count(*) FILTER (WHERE agent = 'researcher') AS attributed FROM llm_calls"
+    )
+    usages = [each.usage for each in served if each.usage is not None]
+
+    assert Counter(running.column("SELECT response_id FROM llm_calls")) == expected
+    assert set(expected.values()) == {1}
+    assert sums == {
+        "input": sum(usage.prompt.total for usage in usages),
+        "output": sum(usage.output for usage in usages),
+        "attributed": len(served),
+    }
+    assert_rollups_are_sums(running)
+
+
+def test_the_manager_is_killed_while_agents_work(tmp_path: Path) -> None:
+    """Every call exactly once, sums exact, rollups equal, and no prompt on its disk."""
+    data, ports = tmp_path / "data", {}
+    with ExitStack() as stack:
+        provider = stack.enter_context(serving(PATIENT))
+        behind: Collector | None = None
+        for _ in range(KILLS):
+            with manager(data, {}, **ports) as running:
+                if behind is None:
+                    ports = ports_of(running)
+                    behind = stack.enter_context(
+                        collector(tmp_path / "collector", endpoint=running.where["otlp_grpc"])
+                    )
+                    endpoint = behind.where["otlp_grpc"]
+                    finish = stack.enter_context(talking(tmp_path, provider, endpoint))
+                before = running.calls_of(AGENT)
+                until("calls", lambda: running.calls_of(AGENT) > before + 20, 60)
+                running.kill()
+            served = len(provider.served)
+            until("agents that go on", lambda: len(provider.served) > served + 20, 60)
+        with manager(data, {}, **ports) as running:
+            finish()
+            assert_is_what_was_served(running, provider.served)
+            print(f"{len(provider.served)} calls served, counted once, {KILLS} kills of the manager")
+            assert running.stop() == 0
+    assert [where for where, text in texts(data) if SECRET in text] == []
+    assert [p for p in data.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()] == []
+
+
+def test_the_agents_do_send_their_prompts(tmp_path: Path) -> None:
+    """To a backend without the collector; with it, what arrives there holds none."""
+    with ExitStack() as stack:
+        provider = stack.enter_context(serving(PATIENT))
+        direct, behind = stack.enter_context(backend()), stack.enter_context(backend())
+        between = stack.enter_context(collector(tmp_path / "collector", endpoint=behind.endpoint))
+        for name, endpoint in (("a", direct.endpoint), ("b", between.where["otlp_grpc"])):
+            (tmp_path / name).mkdir()
+            with talking(tmp_path / name, provider, endpoint, 1) as finish:
+                served = len(provider.served)
+                until("calls", lambda served=served: len(provider.served) > served + 6, 60)
+                finish()
+        assert between.stop() == 0
+
+        assert SECRET.encode() in b"".join(direct.payloads)
+        assert behind.spans > 12
+        assert SECRET.encode() not in b"".join(behind.payloads)
+
+
+def test_the_collector_is_killed_under_load(tmp_path: Path) -> None:
+    """What it acknowledged lies on its disk: nothing of it is lost, nothing is counted twice."""
+    with (
+        manager(tmp_path / "data") as running,
+        collector(tmp_path / "collector", endpoint=running.where["otlp_grpc"]) as between,
+        Load(between.where, emitters=2, seed=11) as load,
+    ):
+        for _ in range(KILLS):
+            acknowledged = len(load.so_far())
+            until("acknowledgements", lambda n=acknowledged: len(load.so_far()) > n + 300, 60)
+            between.kill()
+            between.start()
+        load.finish()
+        assert_arrived(running, load)
+        print(f"{load.calls} calls, {KILLS} kills of the collector, {load.refusals} refusals")
+
+
+def test_both_are_killed_and_the_queue_waits_on_disk(tmp_path: Path) -> None:
+    """The manager is away; the collector takes all, is killed, and delivers it after its restart."""
+    data = tmp_path / "data"
+    with manager(data) as running:
+        ports, endpoint = ports_of(running), running.where["otlp_grpc"]
+        running.kill()
+    with collector(tmp_path / "collector", endpoint=endpoint) as between:
+        with Load(between.where, emitters=1, seed=12) as load:
+            until("acknowledgements", lambda: len(load.so_far()) > 2000, 60)
+            load.finish()
+        between.kill()
+        between.start()
+        with manager(data, **ports) as again:
+            assert_arrived(again, load)
+            assert load.refusals == 0
+
+
+def assert_arrived(running: Manager, load: Load) -> None:
+    """Fail where not all that was acknowledged is there once, with its tokens."""
+    until("all spans", lambda: spans_in(running) >= len(load.acknowledged), 90)
+    assert_kept(running, load.so_far())
+    emitters = int(len(load.acknowledged) / load.calls)
+    assert_complete(running, load.calls, emitters)
+    [sums] = running.sql(
+        "SELECT sum(input_tokens) AS input, sum(output_tokens) AS output FROM llm_calls"
+    )
+    n = load.calls
+    assert sums == {"input": 1000 * n + n * (n + 1) // 2, "output": 10 * n}
+
+
+def spans_in(running: Manager) -> int:
+    return int(running.sql("SELECT count(*) AS n FROM spans")[0]["n"])
+
+
+MARKED = (
+    '--telemetry-attributes=gen_ai.operation.name="chat"',
+    '--telemetry-attributes=gen_ai.request.model="gpt-4o-mini"',
+    '--telemetry-attributes=gen_ai.provider.name="openai"',
+    "--telemetry-attributes=gen_ai.usage.input_tokens=100",
+    "--telemetry-attributes=gen_ai.usage.output_tokens=10",
+)
+TRACES, WORKERS = 1500, 2
+MADE = TRACES * WORKERS
+"""Traces that a run of telemetrygen makes, each of a root and one span below it."""
+
+
+@pytest.mark.parametrize(
+    ("configs", "plain_spans"),
+    [
+        pytest.param((CONFIG,), MADE, id="roots go"),
+        pytest.param((CONFIG, DEPLOY / "genai-only.yaml"), 0, id="all that is plain goes"),
+    ],
+)
+def test_the_load_generator(configs: tuple[Path, ...], plain_spans: int, tmp_path: Path) -> None:
+    """Marked spans are counted once; of the others the filter leaves what may be a parent."""
+    load = (f"--traces={TRACES}", f"--workers={WORKERS}", "--rate=0")
+    with (
+        manager(tmp_path / "data") as running,
+        collector(tmp_path / "c", *configs, endpoint=running.where["otlp_grpc"]) as between,
+    ):
+        began = time.monotonic()
+        run_telemetrygen(between, *load, "--service=marked", *MARKED)
+        run_telemetrygen(between, *load, "--service=plain")
+        until("all spans", lambda: spans_in(running) >= 2 * MADE + plain_spans, 60)
+        print(f"{4 * MADE} spans in {time.monotonic() - began:.1f} s")
+        assert between.stop() == 0
+        [sums] = running.sql(
+            "SELECT count(*) AS calls, sum(input_tokens) AS input, sum(output_tokens) AS output"
+            " FROM llm_calls"
+        )
+
+        # Root and child both claim a call; a claim below a claim is the same call.
+        assert sums == {"calls": MADE, "input": MADE * 100, "output": MADE * 10}
+        assert spans_in(running) == 2 * MADE + plain_spans
+        assert_rollups_are_sums(running)
