@@ -23,15 +23,15 @@ BOTH = {"output.value"}
 def literals(begin: str) -> list[str]:
     """Return the string literals of the one statement that begins so, after its beginning."""
     [found] = [each[len(begin) :] for each in STATEMENTS if each.startswith(begin)]
-    return [
-        re.sub(r"\\(.)", r"\1", text) for text in re.findall(r'"((?:[^"\\]|\\.)*)"', found)
-    ]
+    return [re.sub(r"\\(.)", r"\1", text) for text in re.findall(r'"((?:[^"\\]|\\.)*)"', found)]
 
 
 NAMED = frozenset(literals('keep_keys(span.cache["named"], '))
 FAMILIES = re.compile(literals('keep_matching_keys(span.cache["pass"], ')[0])
 PROMPTS = re.compile(literals('keep_matching_keys(span.cache["prompt"], ')[0])
-[CUT] = [each for each in STATEMENTS if each.startswith("replace_all_patterns(") and "model" in each]
+[CUT] = [
+    each for each in STATEMENTS if each.startswith("replace_all_patterns(") and "model" in each
+]
 SET = {
     (found[1], found[2]): each
     for each in STATEMENTS

@@ -37,7 +37,7 @@ def sending(collector: Collector, calls: int = CALLS, size: int = 500) -> Iterat
 
 
 def assert_exact(running: Manager, calls: int = CALLS) -> None:
-    """Fail where not every call is there once, with its tokens; of failed ones the output is unknown."""
+    """Fail where not every call is there once, with its tokens: failed ones have no output."""
     until("all calls", lambda: running.calls_of("shop") >= calls, 60)
     [sums] = running.sql(
         "SELECT count(*) AS calls, sum(input_tokens) AS input, sum(output_tokens) AS output"
@@ -142,7 +142,7 @@ def existing(place: Path, endpoint: str, processors: str) -> Iterator[Collector]
 
 
 def largest(other: Backend) -> int:
-    return max(len(payload) for payload in other.payloads)
+    return max(len(payload) for payload in other.of("traces"))
 
 
 def settled(running: Manager) -> int:

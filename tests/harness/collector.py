@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 
@@ -16,9 +16,9 @@ import grpc
 import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
 )
 
+from tests.harness.captures import spans_of
 from tests.harness.manager import START_SECONDS, environment, until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,7 +27,11 @@ DEPLOY = ROOT / "deploy" / "collector"
 BUILD_SECONDS = 3000
 """The first build compiles a thousand packages; later ones are found."""
 
-_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+SERVICES = {
+    "traces": "opentelemetry.proto.collector.trace.v1.TraceService",
+    "logs": "opentelemetry.proto.collector.logs.v1.LogsService",
+    "metrics": "opentelemetry.proto.collector.metrics.v1.MetricsService",
+}
 
 
 @cache
@@ -125,9 +129,7 @@ class Collector:
 
 
 @contextmanager
-def collector(
-    place: Path, *configs: Path, endpoint: str, **variables: str
-) -> Iterator[Collector]:
+def collector(place: Path, *configs: Path, endpoint: str, **variables: str) -> Iterator[Collector]:
     """Run a collector inside a `with` block; shows its log where the block fails."""
     running = Collector(place, *configs, endpoint=endpoint, **variables)
     try:
@@ -142,35 +144,33 @@ def collector(
 
 
 class Backend:
-    """An OTLP receiver of traces that says yes to all and remembers it."""
+    """An OTLP receiver of every signal that says yes to all and remembers it."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self._lock = Lock()
-        self._payloads: list[bytes] = []
+        self._payloads: dict[str, list[bytes]] = {signal: [] for signal in SERVICES}
 
-    def export(self, payload: bytes, _: grpc.ServicerContext) -> bytes:
-        """Take a request."""
+    def take(self, signal: str, payload: bytes, _: grpc.ServicerContext) -> bytes:
+        """Take a request; the answer is empty for every signal."""
         with self._lock:
-            self._payloads.append(payload)
-        return ExportTraceServiceResponse().SerializeToString()
+            self._payloads[signal].append(payload)
+        return b""
 
-    @property
-    def payloads(self) -> list[bytes]:
-        """The requests so far, as they were on the wire."""
+    def of(self, signal: str) -> list[bytes]:
+        """Return the requests of `traces`, `logs` or `metrics` so far, as they were on the wire."""
         with self._lock:
-            return list(self._payloads)
+            return list(self._payloads[signal])
 
     @property
     def message(self) -> ExportTraceServiceRequest:
-        """All requests so far as one."""
-        return ExportTraceServiceRequest.FromString(b"".join(self.payloads))
+        """All requests of traces so far as one."""
+        return ExportTraceServiceRequest.FromString(b"".join(self.of("traces")))
 
     @property
     def spans(self) -> int:
         """How many spans came so far."""
-        scopes = (scope for resource in self.message.resource_spans for scope in resource.scope_spans)
-        return sum(len(scope.spans) for scope in scopes)
+        return len(list(spans_of(self.message)))
 
 
 @contextmanager
@@ -181,10 +181,10 @@ def backend() -> Iterator[Backend]:
         server = grpc.server(pool, options=[("grpc.max_receive_message_length", -1)])
         port = server.add_insecure_port("127.0.0.1:0")
         remembering = Backend(f"127.0.0.1:{port}")
-        handler = grpc.unary_unary_rpc_method_handler(remembering.export)
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(_SERVICE, {"Export": handler}),)
-        )
+        for signal, service in SERVICES.items():
+            method = grpc.unary_unary_rpc_method_handler(partial(remembering.take, signal))
+            handler = grpc.method_handlers_generic_handler(service, {"Export": method})
+            server.add_generic_rpc_handlers((handler,))
         server.start()
         stack.callback(lambda: server.stop(0).wait())
         yield remembering
@@ -213,5 +213,3 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
-
-

@@ -1,7 +1,7 @@
 """An agent as a user has it: real SDKs under real instrumentations, sending what is said, too.
 
-Run as `python -m tests.harness.talking_agent NAME PROVIDER_URL OTLP_ENDPOINT STOP_FILE`. It talks to
-both providers inside a span of its own until the file is there, sends what it has and ends.
+Run as `python -m tests.harness.talking_agent NAME PROVIDER_URL OTLP_ENDPOINT STOP_FILE`. It talks
+to both providers inside spans of its own until the file is there, sends what it has and ends.
 """
 
 import os
