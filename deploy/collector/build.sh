@@ -15,9 +15,14 @@ say() { printf '%s\n' "$*" >&2; }
 
 ready() { [[ -x $target/otelcol-manager && -x $target/telemetrygen ]]; }
 
+needed=1.26 # what this release of the collector says in its go.mod
+fetches=1.21 # from here on, Go fetches a newer Go by itself
+
+at_least() { [[ $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; }
+
 install_go() {
   if [[ $(id -u) != 0 ]] || ! command -v apt-get > /dev/null; then
-    say "Go is missing, and the collector is built with it: install Go 1.24 or newer, then try again."
+    say "Go is missing, and the collector is built with it: install Go $needed or newer, then try again."
     exit 1
   fi
   say "Go is missing: apt-get install golang-go ..."
@@ -25,11 +30,26 @@ install_go() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq golang-go >&2
 }
 
+check_go() {
+  command -v go > /dev/null || install_go
+  local found
+  found=$(go env GOVERSION)
+  found=${found#go}
+  if at_least "$needed" "$found"; then
+    return
+  elif at_least "$fetches" "$found"; then
+    export GOTOOLCHAIN=auto
+  else
+    say "Go $found is too old to build the collector: install Go $needed or newer, then try again."
+    exit 1
+  fi
+}
+
 build() {
-  local work=$target.$$
+  work=$target.$$ # not local: the trap needs it
   mkdir -p "$work/bin" .cache/collector/dist
   trap 'rm -rf "$work"' EXIT
-  say "building the collector, once: about 3 minutes on two idle cores ..."
+  say "building the collector, once: four to five minutes on two idle cores ..."
   GOBIN=$PWD/$work/bin go install "go.opentelemetry.io/collector/cmd/builder@v$version" >&2
   "$work/bin/builder" --config "$manifest" >&2
   GOBIN=$PWD/$work/bin go install \
@@ -42,8 +62,7 @@ mkdir -p .cache/collector
 exec 9> .cache/collector/lock # two builds at once would write the same sources
 flock 9
 if ! ready; then
-  command -v go > /dev/null || install_go
-  say "$(go version)"
+  check_go
   build
   ready || { say "the build ended without $target/otelcol-manager"; exit 1; }
 fi
