@@ -20,6 +20,7 @@ from tests.harness.collector import (
     ROOT,
     backend,
     collector,
+    free_ports,
     run_telemetrygen,
 )
 from tests.harness.load import Load
@@ -69,12 +70,6 @@ def until_more(what: str, count: Callable[[], int], more: int) -> None:
     until(f"more {what}", lambda: count() > now + more, 120)
 
 
-def ports_of(running: Manager) -> dict[str, int]:
-    return {
-        name: int(running.where[name].rpartition(":")[2]) for name in ("otlp_grpc", "otlp_http")
-    }
-
-
 def assert_is_what_was_served(running: Manager, served: Sequence[Served]) -> None:
     """Fail where not every call that the provider served is there once, with its tokens."""
     expected = Counter(each.response_id for each in served)
@@ -97,20 +92,18 @@ def assert_is_what_was_served(running: Manager, served: Sequence[Served]) -> Non
 
 def test_the_manager_is_killed_while_agents_work(tmp_path: Path) -> None:
     """Every call exactly once, sums exact, rollups equal, and no prompt on its disk."""
-    data = tmp_path / "data"
-    with manager(data, {}) as first:
-        ports, endpoint = ports_of(first), first.where["otlp_grpc"]
+    data, [port] = tmp_path / "data", free_ports(1)
     with (
         serving(PATIENT) as provider,
-        collector(tmp_path / "collector", endpoint=endpoint) as between,
+        collector(tmp_path / "collector", endpoint=f"127.0.0.1:{port}") as between,
         talking(tmp_path, provider, *[between.where["otlp_grpc"]] * 2) as finish,
     ):
         for _ in range(KILLS):
-            with manager(data, {}, **ports) as running:
+            with manager(data, {}, otlp_grpc=port) as running:
                 until_more("calls", partial(running.calls_of, AGENT), 20)
                 running.kill()
             until_more("work while it is away", lambda: len(provider.served), 20)
-        with manager(data, {}, **ports) as running:
+        with manager(data, {}, otlp_grpc=port) as running:
             finish()
             assert_is_what_was_served(running, provider.served)
             assert running.stop() == 0
@@ -151,20 +144,17 @@ def test_the_collector_is_killed_under_load(tmp_path: Path) -> None:
         print(f"{load.calls} calls, {KILLS} kills of the collector, {load.refusals} refusals")
 
 
-def test_both_are_killed_and_the_queue_waits_on_disk(tmp_path: Path) -> None:
-    """While the manager is away the collector takes all; killed and restarted, it delivers all."""
-    data = tmp_path / "data"
-    with manager(data) as running:
-        ports, endpoint = ports_of(running), running.where["otlp_grpc"]
-        running.kill()
-    with collector(tmp_path / "collector", endpoint=endpoint) as between:
+def test_the_queue_waits_on_disk_for_a_manager(tmp_path: Path) -> None:
+    """Before there is a manager the collector takes all; killed and restarted, it delivers it."""
+    [port] = free_ports(1)
+    with collector(tmp_path / "collector", endpoint=f"127.0.0.1:{port}") as between:
         with Load(between.where, emitters=1, seed=12) as load:
             until_more("acknowledged spans", lambda: len(load.so_far()), 1000)
             load.finish()
         between.kill()
         between.start()
-        with manager(data, {}, **ports) as again:
-            assert_arrived(again, load)
+        with manager(tmp_path / "data", {}, otlp_grpc=port) as running:
+            assert_arrived(running, load)
             assert load.refusals == 0
 
 

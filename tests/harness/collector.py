@@ -58,7 +58,7 @@ class Collector:
         `place` holds its log and, in `queue/`, what outlives it.
         """
         place.mkdir(parents=True, exist_ok=True)
-        grpc_port, http_port, health, metrics = _free_ports(4)
+        grpc_port, http_port, health, metrics = free_ports(4)
         self.where = {
             "otlp_grpc": f"127.0.0.1:{grpc_port}",
             "otlp_http": f"http://127.0.0.1:{http_port}",
@@ -207,7 +207,8 @@ def run_telemetrygen(collector: Collector, *options: str) -> None:
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody listens on."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
