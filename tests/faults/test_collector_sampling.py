@@ -106,7 +106,7 @@ def test_added_beside_a_sampler_spend_is_exact(sampler: str, tmp_path: Path) -> 
 
 def test_batches_larger_than_grpc_usually_takes(tmp_path: Path) -> None:
     """The batch processor's own default has no upper bound: people raise its size."""
-    calls = 20_000
+    calls = 14_000
     one = len(request([one_call("shop", 1)]).SerializeToString())
     with (
         manager(tmp_path / "data") as running,
