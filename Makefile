@@ -9,7 +9,7 @@ READY := $(VENV)/.installed
 NEXT := .venv-duckdb2
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help demo test test-all test-duckdb2 check lint types bench soak lock clean
+.PHONY: help demo test test-all test-duckdb2 collector check lint types bench soak lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ demo: $(READY) ## Install all it needs; watch a small fleet spend and cross a bu
 test: $(READY) ## Install all it needs; run the fast tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: $(READY) test-duckdb2 ## The slow tests too: kills, full disks, the other DuckDB version
+test-all: $(READY) collector test-duckdb2 ## The slow tests too: kills, full disks, a real collector, the other DuckDB version
 	$(BIN)/python -m pytest -m slow
 
 test-duckdb2: $(READY) ## The fast tests on DuckDB 2.0.0
@@ -30,6 +30,9 @@ test-duckdb2: $(READY) ## The fast tests on DuckDB 2.0.0
 	@$(NEXT)/bin/pip install --quiet --no-deps duckdb==$(NEXT_DUCKDB)
 	@$(NEXT)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	$(NEXT)/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests/store tests/analytics tests/api tests/flow tests/receiver
+
+collector: ## Build the OpenTelemetry Collector that the slow tests run (Go; once, some minutes)
+	@bash deploy/collector/build.sh
 
 check: lint types ## Lint and types, as CI runs them
 

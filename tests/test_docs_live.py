@@ -89,6 +89,14 @@ def check_serve(words: list[str], world: World) -> None:
         assert running.get("/api/v1/manager/status")["status"] == "ok"
 
 
+def check_collector(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    """It is run by a real collector in tests/faults/test_collector_docs.py, in the slow ring."""
+    words = command.words[1:]
+
+    assert set(words[::2]) == {"--config"}
+    assert all((ROOT / path).exists() for path in words[1::2] if not path.startswith("/etc/"))
+
+
 CHECKS: dict[str, Callable[[Command, World, pytest.MonkeyPatch], None]] = {
     "make": check_make,
     "pip": check_pip,
@@ -96,6 +104,8 @@ CHECKS: dict[str, Callable[[Command, World, pytest.MonkeyPatch], None]] = {
     "curl": check_curl,
     "opentelemetry-instrument": check_agent,
     "manager-agent": check_manager_agent,
+    "otelcol-contrib": check_collector,
+    "otelcol-manager": check_collector,
 }
 
 
