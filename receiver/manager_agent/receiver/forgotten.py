@@ -1,6 +1,6 @@
-"""Traces that were forgotten early, because the window was crowded, while they may go on."""
+"""What the merge window no longer remembers: where relatives of a new span may be missing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 SKEW_NS = 60 * 10**9
 """Senders' clocks may be off by a minute before a relative of a late span is missed."""
@@ -11,33 +11,85 @@ _BITS_A_NAME = 4
 
 
 class Forgotten:
-    """Names of traces, each kept for `window_ns` and a minute at least, in 32 MiB at most.
+    """Since when all is here, by process, and which traces were cut off in the middle.
+
+    `window_ns`: how long the window remembers what it has room for.
+    """
+
+    def __init__(self, window_ns: int) -> None:
+        self._window_ns = window_ns
+        self._cut_off = _Names(window_ns + SKEW_NS)
+        self._latest_ns: dict[str, int] = {}
+        self._all_until_ns = 0
+        self._unsure_until_ns = 0
+
+    def known_from(self, now_ns: int) -> Callable[[str], int]:
+        """Return a function: since when every span of a process that arrived is still here.
+
+        By the process's own clock: that may be hours ahead, so that what was forgotten of it says
+        more than the time does.
+        """
+        always = max(now_ns - self._window_ns + SKEW_NS, self._all_until_ns)
+        latest = self._latest_ns
+        return lambda process: max(always, latest.get(process, -1) + 1)
+
+    def tore(self, trace_id: str, *, child: bool, now_ns: int) -> bool:
+        """Tell whether a trace may have been cut off, so that a span of it misses its relatives.
+
+        `child`: the span has a parent, which is not here. Times prove nothing then: a child may
+        start long after its parent has ended.
+        """
+        return (child and now_ns < self._unsure_until_ns) or trace_id in self._cut_off
+
+    def left_behind(self, now_ns: int) -> None:
+        """Note that a part of what belongs into the window was never read from the store."""
+        self._all_until_ns = now_ns + SKEW_NS
+        self._unsure_until_ns = now_ns + self._window_ns + SKEW_NS
+
+    def add(self, latest_ns: Mapping[str, int]) -> None:
+        """Note a trace that is forgotten; `latest_ns`: the latest end of its spans by process."""
+        for process, at_ns in latest_ns.items():
+            self._latest_ns[process] = max(at_ns, self._latest_ns.get(process, 0))
+
+    def cut_off(self, traces: Iterable[str], latest_ns: int, now_ns: int) -> None:
+        """Note traces that are forgotten though they may go on, the last span ending at a time."""
+        self._all_until_ns = max(self._all_until_ns, min(latest_ns, now_ns))
+        for trace_id in traces:
+            self._cut_off.add(trace_id, now_ns)
+
+    def prune(self, now_ns: int) -> None:
+        """Drop what the time alone tells by now."""
+        horizon = now_ns - self._window_ns + SKEW_NS
+        self._latest_ns = {p: at for p, at in self._latest_ns.items() if at > horizon}
+
+
+class _Names:
+    """Names, each kept for `keep_ns` at least, in 32 MiB at most.
 
     Two Bloom filters that take turns. A name may seem to be here that is not (one in 100,000 with
     two million names in a filter), which only costs a look into the store.
     """
 
-    def __init__(self, window_ns: int) -> None:
-        self._keep_ns = window_ns + SKEW_NS
+    def __init__(self, keep_ns: int) -> None:
+        self._keep_ns = keep_ns
         self._new = self._old = bytearray()
         self._since_ns = 0
 
-    def __contains__(self, trace_id: str) -> bool:
+    def __contains__(self, name: str) -> bool:
         return any(
-            bits and all(bits[at >> 3] >> (at & 7) & 1 for at in _places(trace_id))
+            bits and all(bits[at >> 3] >> (at & 7) & 1 for at in _places(name))
             for bits in (self._new, self._old)
         )
 
-    def add(self, trace_id: str, now_ns: int) -> None:
-        """Note a trace."""
+    def add(self, name: str, now_ns: int) -> None:
         if not self._new or abs(now_ns - self._since_ns) > self._keep_ns:
             self._old, self._new = self._new, bytearray(_BYTES)
             self._since_ns = now_ns
-        for at in _places(trace_id):
+        for at in _places(name):
             self._new[at >> 3] |= 1 << (at & 7)
 
 
-def _places(trace_id: str) -> Iterator[int]:
-    mixed = hash(trace_id)
+def _places(name: str) -> Iterator[int]:
+    mixed = hash(name)
     low, high = mixed & 0xFFFFFFFF, mixed >> 32 | 1
     return ((low + turn * high) & _MASK for turn in range(_BITS_A_NAME))

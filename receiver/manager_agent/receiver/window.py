@@ -12,7 +12,7 @@ from manager_agent.receiver.ancestry import Ancestry
 from manager_agent.receiver.call import Call, call_of, charged_for, spare_id
 from manager_agent.receiver.changes import Arrived, CallVersion, Changes, Retraction, ToolVersion
 from manager_agent.receiver.claim import Claim, Key, claim_of
-from manager_agent.receiver.forgotten import SKEW_NS, Forgotten
+from manager_agent.receiver.forgotten import Forgotten
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
 from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, name_of
@@ -46,9 +46,6 @@ class MergeWindow:
         self._gone: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._looked_up: set[str] = set()
         self._forgotten = Forgotten(window_ns)
-        self._forgotten_ns: dict[str, int] = {}
-        self._all_forgotten_ns = 0
-        self._unsure_until_ns = 0
         self._revision = 0
 
     @property
@@ -59,7 +56,7 @@ class MergeWindow:
     def late(self, arrived: Iterable[Arrived], now_ns: int) -> list[Late]:
         """Return those spans whose relatives may have left the window."""
         found = []
-        known_from = self._known_from(now_ns)
+        known_from = self._forgotten.known_from(now_ns)
         for span, fact in arrived:
             orphaned = self._orphaned(span, now_ns)
             recent = span.start_ns >= known_from(span.resource.process)
@@ -86,8 +83,7 @@ class MergeWindow:
         belongs into the window was left behind.
         """
         if not complete:
-            self._all_forgotten_ns = now_ns + SKEW_NS
-            self._unsure_until_ns = now_ns + self._window_ns + SKEW_NS
+            self._forgotten.left_behind(now_ns)
         restored: list[Key] = []
         for span in spans:
             key = span.trace_id, span.span_id
@@ -124,7 +120,7 @@ class MergeWindow:
         """Return what new spans change. Spans that are here already count as duplicates."""
         changes = Changes(now_ns)
         touched: dict[Key, Arrived | None] = {}
-        ancestry, known_from = self._ancestry, self._known_from(now_ns)
+        ancestry, known_from = self._ancestry, self._forgotten.known_from(now_ns)
         for each in arrived:
             span, fact = each
             key = span.trace_id, span.span_id
@@ -162,8 +158,7 @@ class MergeWindow:
                 break
             self._seal(name, sealed, changes)
         self._forget(before, sealed, changes)
-        horizon = before + SKEW_NS
-        self._forgotten_ns = {p: at for p, at in self._forgotten_ns.items() if at > horizon}
+        self._forgotten.prune(now_ns)
         gone = [name for name, (at, _) in self._gone.items() if at <= before]
         for name in gone:
             changes.newest_sealed = max(changes.newest_sealed, self._gone.pop(name)[1])
@@ -173,24 +168,11 @@ class MergeWindow:
         return changes
 
     def _orphaned(self, span: Span, now_ns: int) -> bool:
-        """Tell whether a span's relatives may have been forgotten early, though the span is new.
-
-        Times prove nothing then: a child may start long after its parent has ended.
-        """
-        if span.parent_id and self._ancestry.known(span.trace_id, span.parent_id):
+        """Tell whether a span's relatives may have been forgotten early, though the span is new."""
+        child = span.parent_id != ""
+        if child and self._ancestry.known(span.trace_id, span.parent_id):
             return False
-        unsure = span.parent_id != "" and now_ns < self._unsure_until_ns
-        return unsure or span.trace_id in self._forgotten
-
-    def _known_from(self, now_ns: int) -> Callable[[str], int]:
-        """Return a function: since when every span of a process that arrived is still here.
-
-        By the process's own clock: that may be hours ahead, so that what was forgotten of it says
-        more than the time does.
-        """
-        always = max(now_ns - self._window_ns + SKEW_NS, self._all_forgotten_ns)
-        forgotten = self._forgotten_ns
-        return lambda process: max(always, forgotten.get(process, -1) + 1)
+        return self._forgotten.tore(span.trace_id, child=child, now_ns=now_ns)
 
     def _put(self, claim: Claim) -> None:
         if claim.fact.role == "call":
@@ -353,10 +335,8 @@ class MergeWindow:
 
     def _forget(self, before: int, sealed: list[Call | ToolCall], changes: Changes) -> None:
         """Drop traces nobody touched since `before`, and the oldest where there are too many."""
-        for trace_id in list(self._ancestry.traces):
-            trace = self._ancestry.traces.get(trace_id)
-            if trace is None:  # it went together with one it shares a call with
-                continue
+        while self._ancestry.traces:
+            trace_id, trace = next(iter(self._ancestry.traces.items()))
             crowded = self._ancestry.size > self._most_spans
             if trace.touched_ns > before and not crowded:
                 break
@@ -370,10 +350,8 @@ class MergeWindow:
             for each in linked:
                 self._drop(each, sealed, changes)
             if crowded:
-                latest = max(trace.latest_ns.values(), default=0)
-                self._all_forgotten_ns = max(self._all_forgotten_ns, min(latest, changes.now_ns))
-                for each in linked:
-                    self._forgotten.add(each, changes.now_ns)
+                latest_ns = max(trace.latest_ns.values(), default=0)
+                self._forgotten.cut_off(linked, latest_ns, changes.now_ns)
             changes.sealed_early += (len(sealed) - early) if crowded else 0
 
     def _linked(self, trace_id: str) -> set[str]:
@@ -391,9 +369,7 @@ class MergeWindow:
 
     def _drop(self, trace_id: str, sealed: list[Call | ToolCall], changes: Changes) -> None:
         trace = self._ancestry.forget(trace_id)
-        for process, latest_ns in trace.latest_ns.items():
-            known = self._forgotten_ns.get(process, 0)
-            self._forgotten_ns[process] = max(known, latest_ns)
+        self._forgotten.add(trace.latest_ns)
         for span_id in trace.spans:
             key = trace_id, span_id
             self._net.remove(key)
