@@ -15,6 +15,7 @@ from manager_agent.receiver.recognise import recognise
 from manager_agent.receiver.row import row_of
 from manager_agent.receiver.signals import SignalName
 from manager_agent.receiver.testing import NOW_NS, MemoryStore
+from manager_agent.receiver.wire import MalformedRequestError
 from manager_agent.store.duck import FactStore
 from tests.harness.captures import CAPTURES, LAB, Capture, captures, verdict
 from tests.harness.facts import opened
@@ -175,7 +176,7 @@ def test_order_portions_repeats_and_restarts_do_not_matter(
     assert sum(delta.calls for delta in store.usage.values()) == len(calls)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(played=plays())
 def test_the_store_gives_back_what_the_window_forgot(
     tmp_path_factory: pytest.TempPathFactory,
@@ -286,3 +287,25 @@ def test_codex_requests_that_failed_are_calls(attributes: dict[str, object], tol
     (call,) = calls
     assert (call.error, call.http_status, call.provider) == (True, told, "openai")
     assert call.duration_ms == 120.0
+
+
+def test_damaged_requests_are_read_or_refused() -> None:
+    """Flipped, cut and stuffed bytes: what is left is read, or the request is malformed."""
+    rng = random.Random(5)
+    run = Run(CODEX, "s", (Made(NOW_NS, 10**9, "gpt-5", 5, 6, 7, 8),), NOW_NS - 10**10)
+    seeds = [of_capture(case, signal) for case in CASES for signal in SIGNALS[1:]]
+    seeds += [(payload, signal) for signal in SIGNALS[1:] for payload in run.told(signal)]
+    outcomes = {"read": 0, "malformed": 0}
+    for _ in range(3000):
+        payload, signal = rng.choice(seeds)
+        damaged = bytearray(payload)
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(damaged))
+            damaged[at : at + rng.randrange(2)] = rng.randbytes(rng.randrange(3))
+        try:
+            read(bytes(damaged[: rng.choice([len(damaged), rng.randrange(len(damaged))])]), signal)
+            outcomes["read"] += 1
+        except MalformedRequestError:
+            outcomes["malformed"] += 1
+
+    assert min(outcomes.values()) > 500
