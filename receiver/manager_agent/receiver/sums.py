@@ -98,6 +98,8 @@ class Sums:
         """Yield the rows in whose interval a call ended."""
         for trace_id in self._traces.get(call.process, ()):
             for end_ns, keys in self._by_end[trace_id].items():
+                if end_ns + _furthest_ns() < call.end_ns:
+                    continue
                 claims = [self.claims[key] for key in keys]
                 if any(self._covers(call, claim) for claim in claims):
                     yield trace_id, end_ns
@@ -201,6 +203,12 @@ def _usage(scope: str, provider: str | None, used: dict[str, int]) -> Usage:
         return Usage()
     counted = {field: 0 for field in _fields(scope)} | counts
     return canonical_usage(Usage(**counted), habits(scope, provider), "chat")
+
+
+@cache
+def _furthest_ns() -> int:
+    """Return how long after the end of a point a call that it sums up may have been told."""
+    return max(row["told_within_seconds"] for row in table("metrics")["metric"]) * 10**9
 
 
 @cache
