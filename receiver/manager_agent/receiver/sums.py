@@ -208,7 +208,7 @@ def _usage(scope: str, provider: str | None, used: dict[str, int]) -> Usage:
 @cache
 def _furthest_ns() -> int:
     """Return how long after the end of a point a call that it sums up may have been told."""
-    return max(row["told_within_seconds"] for row in table("metrics")["metric"]) * 10**9
+    return 10**9 * max(int(row["told_within_seconds"]) for row in table("metrics")["metric"])
 
 
 @cache
