@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from manager_agent.receiver.call import Call
+from manager_agent.receiver.models import undated
 from manager_agent.receiver.reading import Reader, Reading
 from manager_agent.receiver.recognise import recognise
 from manager_agent.receiver.row import row_of
@@ -195,6 +197,39 @@ def test_the_store_gives_back_what_the_window_forgot(
         store.close()
 
     assert rows == memory.calls()
+
+
+def test_a_span_without_counts_takes_those_of_its_record() -> None:
+    """The record names the model with its date, the span without."""
+    run = Run(CLAUDE, "s", (Made(NOW_NS, 10**9, "claude-sonnet-4-5", 5, 6, 7, 8),), NOW_NS - 10**10)
+    bare = ExportTraceServiceRequest.FromString(run.told("traces")[0])
+    (span,) = bare.resource_spans[0].scope_spans[0].spans
+    kept = [pair for pair in span.attributes if "tokens" not in pair.key]
+    del span.attributes[:]
+    span.attributes.extend(kept)
+    pieces: list[Piece] = [(bare.SerializeToString(), "traces"), (run.told("logs")[0], "logs")]
+    for order in (pieces, pieces[::-1]):
+        store = MemoryStore()
+        play([[piece] for piece in order], store, seconds=[700.0])
+
+        (call,) = store.calls().values()
+        assert (call.input_tokens, call.output_tokens) == (20, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
+        ("claude-sonnet-4-5[1m]", "claude-sonnet-4-5"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+        ("anthropic/claude-sonnet-4-5", "claude-sonnet-4-5"),
+        ("claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
+        ("gpt-5-2025-08-07", "gpt-5"),
+        ("gpt-5.6-luna", "gpt-5.6-luna"),
+    ],
+)
+def test_models_are_compared_without_date_and_route(name: str, bare: str) -> None:
+    assert undated(name) == bare
 
 
 CODEX_CASES = [case for case in captures(LAB) if case.name.startswith("codex-cli/")]
