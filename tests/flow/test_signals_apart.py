@@ -25,26 +25,28 @@ ORDERS = [order for size in (1, 2, 3) for order in permutations(SIGNALS, size)]
 
 
 def runs() -> list[tuple[Run, tuple[SignalName, ...]]]:
-    """Return a run of each tool for each order in which some of its signals come."""
+    """Return a run for each order in which some of its signals come, the tools in turn."""
     rng, found = random.Random(SEED), []
-    for tool in (CLAUDE, CODEX):
-        for number, order in enumerate(ORDERS):
-            begun_ns = (time.time_ns() // SECOND_NS - 3600) * SECOND_NS
-            at_ns, calls = begun_ns, []
-            for _ in range(3):
-                at_ns += rng.randrange(5, 50) * SECOND_NS
-                counts = (rng.randrange(1, 9000) for _ in range(4))
-                model = rng.choice(["claude-sonnet-4-5", "claude-haiku-4-5"])
-                calls.append(Made(at_ns, 2 * SECOND_NS, model, *counts))
-            found.append((
-                Run(
-                    tool, f"{tool}-{number}", tuple(calls), begun_ns,
-                    traced=number % 2 == 0, alike=number % 3 == 0,
-                    temporality=CUMULATIVE if number % 2 else DELTA,
-                    service=f"{tool}-{number}", skew_ns=7 * 10**6,
-                ),
-                order,
-            ))  # fmt: skip
+    begun_ns = (time.time_ns() // SECOND_NS - 3600) * SECOND_NS
+    for number, order in enumerate(ORDERS):
+        at_ns, calls = begun_ns, []
+        for _ in range(3):
+            at_ns += rng.randrange(5, 50) * SECOND_NS
+            counts = (rng.randrange(1, 9000) for _ in range(4))
+            model = rng.choice(["claude-sonnet-4-5", "claude-haiku-4-5"])
+            calls.append(Made(at_ns, 2 * SECOND_NS, model, *counts))
+        run = Run(
+            CODEX if number % 2 else CLAUDE,
+            f"run-{number}",
+            tuple(calls),
+            begun_ns,
+            traced=number % 3 == 0,
+            alike=number % 4 < 2,
+            temporality=CUMULATIVE if number % 5 < 2 else DELTA,
+            service=f"run-{number}",
+            skew_ns=7 * 10**6,
+        )
+        found.append((run, order))
     return found
 
 

@@ -8,7 +8,7 @@ from manager_agent.contract.metric import Metric, Sample
 _HELP = {
     "requests": ("outcome", "OTLP requests by what became of them."),
     "denied": ("reason", "OTLP requests turned away unread: no token, or one not known."),
-    "spans": ("outcome", "Spans received: stored, or recognised as sent again."),
+    "spans": ("outcome", "Spans, and log records and points of calls: stored, or sent again."),
     "calls": ("event", "Versions of LLM calls published, calls sealed, calls sealed early."),
     "dropped": ("reason", "Items refused or not understood."),
     "store": ("outcome", "Attempts to store that failed."),

@@ -52,6 +52,8 @@ _Request = request_class(
     }
 )
 _LONGEST_NAME = 200
+_TEXT_BEGINS = 2
+"""A short text in an `AnyValue` comes after the field's number and the text's length."""
 _LONGEST_CALL_MS = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OLD_BRIDGE = "opentelemetry-appender-tracing"
@@ -127,12 +129,13 @@ def _read(record: _Record, scope: str, dropped: Counter[str]) -> tuple[_Event, A
 
     Most records do not: their attributes are not even looked at.
     """
+    names, scopes = _known()
+    named = record.event_name in names or record.body[_TEXT_BEGINS:] in names
+    if not named and scope and not scope.startswith(scopes):
+        return None
     said = {record.event_name.decode("utf-8", "replace")}
     if len(record.body) <= _LONGEST_NAME:
         said.add(text_of(record.body))
-    names, scopes = _known()
-    if not said & names and scope and not scope.startswith(scopes):
-        return None
     attributes = attributes_of(record.attributes, dropped)
     said.add(str(attributes.get("event.name", "")))
     for event in _events():
@@ -211,9 +214,9 @@ def _time_ns(record: _Record, attributes: Attributes) -> int | None:
 
 
 @cache
-def _known() -> tuple[frozenset[str], tuple[str, ...]]:
+def _known() -> tuple[frozenset[bytes], tuple[str, ...]]:
     """Return the names of all events, and the scopes within which attributes may name them."""
-    names = frozenset(name for event in _events() for name in event.names)
+    names = frozenset(name.encode() for event in _events() for name in event.names)
     scopes = {scope for event in _events() for scope in event.scopes}
     return names, (*scopes, _OLD_BRIDGE)
 

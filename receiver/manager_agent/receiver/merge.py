@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from manager_agent.receiver.claim import Claim, Key, close, follows, nested, told_twice
+from manager_agent.receiver.home import told_by_several
+from manager_agent.receiver.models import undated
 
 
 def same_answer(one: Claim, other: Claim) -> bool:
@@ -103,8 +105,9 @@ def _join_by_resemblance(groups: "_Groups", rule: str, one: Claim, other: Claim)
 
 
 def _same_model(one: Claim, other: Claim) -> bool:
+    bare = undated if told_by_several(one.scope) else _bare
     names = [
-        {_bare(name) for name in (claim.call.request_model, claim.call.response_model) if name}
+        {bare(name) for name in (claim.call.request_model, claim.call.response_model) if name}
         for claim in (one, other)
     ]
     return bool(names[0] & names[1])

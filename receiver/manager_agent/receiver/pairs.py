@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
@@ -33,15 +34,23 @@ def text_of(raw: bytes) -> str:
 
 def sender_of(raw: bytes, dropped: Counter[str]) -> Resource:
     """Return who sent a request, from the bytes of its resource."""
+    resource, whole = _sender(raw)
+    if not whole:
+        dropped["malformed_resource"] += 1
+    return resource
+
+
+@lru_cache(4096)
+def _sender(raw: bytes) -> tuple[Resource, bool]:
     try:
         read = ResourceProto.FromString(raw)
         attributes = {pair.key: plain(pair.value) for pair in read.attributes}
     except (DecodeError, RecursionError):
-        dropped["malformed_resource"] += 1
-        attributes = {}
-    return resource_of(attributes, raw)
+        return resource_of({}, raw), False
+    return resource_of(attributes, raw), True
 
 
+@lru_cache(4096)
 def scope_of(raw: bytes) -> str:
     """Return the name of an instrumentation scope, empty where it cannot be read."""
     try:

@@ -6,7 +6,6 @@ the interval: then all of it was told already, and better. What a row says depen
 points and claims alone, never on their order.
 """
 
-import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -16,12 +15,10 @@ from typing import NamedTuple
 from manager_agent.receiver.call import Call, call_of
 from manager_agent.receiver.claim import Claim, Key
 from manager_agent.receiver.fact import CallFact, SumFact
+from manager_agent.receiver.models import undated
 from manager_agent.receiver.net import Net
 from manager_agent.receiver.tables import table
 from manager_agent.receiver.usage import Usage, canonical_usage, habits
-
-_DATED = re.compile(r"(-v\d+(:\d+)?)?$|@.*$|\[[^\]]*\]$")
-_DATE = re.compile(r"-?(\d{8}|\d{4}-\d{2}-\d{2})$")
 
 _At = tuple[str, int]
 """A row: the trace of its points, and when they end."""
@@ -98,6 +95,8 @@ class Sums:
         """Yield the rows in whose interval a call ended."""
         for trace_id in self._traces.get(call.process, ()):
             for end_ns, keys in self._by_end[trace_id].items():
+                if end_ns + _furthest_ns() < call.end_ns:
+                    continue
                 claims = [self.claims[key] for key in keys]
                 if any(self._covers(call, claim) for claim in claims):
                     yield trace_id, end_ns
@@ -159,15 +158,8 @@ def _said(claim: Claim) -> SumFact:
 
 def _of_model(call: Claim, model: str | None) -> bool:
     names = (call.call.request_model, call.call.response_model, call.above.model)
-    said = {_bare(name) for name in names if name}
-    return not said or model is None or _bare(model) in said
-
-
-@cache
-def _bare(model: str) -> str:
-    """Return a model's name without what some signals add to it: a route, a version, a date."""
-    name = model.lower().rsplit("/", 1)[-1].rsplit("anthropic.", 1)[-1]
-    return _DATE.sub("", _DATED.sub("", name))
+    said = {undated(name) for name in names if name}
+    return not said or model is None or undated(model) in said
 
 
 def _call(name: str, claims: list[Claim], used: dict[str, int]) -> Call:
@@ -201,6 +193,12 @@ def _usage(scope: str, provider: str | None, used: dict[str, int]) -> Usage:
         return Usage()
     counted = {field: 0 for field in _fields(scope)} | counts
     return canonical_usage(Usage(**counted), habits(scope, provider), "chat")
+
+
+@cache
+def _furthest_ns() -> int:
+    """Return how long after the end of a point a call that it sums up may have been told."""
+    return 10**9 * max(int(row["told_within_seconds"]) for row in table("metrics")["metric"])
 
 
 @cache

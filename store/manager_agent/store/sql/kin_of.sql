@@ -2,12 +2,12 @@
 -- grain: one trace with a claim that may be the same call as one in the registered table `late`:
 --   another emitter's (or another part's of a scope with several), in the same process at the same
 --   time, or with the same response id, or with our guard's same call id; or a sum of calls of that
---   process and time. A sum may have begun long before: it is found by its end
+--   process and time. A sum may have begun long before; `end_ts` spares reading what ended before
 WITH near AS (
     SELECT trace_id, scope, process, response_id, call_id, ts, end_ts
     FROM spans
-    WHERE ts BETWEEN $low - INTERVAL 1 DAY AND $high
-        AND (role = 'call' AND ts >= $low OR role = 'sum' AND end_ts >= $low)
+    WHERE ts BETWEEN $low - INTERVAL 1 DAY AND $high AND end_ts >= $low
+        AND (role = 'sum' OR role = 'call' AND ts >= $low)
 )
 SELECT n.trace_id
 FROM near AS n
