@@ -75,7 +75,7 @@ def pace_kept(parts: Sequence[Slice], wanted: float, length: float, under_way: i
     `under_way`: spans that may be on their way when a slice ends, one request of each exporter.
     """
     worst = min(part.acked_per_s for part in parts)
-    bound = wanted * _KEPT - under_way / length
+    bound = max(wanted * _KEPT - under_way / length, wanted / 2)  # short slices excuse no more
     why = f"the slowest slice acknowledged {worst:,.0f} of {wanted:,.0f} spans/s"
     return Verdict("pace kept", worst >= bound, f"{why}; at least {bound:,.0f} is the pace")
 
