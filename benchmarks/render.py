@@ -22,6 +22,7 @@ _COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("RSS MiB", "rss_peak_mib", ",.0f"),
     ("disk MiB/M", "disk_mib_per_million", ",.0f"),
     ("put off", "refused", ",d"),
+    ("requests", "requests", ",d"),
 )
 _MARKS = re.compile(r"(<!-- figures.*?-->\n).*?(<!-- end of figures -->)", re.DOTALL)
 _NAME_WIDTH = 26

@@ -98,7 +98,13 @@ def soak(seconds: float, pace: float, exporters: int) -> dict[str, Any]:
             after = cpu_seconds(manager.pid)
         stored, _ = queryable(manager.receiver(), spans(seen.acks), running.begin, _PATIENCE)
     parts = verdict.slices(seen.acks, running.begin, seconds, length)
-    verdicts = judge(parts, watching.readings, asking, (spans(seen.acks), stored), pace)
+    verdicts = [
+        verdict.pace_kept(parts, pace, length, exporters * order.shape.spans),
+        *judge(parts, watching.readings, asking),
+        verdict.all_there(spans(seen.acks), stored),
+        _refused(seen),
+        _watched(watching),
+    ]
     return {
         "machine": machine(),
         "seconds": seconds,
@@ -111,26 +117,18 @@ def soak(seconds: float, pace: float, exporters: int) -> dict[str, Any]:
         "slices": [asdict(part) for part in parts],
         "readings": [asdict(each) for each in watching.readings],
         "readers": asking.figures(),
-        "verdicts": [asdict(each) for each in [*verdicts, _refused(seen), _watched(watching)]],
+        "verdicts": [asdict(each) for each in verdicts],
     }
 
 
-def judge(
-    parts: Sequence[Slice],
-    readings: Sequence[Reading],
-    asking: Readers,
-    counted: tuple[int, int],
-    pace: float,
-) -> list[Verdict]:
-    """Return what had to hold, and whether it did."""
+def judge(parts: Sequence[Slice], readings: Sequence[Reading], asking: Readers) -> list[Verdict]:
+    """Return what had to hold of the manager under load, and whether it did."""
     settings = SETTINGS["busy"]
     return [
-        verdict.pace_kept(parts, pace),
         verdict.latency_steady(parts),
         verdict.memory_flat(readings),
         verdict.ticks_on_time(readings, settings["monitoring"]["check_interval_seconds"]),
         verdict.snapshots_on_time(readings, settings["storage"]["snapshot_seconds"]),
-        verdict.all_there(*counted),
         verdict.readers_served(len(asking.answers), len(asking.failures)),
     ]
 

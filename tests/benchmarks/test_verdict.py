@@ -92,8 +92,17 @@ def test_a_slice_without_an_answer_is_neither_steady_nor_on_pace() -> None:
     parts = verdict.slices(gap, 1000.0, 300, 60)
 
     assert not verdict.latency_steady(parts).held
-    assert not verdict.pace_kept(parts, 5000).held
-    assert verdict.pace_kept(verdict.slices(acks(300, {}), 1000.0, 300, 60), 5000).held
+    assert not verdict.pace_kept(parts, 5000, 60, 4096).held
+    assert verdict.pace_kept(verdict.slices(acks(300, {}), 1000.0, 300, 60), 5000, 60, 4096).held
+
+
+@pytest.mark.parametrize(("missing", "held"), [(8, True), (60, False)])
+def test_the_pace_is_kept_but_for_what_is_under_way(missing: int, held: bool) -> None:
+    """Eight requests of 500 spans are; sixty of six hundred are not, nor one in a hundred."""
+    sent = acks(60, {})
+    parts = verdict.slices(sent[: len(sent) - missing], 1000.0, 60, 60)
+
+    assert verdict.pace_kept(parts, 5000, 60, 4096).held is held
 
 
 @pytest.mark.parametrize(("every", "held"), [(1, True), (1.02, True), (2, False)])
