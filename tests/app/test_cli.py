@@ -235,23 +235,35 @@ def test_a_bad_file_has_its_error_and_the_rest_go_on(run: Run, tmp_path: Path) -
     assert [len(line["calls"]) for line in said.lines] == [0, 1, 0, 1]
 
 
-@pytest.mark.parametrize(
-    ("name", "more", "kind"),
-    [
-        ("claude-code/print_hi.logs.pb", [], "logs"),
-        ("claude-code/print_hi.metrics.pb", [], "metrics"),
-        ("claude-code/print_hi.pb", ["--signal", "logs"], "logs"),
-        ("claude-code/print_hi.pb", ["--signal", "metrics"], "metrics"),
-    ],
-)
-def test_logs_and_metrics_are_named_as_what_is_not_read(
-    run: Run, name: str, more: list[str], kind: str
-) -> None:
-    said = run("decode", CAPTURES / name, *more, "--json")
+PRINT_HI = [
+    "claude-code/print_hi.pb",
+    "claude-code/print_hi.logs.pb",
+    "claude-code/print_hi.metrics.pb",
+]
 
-    assert said.code == 1
-    assert said.lines[0]["calls"] == []
-    assert f"{kind} are not read by this version" in said.lines[0]["error"]
+
+@pytest.mark.parametrize("name", PRINT_HI)
+def test_any_signal_of_a_run_tells_its_calls(run: Run, name: str) -> None:
+    said = run("decode", CAPTURES / name, "--json")
+
+    assert said.code == 0
+    assert verdict(case(PRINT_HI[0]).truth, said.lines[0]["calls"]) is None
+
+
+@pytest.mark.parametrize("order", [PRINT_HI, PRINT_HI[::-1], PRINT_HI[1:], PRINT_HI * 2])
+def test_all_signals_together_tell_them_once(run: Run, order: list[str]) -> None:
+    said = run("decode", "--together", *(CAPTURES / name for name in order), "--json")
+
+    assert said.code == 0
+    assert verdict(case(PRINT_HI[0]).truth, said.lines[0]["calls"]) is None
+
+
+@pytest.mark.parametrize("kind", ["logs", "metrics"])
+def test_the_signal_can_be_named(run: Run, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "recorded"
+    file.write_bytes((CAPTURES / f"claude-code/print_hi.{kind}.pb").read_bytes())
+
+    assert len(run("decode", file, "--signal", kind, "--json").lines[0]["calls"]) == 1
 
 
 def test_what_is_named_traces_is_read_as_such(run: Run, tmp_path: Path) -> None:
@@ -282,7 +294,7 @@ def test_json_that_is_no_request_has_its_error(run: Run, tmp_path: Path) -> None
     said = run("decode", path, "--json")
 
     assert said.code == 1
-    assert "no OTLP/JSON trace request" in said.lines[0]["error"]
+    assert "no OTLP/JSON request of traces" in said.lines[0]["error"]
 
 
 def halves(name: str, folder: Path) -> list[Path]:

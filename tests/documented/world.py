@@ -67,13 +67,15 @@ def run_under_opentelemetry(world: World, command: Command) -> None:
     (registered / "entry_points.txt").write_text(CONFIGURATOR, "utf-8")
     assert command.exports["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4317"
     with serving(ProviderSettings(pace=0, rate_429=0, rate_500=0)) as provider:
-        subprocess.run(
+        done = subprocess.run(
             command.words,
             env=environment(
                 **{
                     **command.exports,
                     "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{world.manager.where['otlp_grpc']}",
                     "OTEL_TRACES_EXPORTER": "otlp",  # the distro's choices
+                    "OTEL_METRICS_EXPORTER": "otlp",
+                    "OTEL_LOGS_EXPORTER": "otlp",
                     "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
                     "OPENAI_API_KEY": "none",
                     "OPENAI_BASE_URL": f"{provider.url}/v1",
@@ -84,7 +86,10 @@ def run_under_opentelemetry(world: World, command: Command) -> None:
             cwd=world.here,
             timeout=60,
             check=True,
+            capture_output=True,
+            text=True,
         )
+    assert "export" not in done.stderr, done.stderr  # no signal is refused
 
 
 def _spans(start_ns: int) -> list[Sending]:

@@ -10,7 +10,7 @@ import socket
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,19 @@ import httpx
 import pytest
 from google.rpc.status_pb2 import Status
 
-from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.json_form import protobuf_of
+from manager_agent.receiver.reading import Reader
+from manager_agent.receiver.signals import LOGS, METRICS, TRACES, Signal
 from manager_agent.receiver.wire import MalformedRequestError
 from tests.harness.malformed import (
     MIB,
     damaged,
     hostile,
     hostile_json,
+    json_seeds,
+    json_seeds_of,
     seeds,
+    seeds_of,
     wrong_json,
 )
 from tests.harness.manager import Manager, manager
@@ -41,27 +45,26 @@ CONFIG = {"receiver": {"max_request_mib": MOST_MIB, "max_pending_mib": 32}}
 MOST_GROWTH_MIB = 640
 """How much the process may grow over all of this, which sends requests that would be gigabytes."""
 
-BY_GRPC, BY_PROTOBUF, BY_JSON = 4200, 3400, 2500
+BY_GRPC, BY_PROTOBUF, BY_JSON = 4200, 3400, 2700
 OTLP_CODES = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE}
 OTLP_STATUSES = {200, 400, 413, 503}
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where a signal is sent, and what its reader makes of a payload: items taken, and refused."""
+    """A signal with sound requests of its own. `share`: of the ten thousand, in hundredths."""
 
-    grpc: str
-    http: str
-    read: Callable[[bytes], tuple[int, int]]
-
-
-def spans_in(payload: bytes) -> tuple[int, int]:
-    decoded = Decoder().decode(payload)
-    refused = sum(n for reason, n in decoded.dropped.items() if reason.startswith("invalid_"))
-    return len(decoded.spans), refused
+    signal: Signal
+    sound: tuple[bytes, ...]
+    sound_json: tuple[bytes, ...]
+    share: int
 
 
-WAYS = [Way(EXPORT, "/v1/traces", spans_in)]
+WAYS = [
+    Way(TRACES, seeds(), json_seeds(), 70),
+    Way(LOGS, seeds_of(LOGS), json_seeds_of(LOGS), 15),
+    Way(METRICS, seeds_of(METRICS), json_seeds_of(METRICS), 15),
+]
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +147,10 @@ def hand(running: Manager) -> Iterator[Hand]:
 def counted(running: Manager) -> Counter[str]:
     """Return the receiver's books."""
     outcomes = ("accepted", "malformed", "too_large", "full", "unavailable")
-    dropped = ("invalid_trace_id", "invalid_span_id", "invalid_time", "recognition_failed")
+    dropped = (
+        *("invalid_trace_id", "invalid_span_id", "invalid_time", "recognition_failed"),
+        *("invalid_point", "invalid_temporality", "invalid_value"),
+    )
     found = Counter(
         {
             name: int(running.metric("manager_receiver_requests_total", outcome=name))
@@ -167,57 +173,53 @@ def counted(running: Manager) -> Counter[str]:
     return found
 
 
-def expected(way: Way, payload: bytes) -> tuple[int, int] | None:
+def expected(signal: Signal, payload: bytes) -> tuple[int, int] | None:
     """Return how many items of a payload are taken, and refused; None where all of it is."""
     try:
-        return way.read(payload)
+        reading = Reader(lambda span: None).read(payload, signal.name)
     except MalformedRequestError:
         return None
+    return len(reading.arrived), sum(reading.rejected.values())
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.http)
-def test_ten_thousand_malformed_requests(way: Way, running: Manager, hand: Hand) -> None:
+def sent(hand: Hand, way: Way, kind: str, body: bytes) -> tuple[int, int] | None:
+    """Send a body; check that what it is answered is what should come of it, and return that."""
+    signal = way.signal
+    try:
+        payload = protobuf_of(body, signal) if kind == JSON else body
+        wanted = expected(signal, payload)
+    except MalformedRequestError:
+        wanted = None
+    if kind == "grpc":
+        assert hand.grpc(signal.grpc_method, body) == ("OK" if wanted else "INVALID_ARGUMENT"), body
+    else:
+        assert hand.http(signal.http_path, body, kind) == (200 if wanted else 400), body
+    return wanted
+
+
+def test_ten_thousand_malformed_requests(running: Manager, hand: Hand) -> None:
     """Every answer is right, every item is counted, and nothing is stored that should not be."""
     rng = random.Random(20_261_125)
     before = counted(running)
-    Reading = tuple[int, int] | None
-
-    def by_grpc(payload: bytes) -> Reading:
-        wanted = expected(way, payload)
-        assert hand.grpc(way.grpc, payload) == ("OK" if wanted else "INVALID_ARGUMENT"), payload
-        return wanted
-
-    def by_http(payload: bytes) -> Reading:
-        wanted = expected(way, payload)
-        assert hand.http(way.http, payload, PROTOBUF) == (200 if wanted else 400), payload
-        return wanted
-
-    def by_json(body: bytes) -> Reading:
-        try:
-            wanted = expected(way, protobuf_of(body))
-        except MalformedRequestError:
-            wanted = None
-        assert hand.http(way.http, body, JSON) == (200 if wanted else 400), body
-        return wanted
-
-    work: list[tuple[Callable[[bytes], Reading], bytes]] = [
-        *((by_grpc, damaged(rng, seeds())) for _ in range(BY_GRPC)),
-        *((by_http, damaged(rng, seeds())) for _ in range(BY_PROTOBUF)),
-        *((by_json, wrong_json(rng)) for _ in range(BY_JSON)),
-    ]
+    work = []
+    for way in WAYS:
+        for kind, many in (("grpc", BY_GRPC), (PROTOBUF, BY_PROTOBUF), (JSON, BY_JSON)):
+            for _ in range(many * way.share // 100):
+                made = wrong_json(rng, way.sound_json) if kind == JSON else damaged(rng, way.sound)
+                work.append((way, kind, made))
     rng.shuffle(work)
     with ThreadPoolExecutor(16) as pool:
-        got = list(pool.map(lambda each: each[0](each[1]), work))
+        got = list(pool.map(lambda each: sent(hand, *each), work))
 
     read = [reading for reading in got if reading is not None]
     refused = sum(reading[1] for reading in read)
     books = counted(running)
     books.subtract(before)
-    print(dict(books))
+    print(len(work), dict(books))
     assert len(work) > 10_000
     assert (books["accepted"], books["malformed"]) == (len(read), len(work) - len(read))
     assert books["stored"] + books["duplicate"] == sum(reading[0] for reading in read)
-    assert sum(books[f"invalid_{what}"] for what in ("trace_id", "span_id", "time")) == refused
+    assert sum(n for name, n in books.items() if name.startswith("invalid_")) == refused
     assert min(len(read), books["malformed"], refused) > 20
     for never in ("too_large", "unavailable", "full", "failed", "recognition_failed"):
         assert books[never] == 0, never
@@ -242,7 +244,7 @@ def test_hostile_requests(running: Manager, hand: Hand) -> None:
     slowest = 0.0
     for name, payload in hostile(MOST_MIB - 1):
         started = time.monotonic()
-        wanted = expected(WAYS[0], payload)
+        wanted = expected(TRACES, payload)
         between = time.monotonic()
         assert hand.grpc(EXPORT, payload) == ("INVALID_ARGUMENT" if wanted is None else "OK"), name
         assert hand.http("/v1/traces", payload, PROTOBUF) == (400 if wanted is None else 200), name

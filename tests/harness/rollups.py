@@ -37,7 +37,7 @@ def _from_calls(grain: str, agents: str) -> str:
         calls="count(*)",
         errors="count(*) FILTER (WHERE status = 'error')",
         unpriced="count(*) FILTER (WHERE cost_source = 'unpriced')",
-        duration="round(sum(duration_ms))",
+        duration="round(sum(coalesce(duration_ms, 0)))",
         source="llm_calls",
         agents=agents,
     )

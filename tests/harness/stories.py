@@ -39,7 +39,10 @@ class Receiver(Generic[S]):
 
     def take(self, spans: Sequence[Span]) -> int:
         """Return the number of duplicates."""
-        arrived = [Arrived(each, recognise(each, DOOR)) for each in spans]
+        return self.take_in([Arrived(each, recognise(each, DOOR)) for each in spans])
+
+    def take_in(self, arrived: Sequence[Arrived]) -> int:
+        """Return the number of duplicates."""
         late = self.window.late(arrived, self.now_ns)
         if late:
             known, published = self.store.relatives(late)

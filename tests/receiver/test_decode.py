@@ -154,7 +154,10 @@ def test_json_becomes_the_same_spans() -> None:
 
     decoded = Decoder().decode(protobuf_of(json.dumps(body).encode()))
 
-    assert decoded.spans == Decoder().decode(request().SerializeToString()).spans
+    plainly = Decoder().decode(request().SerializeToString())
+    assert [span._replace(shape=None) for span in decoded.spans] == [
+        span._replace(shape=None) for span in plainly.spans
+    ]
     assert decoded.dropped == {"invalid_trace_id": 1}
 
 

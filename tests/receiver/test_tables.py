@@ -10,6 +10,8 @@ import pytest
 from manager_agent.receiver.claims import part_of, verdict
 from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.fields import Fields
+from manager_agent.receiver.logs import decode_logs
+from manager_agent.receiver.metrics import decode_metrics
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.tables import table
 from manager_agent.receiver.values import nested, response_id
@@ -20,7 +22,8 @@ DATA = Path(__file__).parent.parent / "data"
 @cache
 def spans(seen: str) -> list[Span]:
     folder = DATA if seen.startswith("lab/") else DATA / "captures"
-    return Decoder().decode((folder / f"{seen}.pb").read_bytes()).spans
+    payload = (folder / f"{seen}.pb").read_bytes()
+    return decode_logs(payload).spans if ".logs" in seen else Decoder().decode(payload).spans
 
 
 def field_rows() -> Iterator[Any]:
@@ -58,9 +61,38 @@ def test_a_claim_rule_decides_where_it_was_seen(rule: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", table("claims")["part"], ids=lambda row: str(row["name"]))
 def test_a_part_shows_where_it_was_seen(row: dict[str, Any]) -> None:
+    if row["seen"] == "map":
+        return
     parts = [part_of(each.scope, each.attributes) for each in spans(row["seen"])]
 
     assert row["name"] in {part.name for part in parts if part}
+
+
+@pytest.mark.parametrize("row", table("events")["event"], ids=lambda row: str(row["is"]))
+def test_an_event_is_told_where_it_was_seen(row: dict[str, Any]) -> None:
+    if row["seen"] == "map":
+        return
+
+    assert row["is"] in {each.name for each in spans(row["seen"])}
+
+
+@pytest.mark.parametrize("row", table("metrics")["metric"], ids=lambda row: str(row["name"]))
+def test_a_metric_is_told_where_it_was_seen(row: dict[str, Any]) -> None:
+    if row["seen"] == "map":
+        return
+    payload = (DATA / "captures" / f"{row['seen']}.pb").read_bytes()
+    told = [each for each in decode_metrics(payload).arrived if each.span.name == row["name"]]
+
+    fields = {each.fact.sum.field for each in told if each.fact and each.fact.sum}
+    assert fields == set(row.get("types", {"": row.get("field")}).values())
+
+
+@pytest.mark.parametrize("row", table("homes")["home"], ids=lambda row: str(row["scope"]))
+def test_a_run_is_known_where_it_was_seen(row: dict[str, Any]) -> None:
+    processes = {s.resource.process for s in spans(row["seen"]) if s.scope.startswith(row["scope"])}
+
+    assert len(processes) == 1
+    assert processes.pop().startswith(f"{row['scope']}:")
 
 
 def habit_rows() -> Iterator[Any]:

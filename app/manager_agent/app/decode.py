@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.changes import Arrived
 from manager_agent.receiver.content import Door
-from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.json_form import protobuf_of
+from manager_agent.receiver.reading import Reader
 from manager_agent.receiver.recognise import recognise
 from manager_agent.receiver.row import row_of
+from manager_agent.receiver.signals import BY_NAME, SignalName
 from manager_agent.receiver.window import MergeWindow
 from manager_agent.receiver.wire import MalformedRequestError
 
@@ -60,7 +60,7 @@ def decode(
         yield reading
 
 
-def signal_of(file: str, asked: Signal) -> Signal:
+def signal_of(file: str, asked: Signal) -> SignalName:
     """Return the signal a file holds: as asked, else by its name."""
     if asked != "auto":
         return asked
@@ -72,19 +72,16 @@ def signal_of(file: str, asked: Signal) -> Signal:
 def _read(file: str, signal: Signal, window: MergeWindow, into: Reading) -> None:
     kind = signal_of(file, signal)
     try:
-        if kind != "traces":
-            raise MalformedRequestError(f"{kind} are not read by this version; give it traces")
         payload = Path(file).read_bytes()
         if payload.lstrip()[:1] == b"{":
-            payload = protobuf_of(payload)
-        decoded = Decoder().decode(payload)
+            payload = protobuf_of(payload, BY_NAME[kind])
+        reading = _reader().read(payload, kind)
     except (OSError, MalformedRequestError) as error:
         said = f"{file}: {getattr(error, 'strerror', None) or error}"
         into.error = said if into.error is None else f"{into.error}; {said}"
         return
-    into.dropped.update(decoded.dropped)
-    arrived = [Arrived(span, recognise(span, _door())) for span in decoded.spans]
-    changes = window.add(arrived, _NO_NOW)
+    into.dropped.update(reading.dropped)
+    changes = window.add(reading.arrived, _NO_NOW)
     if changes.duplicates:
         into.dropped["duplicate"] += changes.duplicates
     _keep(into.calls, changes.calls)
@@ -99,9 +96,10 @@ def _keep(calls: dict[str, Call], versions: Iterable[Any]) -> None:
 
 
 @cache
-def _door() -> Door:
-    """Return a door with a key of this run: digests are comparable within it, not beyond."""
-    return Door(secrets.token_bytes(32))
+def _reader() -> Reader:
+    """Return a reader with a key of this run: digests are comparable within it, not beyond."""
+    door = Door(secrets.token_bytes(32))
+    return Reader(lambda span: recognise(span, door))
 
 
 def _window(cost: Callable[[Call], Call]) -> MergeWindow:

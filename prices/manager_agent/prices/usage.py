@@ -1,7 +1,6 @@
 """What a call used and what it cost: the records that pricing takes and returns."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Source = Literal["genai-prices", "custom"]
 
@@ -19,8 +18,7 @@ Reason = Literal[
 """Why a call has the cost it has; the first three have a cost, the others have none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one call; None is unknown, which is not 0.
 
     `input_tokens` is ALL input and `output_tokens` ALL output. The other fields are parts of
@@ -42,8 +40,7 @@ class Usage:
     cache_image_read_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(NamedTuple):
     """The cost of one call in nano-USD, None where it cannot be known, and why.
 
     `price_model` is the name under which the price was found (genai-prices' model id, or the

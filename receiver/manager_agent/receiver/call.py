@@ -1,12 +1,12 @@
 """One billable call, as a row of `llm_calls`, and how its claims make it up."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from manager_agent.receiver.claim import Claim
-from manager_agent.receiver.fact import CallFact
+from manager_agent.receiver.claim import Above, Claim
+from manager_agent.receiver.fact import CallFact, Fact
 from manager_agent.receiver.tables import table
 
 DAY_NS = 86_400 * 10**9
@@ -20,7 +20,7 @@ class Call(NamedTuple):
 
     call_id: str
     start_ns: int
-    duration_ms: float
+    duration_ms: float | None
     agent: str
     service: str
     environment: str | None
@@ -34,8 +34,6 @@ class Call(NamedTuple):
     cache_write_tokens: int | None
     cache_write_1h_tokens: int | None
     reasoning_tokens: int | None
-    cost_nano: int | None
-    cost_source: str | None
     error: bool
     error_type: str | None
     error_message: str | None
@@ -54,6 +52,12 @@ class Call(NamedTuple):
     reported_cost_nano: int | None
     cost_by_provider: bool
     service_tier: str | None
+    cost_nano: int | None = None
+    cost_source: str | None = None
+
+    def costing(self, nano: int | None, source: str | None) -> "Call":
+        """Return the call at a cost."""
+        return Call._make((*self[:-2], nano, source))
 
     @property
     def total_tokens(self) -> int | None:
@@ -66,49 +70,47 @@ class Call(NamedTuple):
 def call_of(claims: Sequence[Claim]) -> Call:
     """Return the call, not yet priced, that a group of claims (outermost first) makes up."""
     outer = claims[0]
-    fact = outer.call if len(claims) == 1 else merged(claims)
-    end_ns = max(claim.end_ns for claim in claims)
+    trace_id, span_id = outer.key
+    alone = len(claims) == 1
+    fact = outer.call if alone else merged(claims)
+    end_ns = outer.end_ns if alone else max(claim.end_ns for claim in claims)
+    said = [(claim.fact, claim.above) for claim in claims]
     return Call(
-        call_id=fact.call_id or outer.trace_id[16:] + outer.span_id,
-        start_ns=outer.start_ns,
-        duration_ms=(end_ns - outer.start_ns) / 1e6,
-        agent=agent_of(claims),
-        service=outer.service,
-        environment=outer.environment,
-        provider=fact.provider,
-        operation=fact.operation,
-        request_model=fact.request_model or _first(claims, lambda claim: claim.above.model),
-        response_model=fact.response_model,
-        input_tokens=fact.input_tokens,
-        output_tokens=fact.output_tokens,
-        cache_read_tokens=fact.cache_read_tokens,
-        cache_write_tokens=fact.cache_write_tokens,
-        cache_write_1h_tokens=fact.cache_write_1h_tokens,
-        reasoning_tokens=fact.reasoning_tokens,
-        cost_nano=None,
-        cost_source=None,
-        error=fact.error,
-        error_type=fact.error_type,
-        error_message=fact.error_message,
-        http_status=fact.http_status,
-        streaming=fact.streaming,
-        finish_reason=fact.finish_reason,
-        conversation_id=_first(claims, lambda claim: claim.fact.conversation_id)
-        or _first(claims, lambda claim: claim.above.conversation_id),
-        user_id=_first(claims, lambda claim: claim.fact.user_id)
-        or _first(claims, lambda claim: claim.above.user_id),
-        trace_id=outer.trace_id,
-        span_id=outer.span_id,
-        response_id=fact.response_id,
-        emitters=outer.scope
-        if len(claims) == 1
-        else ",".join(sorted({claim.scope for claim in claims})),
-        prompt_digest=fact.prompt_digest,
-        guarded=fact.guarded,
-        usage_estimated=fact.estimated or (fact.interrupted and not fact.error),
-        reported_cost_nano=fact.reported_cost_nano,
-        cost_by_provider=fact.cost_by_provider,
-        service_tier=fact.service_tier,
+        fact.call_id or trace_id[16:] + span_id,
+        outer.start_ns,
+        (end_ns - outer.start_ns) / 1e6,
+        agent_of(claims),
+        outer.service,
+        outer.environment,
+        fact.provider,
+        fact.operation,
+        fact.request_model or _first(above.model for _, above in said),
+        fact.response_model,
+        fact.input_tokens,
+        fact.output_tokens,
+        fact.cache_read_tokens,
+        fact.cache_write_tokens,
+        fact.cache_write_1h_tokens,
+        fact.reasoning_tokens,
+        fact.error,
+        fact.error_type,
+        fact.error_message,
+        fact.http_status,
+        fact.streaming,
+        fact.finish_reason,
+        _first(own.conversation_id for own, _ in said)
+        or _first(above.conversation_id for _, above in said),
+        _first(own.user_id for own, _ in said) or _first(above.user_id for _, above in said),
+        trace_id,
+        span_id,
+        fact.response_id,
+        outer.scope if alone else ",".join(sorted({claim.scope for claim in claims})),
+        fact.prompt_digest,
+        fact.guarded,
+        fact.estimated or (fact.interrupted and not fact.error),
+        fact.reported_cost_nano,
+        fact.cost_by_provider,
+        fact.service_tier,
     )
 
 
@@ -128,7 +130,7 @@ def merged(claims: Sequence[Claim]) -> CallFact:
     failed = _failed(facts)
     total_in = counting.call.input_tokens
     return fact._replace(
-        request_model=_first(claims, lambda claim: claim.call.request_model),
+        request_model=_first(claim.call.request_model for claim in claims),
         input_tokens=_at_least(_or(total_in, fact.input_tokens), reads, writes),
         output_tokens=_or(counting.call.output_tokens, fact.output_tokens),
         cache_read_tokens=reads,
@@ -178,16 +180,27 @@ def agent_of(claims: Sequence[Claim]) -> str:
 
     Our own stamp, the name on the span, the nearest ancestor's name, its workflow, its service.
     """
-    stamped = _first(claims, lambda claim: claim.fact.agent if claim.fact.stamped else None)
+    if len(claims) == 1:
+        return _named(claims[0].fact, claims[0].above) or claims[0].service
+    said = [(claim.fact, claim.above) for claim in claims]
     return str(
-        stamped
-        or _first(claims, lambda claim: claim.above.agent if claim.above.stamped else None)
-        or _first(claims, lambda claim: claim.fact.agent)
-        or _first(claims, lambda claim: claim.above.agent)
-        or _first(claims, lambda claim: claim.fact.workflow)
-        or _first(claims, lambda claim: claim.above.workflow)
+        _first(own.agent for own, _ in said if own.stamped)
+        or _first(above.agent for _, above in said if above.stamped)
+        or _first(own.agent for own, _ in said)
+        or _first(above.agent for _, above in said)
+        or _first(own.workflow for own, _ in said)
+        or _first(above.workflow for _, above in said)
         or claims[0].service
     )
+
+
+def _named(own: Fact, above: Above) -> str | None:
+    """Return whom a claim and its ancestors name."""
+    if own.stamped:
+        return own.agent
+    if above.stamped:
+        return above.agent
+    return own.agent or above.agent or own.workflow or above.workflow
 
 
 def _failed(facts: Sequence[CallFact]) -> bool:
@@ -210,8 +223,11 @@ def _reported(facts: Sequence[CallFact]) -> int | None:
     return next((cost for cost in said if cost is not None), None)
 
 
-def _first(claims: Sequence[Claim], read: Callable[[Claim], Any]) -> Any:
-    return next((value for value in map(read, claims) if value is not None), None)
+def _first(values: Iterable[Any]) -> Any:
+    for value in values:
+        if value is not None:
+            return value
+    return None
 
 
 def _highest(values: Iterable[int | None]) -> int | None:

@@ -72,7 +72,7 @@ class UsageDelta:
         self.cache_write_tokens += sign * (call.cache_write_tokens or 0)
         self.cost_nano += sign * (call.cost_nano or 0)
         self.unpriced_calls += sign * (call.cost_source == "unpriced")
-        self.duration_ms += sign * call.duration_ms
+        self.duration_ms += sign * (call.duration_ms or 0.0)
 
     @property
     def nothing(self) -> bool:

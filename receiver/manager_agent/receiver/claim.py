@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from manager_agent.receiver.fact import CallFact, Fact
+from manager_agent.receiver.home import TOLD_NS, told_by_several
 from manager_agent.receiver.span import Span
 
 Key = tuple[str, str]
@@ -26,11 +27,14 @@ class Above(NamedTuple):
     waits_for: str | None = None
 
 
-class Claim(NamedTuple):
-    """One claim of one call. Times are nanoseconds since 1970, UTC."""
+NOTHING_ABOVE = Above()
+"""What is above a root."""
 
-    trace_id: str
-    span_id: str
+
+class Claim(NamedTuple):
+    """One claim of one call, by the span `key`. Times are nanoseconds since 1970, UTC."""
+
+    key: Key
     scope: str
     process: str
     service: str
@@ -41,14 +45,9 @@ class Claim(NamedTuple):
     above: Above
 
     @property
-    def key(self) -> Key:
-        """The span that claims."""
-        return self.trace_id, self.span_id
-
-    @property
     def call(self) -> CallFact:
         """What the span says of the call."""
-        assert self.fact.call is not None, "only spans with the role `call` become claims"
+        assert self.fact.call is not None, "only spans with the role `call` claim one call"
         return self.fact.call
 
     @property
@@ -64,11 +63,10 @@ class Claim(NamedTuple):
         return bool(call.input_tokens or call.output_tokens or call.response_id or call.error)
 
 
-def claim_of(span: Span, fact: Fact) -> Claim:
-    """Return the claim of a span that says `fact`, its ancestors not asked yet."""
+def claim_of(key: Key, span: Span, fact: Fact, above: Above) -> Claim:
+    """Return the claim of the span `key` that says `fact`, below ancestors that say `above`."""
     return Claim(
-        span.trace_id,
-        span.span_id,
+        key,
         span.scope,
         span.resource.process,
         span.resource.service,
@@ -76,7 +74,7 @@ def claim_of(span: Span, fact: Fact) -> Claim:
         span.start_ns,
         span.end_ns,
         fact,
-        Above(),
+        above,
     )
 
 
@@ -111,13 +109,34 @@ def _follows(end: Claim, request: Claim) -> bool:
     )
 
 
-def nested(one: Claim, other: Claim) -> bool:
-    """Tell whether one claim's time range lies inside the other's, give or take 5 ms."""
-    return _inside(one, other) or _inside(other, one)
+def nested(one: Claim, other: Claim, near_ns: int = NEAR_NS) -> bool:
+    """Tell whether one claim's time range lies inside the other's, give or take `near_ns`."""
+    return _inside(one, other, near_ns) or _inside(other, one, near_ns)
 
 
-def _inside(inner: Claim, outer: Claim) -> bool:
-    return inner.start_ns >= outer.start_ns - NEAR_NS and inner.end_ns <= outer.end_ns + NEAR_NS
+def _inside(inner: Claim, outer: Claim, near_ns: int) -> bool:
+    return inner.start_ns >= outer.start_ns - near_ns and inner.end_ns <= outer.end_ns + near_ns
+
+
+def told_twice(one: Claim, other: Claim) -> bool:
+    """Tell whether a span and a log record of one run may be about one call, by their time."""
+    return (
+        told_by_several(one.scope)
+        and "log" in (one.call.part, other.call.part)
+        and nested(one, other, TOLD_NS)
+        and not _of_others(one, other)
+    )
+
+
+def _of_others(one: Claim, other: Claim) -> bool:
+    """Tell whether two claims name different conversations."""
+    names = [claim.fact.conversation_id or claim.above.conversation_id for claim in (one, other)]
+    return None not in names and names[0] != names[1]
+
+
+def near_ns(scope: str) -> int:
+    """Return how far around its own time a claim of the same call may lie."""
+    return TOLD_NS if told_by_several(scope) else NEAR_NS
 
 
 def close(one: Claim, other: Claim) -> bool:

@@ -27,6 +27,8 @@ _MARKERS = (
     "agent_name",
 )
 
+_OPERATION_KEYS = ("gen_ai.operation.name", "llm.request.type")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -97,6 +99,15 @@ def part_of(scope: str, attributes: Attributes) -> Part | None:
     return None
 
 
+@cache
+def deciding_keys() -> frozenset[str]:
+    """Return the attributes whose values decide whether a span claims a call, and as which part."""
+    parts = [
+        row[key] for row in table("claims")["part"] for key in ("key", "seconds") if key in row
+    ]
+    return frozenset({rule.key for rule in _rules()[0]} | set(parts) | set(_OPERATION_KEYS))
+
+
 def has_parts(scope: str) -> bool:
     """Tell whether several reporters share a scope."""
     return any(scope.startswith(row["scope"]) for row in table("claims")["part"])
@@ -140,9 +151,7 @@ def _call(rule: _Rule, value: str, name: str) -> Verdict:
 
 
 def _is_model_operation(attributes: Attributes) -> bool:
-    operation = text(attributes.get("gen_ai.operation.name")) or text(
-        attributes.get("llm.request.type")
-    )
+    operation = next(filter(None, (text(attributes.get(key)) for key in _OPERATION_KEYS)), None)
     return operation is not None and any(
         operation in rule.calls for rule in _rules()[0] if rule.name == "operation"
     )

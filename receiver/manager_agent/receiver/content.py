@@ -8,6 +8,7 @@ from hashlib import blake2b
 from math import isfinite
 from typing import Any
 
+from manager_agent.receiver.shape import Shape
 from manager_agent.receiver.span import Attributes
 from manager_agent.receiver.tables import table
 
@@ -15,6 +16,7 @@ _LONGEST_TEXT = 1024
 _LONGEST_KEY = 128
 _MOST_ITEMS = 32
 _LONGEST_MESSAGE = 300
+_MOST_KEY_SETS = 4096
 
 # Shapes of keys and tokens that providers print into their error messages.
 _SECRETS = re.compile(
@@ -38,34 +40,51 @@ class Door:
         self._capture = capture
         self._prompt_keys: list[str] = rows["prompt"]["keys"]
         self._prompt_prefixes = tuple(rows["prompt"]["prefixes"])
+        self._prompts: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
         self._arguments_keys: list[str] = rows["arguments"]["keys"]
         self._result_keys: list[str] = rows["result"]["keys"]
 
-    def kept(self, attributes: Attributes) -> str:
-        """Return the attributes that may be stored, as a JSON object."""
+    def kept(self, attributes: Attributes, shape: Shape | None = None) -> str:
+        """Return those of a span's attributes that may be stored, as a JSON object."""
         if self._capture:
             return json.dumps(attributes, default=str, ensure_ascii=False)
-        kept: dict[str, Any] = {}
+        if shape is None:
+            return "{" + self._pairs(attributes) + "}"
+        known = shape.kept
+        if known is None or known[0] is not self:
+            known = shape.kept = self, self._pairs(shape.constants)
+        shared: str = known[1]
+        own = self._pairs({key: attributes[key] for key in shape.varying})
+        return "{" + shared + ("," if shared and own else "") + own + "}"
+
+    def _pairs(self, attributes: Attributes) -> str:
+        """Return the inside of a JSON object of those attributes that may be stored."""
+        pairs = []
         for key, value in attributes.items():
-            if isinstance(value, str):
-                if key in self._keep:
-                    kept[key] = value[:_LONGEST_TEXT]
-            elif isinstance(value, int | float):
+            kind = type(value)
+            if kind is int:
+                if len(key) <= _LONGEST_KEY:
+                    pairs.append(f"{_quoted_key(key)}:{value}")
+            elif kind is float or kind is bool:
                 if len(key) <= _LONGEST_KEY and isfinite(value):
-                    kept[key] = value
-            elif key in self._keep and isinstance(value, list):
-                kept[key] = [_scalar(item) for item in value[:_MOST_ITEMS]]
-        return _ENCODER.encode(kept)
+                    pairs.append(f"{_quoted_key(key)}:{_ENCODER.encode(value)}")
+            elif kind is str:
+                if key in self._keep:
+                    pairs.append(f"{_quoted_key(key)}:{_quoted(value[:_LONGEST_TEXT])}")
+            elif kind is list and key in self._keep:
+                items = [_scalar(item) for item in value[:_MOST_ITEMS]]
+                pairs.append(f"{_quoted_key(key)}:{_ENCODER.encode(items)}")
+        return ",".join(pairs)
 
     def prompt_digest(self, attributes: Attributes) -> str | None:
         """Return the keyed digest of the prompt, None where the span carries none."""
-        found = self._first(attributes, self._prompt_keys)
+        whole, parts = self._prompt_in(tuple(attributes))
+        found = self._first(attributes, whole)
         if found is not None:
             return self.digest(found)
-        parts = [key for key in attributes if _starts(key, self._prompt_prefixes)]
         if not parts:
             return None
-        return self.digest({key: attributes[key] for key in sorted(parts)})
+        return self.digest({key: attributes[key] for key in parts})
 
     def arguments_digest(self, attributes: Attributes) -> str | None:
         """Return the keyed digest of a tool call's arguments, None without."""
@@ -84,17 +103,23 @@ class Door:
         raw = content.encode("utf-8", "surrogatepass")
         return blake2b(raw, key=self._key, digest_size=16).hexdigest()
 
+    def _prompt_in(self, keys: tuple[str, ...]) -> tuple[list[str], list[str]]:
+        """Return those of `keys` that hold a prompt whole, best first, and those with parts."""
+        known = self._prompts.get(keys)
+        if known is None:
+            whole = [key for key in self._prompt_keys if key in keys]
+            parts = sorted(key for key in keys if key.startswith(self._prompt_prefixes))
+            if len(self._prompts) >= _MOST_KEY_SETS:
+                self._prompts.clear()
+            known = self._prompts[keys] = whole, parts
+        return known
+
     def _first(self, attributes: Attributes, keys: list[str]) -> Any:
         for key in keys:
             value = attributes.get(key)
             if value not in (None, "", [], {}):
                 return value
         return None
-
-
-@lru_cache(16_384)
-def _starts(key: str, prefixes: tuple[str, ...]) -> bool:
-    return key.startswith(prefixes)
 
 
 def harmless_message(message: str | None) -> str | None:
@@ -112,4 +137,10 @@ def _scalar(item: Any) -> Any:
     return item if isinstance(item, int) else None
 
 
+@lru_cache(16_384)
+def _quoted_key(key: str) -> str:
+    return _quoted(key)
+
+
+_quoted = json.encoder.encode_basestring
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -15,9 +15,9 @@ def costed(call: Call, book: PriceBook) -> Call:
     to stand in for a price we do not have. `unpriced`: counts, but no price. None: no counts.
     """
     if call.cost_by_provider and call.reported_cost_nano is not None:
-        return call._replace(cost_nano=call.reported_cost_nano, cost_source="provider")
+        return call.costing(call.reported_cost_nano, "provider")
     if call.error and not call.input_tokens and call.input_tokens is not None:
-        return call._replace(cost_nano=0, cost_source="local")
+        return call.costing(0, "local")
     if call.input_tokens is None and call.output_tokens is None:
         return _reported(call, otherwise=None)
     priced = book.price(
@@ -30,13 +30,13 @@ def costed(call: Call, book: PriceBook) -> Call:
     if priced.cost_nano is None:
         return _reported(call, otherwise="unpriced")
     partly = call.input_tokens is None or call.output_tokens is None or call.usage_estimated
-    return call._replace(cost_nano=priced.cost_nano, cost_source="estimated" if partly else "local")
+    return call.costing(priced.cost_nano, "estimated" if partly else "local")
 
 
 def _reported(call: Call, otherwise: str | None) -> Call:
     if call.reported_cost_nano is not None:
-        return call._replace(cost_nano=call.reported_cost_nano, cost_source="estimated")
-    return call._replace(cost_nano=None, cost_source=otherwise)
+        return call.costing(call.reported_cost_nano, "estimated")
+    return call.costing(None, otherwise)
 
 
 def _usage(call: Call) -> Usage:

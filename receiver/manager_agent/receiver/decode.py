@@ -1,7 +1,7 @@
 """Pure: bytes of an OTLP trace request -> spans, with a count of what had to be refused."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -12,17 +12,20 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourcePro
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 
 from manager_agent.receiver.crowd import crowded, refuse_crowd
+from manager_agent.receiver.home import at_home, told_by_several
+from manager_agent.receiver.shape import Pair, Shape, Shapes
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
 from manager_agent.receiver.wire import WireScopeSpans, WireSpan, parse
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
-_LATEST_NS = 2**62  # the year 2116: far beyond any clock, and still a time every column can hold
+LATEST_NS = 2**62
+"""The year 2116: far beyond any clock, and still a time every column can hold."""
 _MAX_EVENTS = 128
-_CACHED_BYTES = 160
-_CACHE_ENTRIES = 50_000
+MOST_ATTRIBUTES = 4096
+"""Attributes of one span or log record; further ones are left out and counted."""
+_MOST_SHAPED = 256  # a shape of more attributes takes more to keep than to work out again
 _MOST_CACHED_BYTES = 8 * 1024 * 1024
 _CACHED_ENTRY_BYTES = 512  # what an entry takes besides its key
-_MOST_ATTRIBUTES = 4096
 _LONGEST_KEY = 256  # keys are remembered to recognise spans by, and come from strangers
 _LONGEST_NAME = 1024
 
@@ -42,8 +45,7 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._attributes: dict[bytes, tuple[str, Any]] = {}
-        self._varying: dict[str, bool] = {}
+        self._shapes = Shapes()
         self._resources: dict[bytes, Resource] = {}
         self._scopes: dict[bytes, str] = {}
         self._cached_bytes = 0
@@ -62,73 +64,68 @@ class Decoder:
         self, scope_spans: WireScopeSpans, resource: Resource, dropped: Counter[str]
     ) -> Iterator[Span]:
         scope = self._scope(scope_spans.scope)
+        several = told_by_several(scope)
         for wire in scope_spans.spans:
             refused = _refusal(wire)
             if refused:
                 dropped[refused] += 1
                 continue
-            start = _whole_micros(wire.start)
-            end = _whole_micros(wire.end) if wire.start <= wire.end < _LATEST_NS else start
+            start = whole_micros(wire.start)
+            end = whole_micros(wire.end) if wire.start <= wire.end < LATEST_NS else start
             status = wire.status
+            name = _text(wire.name[:_LONGEST_NAME])
+            attributes, shape = self._attributes(scope, name, wire.attributes, dropped)
             yield Span(
-                trace_id=wire.trace_id.hex(),
-                span_id=wire.span_id.hex(),
-                parent_id=_parent(wire.parent_span_id),
-                name=_text(wire.name[:_LONGEST_NAME]),
-                kind=wire.kind,
-                start_ns=start,
-                end_ns=end,
-                status=status.code,
-                status_message=_text(status.message),
-                scope=scope,
-                attributes=self._pairs(wire.attributes, dropped),
-                events=self._events(wire.events, status.code, dropped),
-                resource=resource,
+                wire.trace_id.hex(),
+                wire.span_id.hex(),
+                _parent(wire.parent_span_id),
+                name,
+                wire.kind,
+                start,
+                end,
+                status.code,
+                _text(status.message),
+                scope,
+                attributes,
+                self._events(wire.events, dropped),
+                at_home(resource, scope, attributes) if several else resource,
+                shape,
             )
 
-    def _pairs(self, raws: Any, dropped: Counter[str]) -> Attributes:
-        cache = self._attributes
-        pairs: Attributes = {}
-        if len(raws) > _MOST_ATTRIBUTES:
-            dropped["too_many_attributes"] += len(raws) - _MOST_ATTRIBUTES
-            raws = raws[:_MOST_ATTRIBUTES]
+    def _attributes(
+        self, scope: str, name: str, raws: Sequence[bytes], dropped: Counter[str]
+    ) -> tuple[Attributes, Shape | None]:
+        """Return a span's attributes and its shape; none where a key comes twice or empty."""
+        if len(raws) > MOST_ATTRIBUTES:
+            dropped["too_many_attributes"] += len(raws) - MOST_ATTRIBUTES
+            raws = raws[:MOST_ATTRIBUTES]
+        shared = self._shapes.pairs
+        pairs: list[Pair] = []
+        varying: Attributes = {}
         for raw in raws:
-            pair = cache.get(raw)
-            if pair is None:
-                pair = self._pair(raw)
-                if pair is None:
-                    dropped["malformed_attribute"] += 1
-                    continue
-            pairs[pair[0]] = pair[1]
-        return pairs
+            pair = shared.get(raw)
+            if pair is not None:
+                pairs.append(pair)
+                continue
+            read = read_pair(raw)
+            if read is None:
+                dropped["malformed_attribute"] += 1
+                continue
+            key, value = read
+            pair = self._shapes.share(raw, key, value)
+            if pair is not None:
+                pairs.append(pair)
+            else:
+                varying[key] = value
+        if len(raws) > _MOST_SHAPED:
+            return _in_order(raws), None
+        shape = self._shapes.of(scope, name, tuple(pairs), tuple(varying))
+        attributes = {**shape.constants, **varying}
+        if len(attributes) != len(raws) or None in varying.values():
+            return _in_order(raws), None
+        return attributes, shape
 
-    def _pair(self, raw: bytes) -> tuple[str, Any] | None:
-        if crowded("pair", raw):
-            return None
-        try:
-            read = KeyValue.FromString(raw)
-            pair = (read.key, plain(read.value))
-        except (DecodeError, RecursionError):
-            return None
-        if len(pair[0]) > _LONGEST_KEY:
-            return None
-        if len(raw) <= _CACHED_BYTES and not self._varies(pair[0]):
-            if len(self._attributes) >= _CACHE_ENTRIES:
-                self._attributes.clear()
-            self._attributes[raw] = pair
-        return pair
-
-    def _varies(self, key: str) -> bool:
-        """Tell whether values under `key` differ from span to span: keeping them is waste."""
-        known = self._varying.get(key)
-        if known is None:
-            lowered = key.lower()
-            known = any(part in lowered for part in ("token", "usage", ".id", "_id", "time", "dur"))
-            if len(self._varying) < _CACHE_ENTRIES:
-                self._varying[key] = known
-        return known
-
-    def _events(self, raws: Any, status: int, dropped: Counter[str]) -> tuple[Event, ...]:
+    def _events(self, raws: Sequence[bytes], dropped: Counter[str]) -> tuple[Event, ...]:
         if not raws:
             return ()
         events = []
@@ -156,7 +153,7 @@ class Decoder:
                 attributes = {pair.key: plain(pair.value) for pair in read.attributes}
             except DecodeError:
                 dropped["malformed_resource"] += 1
-            known = _resource(attributes, raw)
+            known = resource_of(attributes, raw)
             self._make_room(raw)
             self._resources[raw] = known
         return known
@@ -181,6 +178,23 @@ class Decoder:
         return known
 
 
+def read_pair(raw: bytes) -> tuple[str, Any] | None:
+    """Return key and value of an attribute, None where the bytes are none that could be used."""
+    if crowded("pair", raw):
+        return None
+    try:
+        read = KeyValue.FromString(raw)
+        key = read.key
+        return (key, plain(read.value)) if len(key) <= _LONGEST_KEY else None
+    except (DecodeError, RecursionError):
+        return None
+
+
+def _in_order(raws: Sequence[bytes]) -> Attributes:
+    """Return attributes of which some are malformed or repeated: the last of a key counts."""
+    return dict(read for read in map(read_pair, raws) if read is not None)
+
+
 def plain(value: AnyValue) -> Any:
     """Return an OTLP value as plain Python: str, bool, int, float, bytes, list or dict."""
     kind = value.WhichOneof("value")
@@ -198,12 +212,12 @@ def _refusal(wire: WireSpan) -> str | None:
         return "invalid_trace_id"
     if len(wire.span_id) != 8 or wire.span_id == _NO_SPAN:
         return "invalid_span_id"
-    if not 0 < wire.start < _LATEST_NS:
+    if not 0 < wire.start < LATEST_NS:
         return "invalid_time"
     return None
 
 
-def _whole_micros(time_ns: int) -> int:
+def whole_micros(time_ns: int) -> int:
     """Cut to the store's precision, so that a span reads the same when it comes back from there."""
     return time_ns // 1000 * 1000
 
@@ -216,7 +230,9 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _resource(attributes: Attributes, raw: bytes) -> Resource:
+def resource_of(attributes: Attributes, raw: bytes) -> Resource:
+    """Return who sent a request, `raw` being the resource's bytes."""
+
     def text(key: str) -> str:
         value = attributes.get(key)
         return "" if value is None else str(value)

@@ -1,9 +1,10 @@
 """What recognition reads off one span, small enough to keep for the length of the merge window."""
 
 import json
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-Role = Literal["call", "agent", "workflow", "tool", "genai"]
+Role = Literal["call", "agent", "workflow", "tool", "genai", "sum"]
 
 
 class CallFact(NamedTuple):
@@ -17,6 +18,19 @@ class CallFact(NamedTuple):
     provider: str | None = None
     request_model: str | None = None
     response_model: str | None = None
+    estimated: bool = False
+    interrupted: bool = False
+    error: bool = False
+    error_type: str | None = None
+    http_status: int | None = None
+    streaming: bool | None = None
+    finish_reason: str | None = None
+    service_tier: str | None = None
+    cost_by_provider: bool = False
+    guarded: bool = False
+    part: str | None = None
+    """Which of several reporters behind one scope this is (`claims.Part`)."""
+    # What follows differs from call to call.
     response_id: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -24,22 +38,10 @@ class CallFact(NamedTuple):
     cache_write_tokens: int | None = None
     cache_write_1h_tokens: int | None = None
     reasoning_tokens: int | None = None
-    estimated: bool = False
-    interrupted: bool = False
-    error: bool = False
-    error_type: str | None = None
     error_message: str | None = None
-    http_status: int | None = None
-    streaming: bool | None = None
-    finish_reason: str | None = None
-    service_tier: str | None = None
     prompt_digest: str | None = None
     reported_cost_nano: int | None = None
-    cost_by_provider: bool = False
     call_id: str | None = None
-    guarded: bool = False
-    part: str | None = None
-    """Which of several reporters behind one scope this is (`claims.Part`)."""
     continues_seconds: float | None = None
     """Set where this span reports the end of a stream whose request another span reported: how
     long before this span the stream began."""
@@ -57,8 +59,27 @@ class ToolFact(NamedTuple):
     result_digest: str | None = None
 
 
+class SumFact(NamedTuple):
+    """One data point of a metric that sums up calls: one field of one series.
+
+    `value`: tokens, or nano-USD for the field `cost`. `series`: a digest of all that tells the
+    point's series apart. `cumulative`: the value counts from the beginning of the series.
+    `within_ns`: how far outside of its interval others may have told of the calls it sums up.
+    """
+
+    field: str
+    value: int
+    series: str
+    model: str | None = None
+    provider: str | None = None
+    cumulative: bool = False
+    within_ns: int = 0
+
+
 class Fact(NamedTuple):
     """What a GenAI span says: its part in the story, and whom it names.
+
+    Log records and data points that tell of calls are spans here, made for the purpose.
 
     `stamped`: the agent was named by our own attribute. `model`: a model that calls below this
     span use without saying so (Codex).
@@ -73,16 +94,43 @@ class Fact(NamedTuple):
     model: str | None = None
     call: CallFact | None = None
     tool: ToolFact | None = None
+    sum: SumFact | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether it tells of calls, of one or of a sum of them."""
+        return self.call is not None or self.sum is not None
 
 
 def to_json(fact: Fact) -> str:
-    """Return `fact` as JSON, without the fields at their defaults."""
-    record = _sparse(fact)
-    if fact.call:
-        record["call"] = _sparse(fact.call)
-    if fact.tool:
-        record["tool"] = _sparse(fact.tool)
-    return _ENCODER.encode(record)
+    """Return `fact` as JSON, without the fields at their defaults.
+
+    What many facts have in common is encoded once: this runs for every span that is stored.
+    """
+    text = _common_json(fact._replace(call=None, tool=None, sum=None))
+    call = fact.call
+    if call is not None:
+        own = "".join(
+            f',"{name}":{_quoted(value) if type(value) is str else _ENCODER.encode(value)}'
+            for name, value in zip(_OWN_NAMES, call[_OWN:], strict=True)
+            if value is not None
+        )
+        text = f'{text[:-1]},"call":{{{_common_call_json(call[:_OWN])}{own}}}}}'
+    if fact.tool is not None:
+        text = f'{text[:-1]},"tool":{_ENCODER.encode(_sparse(fact.tool))}}}'
+    if fact.sum is not None:
+        text = f'{text[:-1]},"sum":{_ENCODER.encode(_sparse(fact.sum))}}}'
+    return text
+
+
+@lru_cache(4096)
+def _common_json(fact: Fact) -> str:
+    return _ENCODER.encode(_sparse(fact))
+
+
+@lru_cache(4096)
+def _common_call_json(values: tuple[Any, ...]) -> str:
+    return _ENCODER.encode(_sparse(CallFact(*values)))[1:-1]
 
 
 def from_json(text: str) -> Fact:
@@ -92,14 +140,19 @@ def from_json(text: str) -> Fact:
         record["call"] = CallFact(**record["call"])
     if "tool" in record:
         record["tool"] = ToolFact(**record["tool"])
+    if "sum" in record:
+        record["sum"] = SumFact(**record["sum"])
     return Fact(**record)
 
 
+_OWN = CallFact._fields.index("response_id")
+_OWN_NAMES = CallFact._fields[_OWN:]
+_quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _REQUIRED = object()
 
 
-def _sparse(record: Fact | CallFact | ToolFact) -> dict[str, Any]:
+def _sparse(record: Fact | CallFact | ToolFact | SumFact) -> dict[str, Any]:
     defaults = _DEFAULTS[type(record)]
     return {
         name: value
@@ -110,5 +163,5 @@ def _sparse(record: Fact | CallFact | ToolFact) -> dict[str, Any]:
 
 _DEFAULTS = {
     kind: tuple(kind._field_defaults.get(name, _REQUIRED) for name in kind._fields)
-    for kind in (Fact, CallFact, ToolFact)
+    for kind in (Fact, CallFact, ToolFact, SumFact)
 }

@@ -12,13 +12,27 @@ _MOST_KEPT = 256
 """Attributes of a span up to which it is worked out once; larger sets are kept by nobody."""
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """One row of the table: `only` limits it to scopes that begin so."""
 
     field: str
     rank: int
     name: str | None
     only: str
+
+
+Entries = tuple[tuple[str, str | None], ...]
+"""Attributes that may tell a field, best first, each with the name inside its text or None."""
+
+
+def first_of(attributes: Attributes, entries: Entries, read: Callable[[Any], Any]) -> Any:
+    """Return the first value at `entries` that `read` makes something of, None without."""
+    for key, name in entries:
+        value = attributes[key]
+        wanted = read(value if name is None else nested(value, name))
+        if wanted is not None:
+            return wanted
+    return None
 
 
 class Fields:
@@ -36,29 +50,25 @@ class Fields:
 
     def first(self, field: str, read: Callable[[Any], Any]) -> Any:
         """Return the first value of `field` that `read` makes something of, None without."""
-        for key, name in self._plan.get(field, ()):
-            value = self._attributes[key]
-            wanted = read(value if name is None else nested(value, name))
-            if wanted is not None:
-                return wanted
-        return None
+        entries = self._plan.get(field)
+        return first_of(self._attributes, entries, read) if entries else None
 
-    def raw(self, field: str) -> list[tuple[str | None, Any]]:
-        """Return (name inside the text or None, raw value) of all that may tell `field`."""
-        return [(name, self._attributes[key]) for key, name in self._plan.get(field, ())]
+    def entries(self, field: str) -> Entries:
+        """Return the attributes that may tell `field`."""
+        return self._plan.get(field, ())
 
     def has(self, field: str) -> bool:
         """Tell whether any attribute of `field` is there, whatever its value."""
         return any(self._attributes[key] is not None for key, _ in self._plan.get(field, ()))
 
 
-_Plan = dict[str, tuple[tuple[str, str | None], ...]]
-"""Field -> (attribute, name inside its text) of what may tell it, best first."""
+_Plan = dict[str, Entries]
+"""Field -> what may tell it."""
 
 
 @lru_cache(4096)
 def _plan(scope: str, keys: tuple[str, ...]) -> _Plan:
-    index = _index()
+    index = field_index()
     found: dict[str, list[tuple[int, str, str | None]]] = {}
     for key in keys:
         for field, rank, name, only in index.get(key, ()):
@@ -75,14 +85,15 @@ def _rank(row: tuple[int, str, str | None]) -> int:
 
 
 @cache
-def _index() -> dict[str, tuple[_Row, ...]]:
-    index: dict[str, tuple[_Row, ...]] = {}
+def field_index() -> dict[str, tuple[Row, ...]]:
+    """Return the rows of the table by attribute."""
+    index: dict[str, tuple[Row, ...]] = {}
     for section in table("fields").values():
         if not isinstance(section, dict):
             continue
         for field, rows in section.items():
             for rank, (key, _seen, *only) in enumerate(rows):
                 head, _, name = key.partition("#")
-                row = _Row(field, rank, name or None, only[0] if only else "")
+                row = Row(field, rank, name or None, only[0] if only else "")
                 index[head] = (*index.get(head, ()), row)
     return index

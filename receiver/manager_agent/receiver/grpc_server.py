@@ -1,4 +1,4 @@
-"""OTLP over gRPC: TraceService on raw bytes, so that each request is parsed only once."""
+"""OTLP over gRPC, all signals, on raw bytes, so that each request is parsed only once."""
 
 from asyncio import wrap_future
 from dataclasses import dataclass
@@ -9,16 +9,14 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from manager_agent.contract.token import Token, Tokens
 from manager_agent.receiver.access import GrpcAccess, authorization_of
-from manager_agent.receiver.answer import RETRY_SECONDS, Accepted, Answer, Refused
+from manager_agent.receiver.answer import RETRY_SECONDS, Answer, Refused
 from manager_agent.receiver.health import HealthService
 from manager_agent.receiver.intake import Intake
+from manager_agent.receiver.signals import SIGNALS, Signal
 
-_TRACES = "opentelemetry.proto.collector.trace.v1.TraceService"
-_EXPORT = f"/{_TRACES}/Export"
 _ROOM_TO_EXPLAIN = 8 * 1024 * 1024
 """Requests a little too large are read, so that they get our own words for it."""
 
@@ -56,8 +54,9 @@ def otlp_server(
             ("grpc.so_reuseport", 0),  # a second manager must fail, not share the port
         ],
     )
-    health = HealthService(lambda: intake.well, (_TRACES,))
-    server.add_generic_rpc_handlers((_TraceService(intake, most_bytes, tokens), health))
+    health = HealthService(lambda: intake.well, [signal.service for signal in SIGNALS])
+    exports = [_ExportService(signal, intake, most_bytes, tokens) for signal in SIGNALS]
+    server.add_generic_rpc_handlers((*exports, health))
     if credentials is None:
         port = server.add_insecure_port(address)
     else:
@@ -65,14 +64,17 @@ def otlp_server(
     return GrpcServer(server, health, port)
 
 
-class _TraceService(grpc.GenericRpcHandler):  # type: ignore[misc]
-    def __init__(self, intake: Intake, most_bytes: int, tokens: Tokens) -> None:
+class _ExportService(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """The one method of the service of one signal."""
+
+    def __init__(self, signal: Signal, intake: Intake, most_bytes: int, tokens: Tokens) -> None:
+        self._signal = signal
         self._intake = intake
         self._most_bytes = most_bytes
         self._tokens = tokens
 
     def service(self, details: Any) -> Any:
-        if details.method != _EXPORT:
+        if details.method != self._signal.grpc_method:
             return None
         return grpc.unary_unary_rpc_method_handler(self._export)
 
@@ -89,11 +91,12 @@ class _TraceService(grpc.GenericRpcHandler):  # type: ignore[misc]
             await context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, too_large(len(payload), self._most_bytes)
             )
-        answer: Answer = await wrap_future(self._intake.offer(payload, self._agent(context)))
+        offered = self._intake.offer(payload, self._signal.name, self._agent(context))
+        answer: Answer = await wrap_future(offered)
         if isinstance(answer, Refused):
             await _refuse(answer, context)
             raise AssertionError("abort returned")
-        return response(answer)
+        return self._signal.answer(answer)
 
 
 async def _refuse(refused: Refused, context: Any) -> None:
@@ -109,16 +112,6 @@ async def _refuse(refused: Refused, context: Any) -> None:
         refused.message,
         trailing_metadata=(("grpc-status-details-bin", status.SerializeToString()),),
     )
-
-
-def response(answer: Accepted) -> bytes:
-    """Return the serialized `ExportTraceServiceResponse`; empty where all was taken."""
-    if not answer.rejected:
-        return b""
-    message = ExportTraceServiceResponse()
-    message.partial_success.rejected_spans = answer.rejected
-    message.partial_success.error_message = answer.message
-    return message.SerializeToString()
 
 
 def too_large(size: int, most: int) -> str:

@@ -1,12 +1,12 @@
-"""OTLP over HTTP: `POST /v1/traces`, protobuf or JSON, plain or compressed."""
+"""OTLP over HTTP: `POST /v1/traces|logs|metrics`, protobuf or JSON, plain or compressed."""
 
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from google.protobuf.json_format import MessageToJson
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,9 +18,10 @@ from manager_agent.contract.token import Tokens
 from manager_agent.receiver.access import HttpAccess
 from manager_agent.receiver.answer import RETRY_SECONDS, Accepted, Answer
 from manager_agent.receiver.failure import JSON, PROTOBUF, failure
-from manager_agent.receiver.grpc_server import response, too_large
+from manager_agent.receiver.grpc_server import too_large
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.json_form import protobuf_of
+from manager_agent.receiver.signals import SIGNALS, Signal
 from manager_agent.receiver.unpack import CODINGS, TooLargeError, Unpacker
 from manager_agent.receiver.wire import MalformedRequestError
 
@@ -57,13 +58,31 @@ class _Room:
             self._taken -= mine
 
 
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What all routes share: `turn` is taken to read JSON, which takes many times its size."""
+
+    intake: Intake
+    most_bytes: int
+    room: _Room
+    turn: asyncio.Lock
+
+
 def otlp_app(intake: Intake, *, most_bytes: int, most_waiting: int, tokens: Tokens) -> Starlette:
-    """Return the application that serves `/v1/traces`.
+    """Return the application that serves all signals.
 
     `most_bytes`: of one body, unpacked. `most_waiting`: of all bodies that are on their way in.
     """
-    room = _Room(most_waiting)
-    one_at_a_time = asyncio.Lock()  # JSON takes many times its size while it is read
+    door = _Door(intake, most_bytes, _Room(most_waiting), asyncio.Lock())
+    return Starlette(
+        routes=[_route(signal, door) for signal in SIGNALS],
+        middleware=[Middleware(HttpAccess, tokens=tokens, counts=intake.counts)],
+        exception_handlers={HTTPException: _on_http_exception, Exception: _on_unforeseen},
+    )
+
+
+def _route(signal: Signal, door: _Door) -> Route:
+    intake, most_bytes = door.intake, door.most_bytes
 
     async def export(request: Request) -> Response:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -73,12 +92,12 @@ def otlp_app(intake: Intake, *, most_bytes: int, most_waiting: int, tokens: Toke
         if coding not in CODINGS:
             return failure(415, f"content-encoding {coding!r}: send gzip, deflate or none", kind)
         try:
-            with room.part() as grown:
+            with door.room.part() as grown:
                 unpacker = Unpacker(coding, most_bytes)
                 payload = await _body(request.stream(), unpacker, grown)
                 if kind == JSON:
-                    async with one_at_a_time:
-                        payload = await asyncio.to_thread(protobuf_of, payload)
+                    async with door.turn:
+                        payload = await asyncio.to_thread(protobuf_of, payload, signal)
         except TooLargeError:
             intake.counts.add("requests", "too_large")
             return failure(413, too_large(most_bytes + 1, most_bytes), kind)
@@ -96,13 +115,10 @@ def otlp_app(intake: Intake, *, most_bytes: int, most_waiting: int, tokens: Toke
             intake.counts.add("requests", "broken_off")
             return failure(400, "the connection ended before the body did", kind)
         agent = getattr(request.state, "agent", None)
-        return _response(await asyncio.wrap_future(intake.offer(payload, agent)), kind)
+        answer = await asyncio.wrap_future(intake.offer(payload, signal.name, agent))
+        return _response(answer, kind, signal)
 
-    return Starlette(
-        routes=[Route("/v1/traces", export, methods=["POST"])],
-        middleware=[Middleware(HttpAccess, tokens=tokens, counts=intake.counts)],
-        exception_handlers={HTTPException: _on_http_exception, Exception: _on_unforeseen},
-    )
+    return Route(signal.http_path, export, methods=["POST"])
 
 
 async def _body(
@@ -122,11 +138,11 @@ async def _body(
         grown(unpacker.size)
 
 
-def _response(answer: Answer, kind: str) -> Response:
+def _response(answer: Answer, kind: str, signal: Signal) -> Response:
     if isinstance(answer, Accepted):
-        body = response(answer)
+        body = signal.answer(answer)
         if kind == JSON:
-            message = ExportTraceServiceResponse.FromString(body)
+            message = signal.response.FromString(body)
             return Response(MessageToJson(message, indent=None), media_type=JSON)
         return Response(body, media_type=PROTOBUF)
     if answer.retryable:
@@ -148,7 +164,7 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = request.url.path
     said = {
-        404: f"nothing is at {path}; OTLP/HTTP is sent to /v1/traces",
+        404: f"nothing is at {path}; OTLP/HTTP is sent to /v1/traces, /v1/logs and /v1/metrics",
         405: f"{request.method} is not possible on {path}; use POST",
     }.get(error.status_code, error.detail)
     kind = request.headers.get("content-type", "")

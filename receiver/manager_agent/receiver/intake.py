@@ -15,14 +15,15 @@ import structlog
 
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.receiver.answer import Accepted, Answer, Refused
-from manager_agent.receiver.bind import bound, stamped
+from manager_agent.receiver.bind import owned
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived, Changes
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.counts import Counts
-from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.fact import Fact
+from manager_agent.receiver.reading import Reader
 from manager_agent.receiver.recognise import recognise
+from manager_agent.receiver.signals import BY_NAME, SignalName
 from manager_agent.receiver.sink import FactSink, Limits
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.window import MergeWindow
@@ -42,6 +43,7 @@ _REST_NS = round(_LONGEST_REST_SECONDS * 1e9)
 @dataclass(frozen=True, slots=True)
 class _Pending:
     payload: bytes
+    signal: SignalName
     agent: str | None
     answer: "Future[Answer]"
 
@@ -70,7 +72,7 @@ class Intake:
         self._clock_ns = clock_ns
         self._limits = limits or Limits()
         self._committed = committed
-        self._decoder = Decoder()
+        self._reader = Reader(self._recognised)
         self._window: MergeWindow | None = None
         self._queue: deque[_Pending] = deque()
         self._jobs: deque[tuple[Callable[[], None], Future[None]]] = deque()
@@ -113,12 +115,14 @@ class Intake:
         self._window = self._rebuilt()
         self._thread.start()
 
-    def offer(self, payload: bytes, agent: str | None = None) -> "Future[Answer]":
-        """Take a request in, or answer at once that there is no room; never blocks.
+    def offer(
+        self, payload: bytes, signal: SignalName = "traces", agent: str | None = None
+    ) -> "Future[Answer]":
+        """Take a request of a signal in, or answer at once that there is no room; never blocks.
 
         `agent`: whom its sender proved to be; all of the request is booked on it.
         """
-        pending = _Pending(payload, agent, Future())
+        pending = _Pending(payload, signal, agent, Future())
         with self._wake:
             full = self._waiting_bytes + len(payload) > self._limits.pending_bytes
             if self._stopping or (full and self._waiting_bytes):
@@ -207,22 +211,18 @@ class Intake:
 
     def _read(self, pending: _Pending, into: list[Arrived]) -> Answer:
         try:
-            decoded = self._decoder.decode(pending.payload)
+            reading = self._reader.read(pending.payload, pending.signal)
         except MalformedRequestError as error:
             return Refused(str(error), retryable=False)
-        agent = pending.agent
-        if agent is None:
-            into.extend(Arrived(span, self._recognised(span)) for span in decoded.spans)
-        else:
-            into.extend(
-                Arrived(bound(span, agent), stamped(self._recognised(span), agent))
-                for span in decoded.spans
-            )
-        refused = {k: n for k, n in decoded.dropped.items() if k.startswith("invalid_")}
-        for reason, n in decoded.dropped.items():
+        into.extend(
+            reading.arrived if pending.agent is None else owned(reading.arrived, pending.agent)
+        )
+        for reason, n in reading.dropped.items():
             self.counts.add("dropped", reason, n)
+        refused = reading.rejected
         said = ", ".join(f"{n} x {reason}" for reason, n in sorted(refused.items()))
-        return Accepted(sum(refused.values()), f"refused spans: {said}" if said else "")
+        items = BY_NAME[pending.signal].items
+        return Accepted(refused.total(), f"refused {items}: {said}" if said else "")
 
     def _recognised(self, span: Span) -> Fact | None:
         try:

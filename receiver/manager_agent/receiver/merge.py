@@ -7,7 +7,7 @@ claims alone, not on the order they arrived in.
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from manager_agent.receiver.claim import Claim, Key, close, follows, nested
+from manager_agent.receiver.claim import Claim, Key, close, follows, nested, told_twice
 
 
 def same_answer(one: Claim, other: Claim) -> bool:
@@ -26,13 +26,14 @@ def resemblance(one: Claim, other: Claim) -> str | None:
     """Rules c to e: name the one by which two claims of one process may be the same call.
 
     "c": equal usage, or the two ends of one stream. "d": same model, and one of them knows nothing
-    of the outcome. "e": both failed without usage. None: they may not.
+    of the outcome. "e": both failed without usage. None: they may not. The time range of one lies
+    inside the other's; of a span and a log record (`told_twice`) to two seconds.
     """
     if one.emitter == other.emitter or one.process != other.process:
         return None
     if follows(one, other):
         return None if one.evidence and other.evidence else "c"
-    if not nested(one, other):
+    if not nested(one, other) and not told_twice(one, other):
         return None
     left, right = one.call, other.call
     if left.input_tokens and (left.input_tokens, left.output_tokens or 0) == (

@@ -1,10 +1,10 @@
 """Claims in the merge window, found by what could tie them into one call."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from manager_agent.receiver.claim import NEAR_NS, NEXT_NS, Claim, Key
+from manager_agent.receiver.claim import NEXT_NS, Claim, Key, near_ns
 from manager_agent.receiver.merge import resemblance, same_answer
 
 _LARGEST_NET = 64
@@ -44,8 +44,12 @@ class _Timeline:
 
     def around(self, claim: Claim) -> Iterator[Key]:
         """Yield every claim whose range may lie inside or around that of `claim`."""
-        first_ns = claim.start_ns - NEAR_NS - _before_ns(claim)
-        last_ns = claim.end_ns + NEAR_NS + self._furthest_ns
+        slack_ns = near_ns(claim.scope)
+        first_ns = claim.start_ns - slack_ns - _before_ns(claim)
+        yield from self.within(first_ns, claim.end_ns + slack_ns + self._furthest_ns)
+
+    def within(self, first_ns: int, last_ns: int) -> Iterator[Key]:
+        """Yield every claim whose range reaches into this one, and maybe some that do not."""
         for bucket, entries in self._buckets.items():
             low = bisect_left(entries, (first_ns - (1 << bucket), ("", "")))
             high = bisect_right(entries, (last_ns, ("~", "~")))
@@ -63,43 +67,96 @@ def _before_ns(claim: Claim) -> int:
     return 0 if seconds is None else round(seconds * 1e9) + NEXT_NS
 
 
+class _Names:
+    """Claims by a name that their call was given.
+
+    Nearly every name belongs to one claim, which stands for itself; only several are kept apart by
+    emitter, so that an emitter that repeats one name for ever makes nobody search long.
+    """
+
+    __slots__ = ("_claims", "_named")
+
+    def __init__(self, claims: dict[Key, Claim]) -> None:
+        self._claims = claims
+        self._named: dict[str, Key | dict[str, set[Key]]] = {}
+
+    def add(self, name: str, claim: Claim) -> None:
+        """Take a claim in."""
+        known = self._named.get(name)
+        if known is None:
+            self._named[name] = claim.key
+            return
+        if isinstance(known, tuple):
+            known = self._named[name] = {self._claims[known].emitter: {known}}
+        known.setdefault(claim.emitter, set()).add(claim.key)
+
+    def remove(self, name: str, claim: Claim) -> None:
+        """Drop a claim."""
+        known = self._named.get(name)
+        if isinstance(known, dict):
+            _discard(known, claim.emitter, claim.key)
+        if not known or known == claim.key:
+            self._named.pop(name, None)
+
+    def others(self, name: str, claim: Claim, *, same_emitter: bool) -> Iterator[Key]:
+        """Yield the other claims with a name; those of the same emitter only if asked for."""
+        known = self._named.get(name)
+        if isinstance(known, dict):
+            for emitter, keys in known.items():
+                if same_emitter or emitter != claim.emitter:
+                    yield from keys
+        elif known is not None and known != claim.key:
+            yield known
+
+
 class Net:
     """All claims of the window, and which of them could be one call."""
 
     def __init__(self) -> None:
         self.claims: dict[Key, Claim] = {}
         self._below: dict[Key, set[Key]] = {}
-        self._by_answer: dict[str, set[Key]] = {}
+        self._by_answer = _Names(self.claims)
+        self._by_call = _Names(self.claims)
         self._by_process: dict[str, dict[str, _Timeline]] = {}
 
     def put(self, claim: Claim) -> None:
         """Add a claim, or replace it when its ancestors say something new."""
-        known = self.claims.get(claim.key)
-        self.claims[claim.key] = claim
+        key = claim.key
+        known = self.claims.get(key)
+        self.claims[key] = claim
         if claim.above.claim:
-            self._below.setdefault(claim.above.claim, set()).add(claim.key)
+            self._below.setdefault(claim.above.claim, set()).add(key)
         if known is None:
-            for name in _names(claim):
-                self._by_answer.setdefault(name, set()).add(claim.key)
-            scopes = self._by_process.setdefault(claim.process, {})
-            scopes.setdefault(claim.emitter, _Timeline()).add(claim)
+            call = claim.call
+            if call.response_id:
+                self._by_answer.add(call.response_id, claim)
+            if call.call_id:
+                self._by_call.add(call.call_id, claim)
+            emitters = self._by_process.setdefault(claim.process, {})
+            timeline = emitters.get(claim.emitter)
+            if timeline is None:
+                timeline = emitters[claim.emitter] = _Timeline()
+            timeline.add(claim)
 
     def remove(self, key: Key) -> None:
         """Drop a claim."""
-        claim = self.claims.pop(key, None)
+        claim = self.claims.get(key)
         if claim is None:
             return
         self._below.pop(key, None)
         if claim.above.claim:
             _discard(self._below, claim.above.claim, key)
-        for name in _names(claim):
-            _discard(self._by_answer, name, key)
-        scopes = self._by_process[claim.process]
-        scopes[claim.emitter].remove(claim)
-        if scopes[claim.emitter].empty:
-            del scopes[claim.emitter]
-        if not scopes:
+        if claim.call.response_id:
+            self._by_answer.remove(claim.call.response_id, claim)
+        if claim.call.call_id:
+            self._by_call.remove(claim.call.call_id, claim)
+        emitters = self._by_process[claim.process]
+        emitters[claim.emitter].remove(claim)
+        if emitters[claim.emitter].empty:
+            del emitters[claim.emitter]
+        if not emitters:
             del self._by_process[claim.process]
+        del self.claims[key]
 
     def around(self, start: Key) -> list[Claim]:
         """Return all claims that could be one call with `start`, directly or through others.
@@ -115,11 +172,20 @@ class Net:
                     queue.append(claim.key)
         return list(found.values())
 
+    def within(self, process: str, first_ns: int, last_ns: int) -> Iterator[Claim]:
+        """Yield the claims of a process in a range of time, and maybe some beside it."""
+        for timeline in self._by_process.get(process, {}).values():
+            for key in timeline.within(first_ns, last_ns):
+                yield self.claims[key]
+
     def _neighbours(self, claim: Claim) -> Iterator[Claim]:
         certain = list(self._certain(claim))
         yield from certain
+        emitters = self._by_process[claim.process]
+        if len(emitters) == 1:  # the claim's own, as nearly always
+            return
         settled = {other.emitter for other in certain} | {claim.emitter}
-        for emitter, timeline in self._by_process[claim.process].items():
+        for emitter, timeline in emitters.items():
             if emitter in settled:
                 continue
             for key in timeline.around(claim):
@@ -129,27 +195,25 @@ class Net:
 
     def _certain(self, claim: Claim) -> Iterator[Claim]:
         """Yield the claims tied to `claim` by nesting, by one response id or by one call id."""
-        nested: Iterable[Key] = self._below.get(claim.key, ())
-        if claim.above.claim:
-            nested = {*nested, claim.above.claim}
-        for key in nested:
+        above = claim.above.claim
+        if above is not None and above in self.claims:
+            yield self.claims[above]
+        for key in self._below.get(claim.key, ()):
             other = self.claims.get(key)
-            if other is not None:
+            if other is not None and key != above:
                 yield other
-        for name in _names(claim):
-            for key in self._by_answer.get(name, ()):
-                other = self.claims[key]
-                if other is not claim and same_answer(claim, other):
-                    yield other
+        call = claim.call
+        if call.response_id:
+            for key in self._by_answer.others(call.response_id, claim, same_emitter=False):
+                if same_answer(claim, self.claims[key]):
+                    yield self.claims[key]
+        if call.call_id:
+            for key in self._by_call.others(call.call_id, claim, same_emitter=True):
+                if key != claim.key:
+                    yield self.claims[key]
 
     def _is_settled(self, claim: Claim, emitter: str) -> bool:
         return any(other.emitter == emitter for other in self._certain(claim))
-
-
-def _names(claim: Claim) -> list[str]:
-    """Return the names that the provider and our own guard gave the call."""
-    call = claim.call
-    return [name for name in (call.response_id, call.call_id) if name]
 
 
 def _discard(index: dict[Any, set[Key]], at: Any, key: Key) -> None:

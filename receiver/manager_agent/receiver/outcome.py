@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from manager_agent.receiver.content import harmless_message
-from manager_agent.receiver.fields import Fields
+from manager_agent.receiver.fields import Entries, Fields
 from manager_agent.receiver.span import ERROR, Attributes, Span
 from manager_agent.receiver.tables import table
 from manager_agent.receiver.usage import Habits
@@ -54,14 +54,14 @@ class Outcome:
 def outcome_of(span: Span, fields: Fields, habit: Habits) -> Outcome:
     """Return how the call behind `span` ended."""
     error_type = error_type_of(span, fields, habit)
-    answer_id = _response_id(fields)
+    said_id = answer_id(span.attributes, fields.entries("response_id"))
     status = _http_status(span, fields, error_type)
-    began = _began(span, fields, answer_id)
+    began = _began(span, fields, said_id)
     return Outcome(
         error_type=error_type,
         error_message=error_message_of(span, fields) if error_type else None,
         http_status=status,
-        response_id=answer_id,
+        response_id=said_id,
         finish_reason=fields.first("finish_reason", text),
         streaming=_streaming(span, fields),
         began=began,
@@ -105,7 +105,7 @@ def _kind(raised: Attributes) -> str | None:
     return kind
 
 
-def _began(span: Span, fields: Fields, answer_id: str | None) -> bool:
+def _began(span: Span, fields: Fields, said_id: str | None) -> bool:
     """Tell whether an answer began to arrive: a status of 400 and more came instead of one."""
     status = fields.first("http_status", count)
     if status is not None:
@@ -113,7 +113,7 @@ def _began(span: Span, fields: Fields, answer_id: str | None) -> bool:
     if span.scope == "litellm":  # it makes up an id for every call, failed ones too
         return span.status != ERROR
     return (
-        bool(answer_id)
+        bool(said_id)
         or fields.has("first_chunk")
         or any(event.name in _STREAM_EVENTS for event in span.events)
     )
@@ -139,8 +139,10 @@ def _streaming(span: Span, fields: Fields) -> bool | None:
     return True if any(event.name in _STREAM_EVENTS for event in span.events) else None
 
 
-def _response_id(fields: Fields) -> str | None:
-    for name, value in fields.raw("response_id"):
+def answer_id(attributes: Attributes, entries: Entries) -> str | None:
+    """Return the provider's response id, None without; `entries` may tell it."""
+    for key, name in entries:
+        value = attributes[key]
         found = text(value) if name is None else response_id(value)
         if found and not found.startswith("req_"):  # Claude Code puts a request's id here
             return unwrapped_id(found)

@@ -3,9 +3,18 @@
 from dataclasses import dataclass
 
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.claim import LONGEST_STREAM_NS, NEAR_NS, Above, Claim, Key
+from manager_agent.receiver.claim import (
+    LONGEST_STREAM_NS,
+    NEAR_NS,
+    NOTHING_ABOVE,
+    SAME_ID_NS,
+    Claim,
+    Key,
+)
 from manager_agent.receiver.claims import has_parts
 from manager_agent.receiver.fact import Fact
+from manager_agent.receiver.home import told_by_several
+from manager_agent.receiver.span import Span
 from manager_agent.receiver.tool import ToolCall
 
 
@@ -36,7 +45,7 @@ class Late:
     process: str
     response_id: str | None
     call_id: str | None
-    """`scope`, `process` and the two ids are empty but for claims."""
+    """`scope`, `process` and the two ids are empty but for claims and sums of calls."""
 
     @property
     def parted(self) -> bool:
@@ -46,6 +55,8 @@ class Late:
     @property
     def slack_ns(self) -> int:
         """How far around its own time a claim of the same call may lie."""
+        if told_by_several(self.scope):
+            return SAME_ID_NS
         return LONGEST_STREAM_NS if self.parted else NEAR_NS
 
 
@@ -66,12 +77,11 @@ class Remembered:
 
     @property
     def claim(self) -> Claim | None:
-        """The span's claim, None where it claims neither a call nor a tool call."""
-        if self.fact is None or self.fact.role not in ("call", "tool"):
+        """The span's claim, None where it claims neither calls nor a tool call."""
+        if self.fact is None or self.fact.role not in ("call", "tool", "sum"):
             return None
         return Claim(
-            self.trace_id,
-            self.span_id,
+            (self.trace_id, self.span_id),
             self.scope,
             self.process,
             self.service,
@@ -79,22 +89,32 @@ class Remembered:
             self.start_ns,
             self.end_ns,
             self.fact,
-            Above(),
+            NOTHING_ABOVE,
         )
 
     @property
     def late(self) -> Late:
         """The span as one whose relatives are asked for."""
-        call = self.fact.call if self.fact else None
-        return Late(
-            self.trace_id,
-            self.start_ns,
-            self.end_ns,
-            self.scope,
-            self.process,
-            call.response_id if call else None,
-            call.call_id if call else None,
-        )
+        return _late(self, self.scope, self.process, self.fact)
+
+
+def late_of(span: Span, fact: Fact | None) -> Late:
+    """Return what the store is asked about a span that comes late."""
+    return _late(span, span.scope, span.resource.process, fact)
+
+
+def _late(span: Span | Remembered, scope: str, process: str, fact: Fact | None) -> Late:
+    call = fact.call if fact else None
+    told = fact is not None and fact.told
+    return Late(
+        span.trace_id,
+        span.start_ns,
+        span.end_ns,
+        scope if told else "",
+        process if told else "",
+        call.response_id if call else None,
+        call.call_id if call else None,
+    )
 
 
 def name_of(row: Call | ToolCall) -> str:

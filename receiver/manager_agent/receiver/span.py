@@ -1,6 +1,9 @@
 """A span as it came in, decoded but not yet understood."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from manager_agent.receiver.shape import Shape
 
 Attributes = dict[str, Any]
 """Values are str, bool, int, float, bytes, lists and dicts of these."""
@@ -30,7 +33,8 @@ class Span(NamedTuple):
     """One span. Ids are lowercase hex, times nanoseconds since 1970 in UTC.
 
     `parent_id` is empty at a root. `kind` and `status` are OTLP's numbers
-    (kind 1 internal .. 5 consumer; status 0 unset, 1 ok, 2 error).
+    (kind 1 internal .. 5 consumer; status 0 unset, 1 ok, 2 error). `shape`: what the span shares
+    with others, None where the decoder found nothing to share.
     """
 
     trace_id: str
@@ -46,6 +50,7 @@ class Span(NamedTuple):
     attributes: Attributes
     events: tuple[Event, ...]
     resource: Resource
+    shape: "Shape | None" = None
 
 
 ERROR = 2

@@ -97,7 +97,7 @@ class MemoryStore:
         while True:
             traces |= {s.trace_id for s in self.spans.values() for each in asked if _kin(s, each)}
             known = [s for s in self.spans.values() if s.trace_id in traces]
-            claims = [s.late for s in known if s.fact and s.fact.call]
+            claims = [s.late for s in known if s.fact and s.fact.told]
             if len(claims) <= len(asked) - len(late):
                 break
             asked = [*late, *claims]
@@ -151,13 +151,14 @@ def _remembered(arrived: Arrived) -> Remembered:
 
 
 def _kin(one: Remembered, late: Late) -> bool:
-    if one.fact is None or one.fact.call is None or not late.scope:
+    if one.fact is None or not one.fact.told or not late.scope:
         return False
-    if late.call_id is not None and one.fact.call.call_id == late.call_id:
+    call = one.fact.call
+    if late.call_id is not None and call is not None and call.call_id == late.call_id:
         return True
     if one.scope == late.scope and not late.parted:
         return False
-    answer = one.fact.call.response_id
+    answer = call.response_id if call else None
     return (one.process == late.process and _overlap(one, late, late.slack_ns)) or (
         answer is not None and answer == late.response_id and _overlap(one, late, SAME_ID_NS)
     )

@@ -24,15 +24,16 @@ class ToolCall(NamedTuple):
 
 def tool_call_of(claim: Claim) -> ToolCall:
     """Return the tool call that a span with the role `tool` tells of."""
+    trace_id, span_id = claim.key
     return ToolCall(
-        key=f"{claim.trace_id}:{claim.span_id}",
+        key=f"{trace_id}:{span_id}",
         start_ns=claim.start_ns,
         duration_ms=(claim.end_ns - claim.start_ns) / 1e6,
         agent=agent_of([claim]),
         service=claim.service,
         environment=claim.environment,
         conversation_id=claim.fact.conversation_id or claim.above.conversation_id,
-        trace_id=claim.trace_id,
-        span_id=claim.span_id,
+        trace_id=trace_id,
+        span_id=span_id,
         fact=claim.fact.tool or ToolFact(tool="unknown"),
     )

@@ -1,14 +1,13 @@
 """Pure: an emitter's token numbers -> canonical ones (input with cache, output with reasoning)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from manager_agent.receiver.tables import table
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Token counts of one call; None is unknown."""
 
     input_tokens: int | None = None
@@ -24,6 +23,9 @@ class Usage:
         """Whether the provider counted anything: 0 and 0 is what emitters send without usage."""
         return bool(self.input_tokens or self.output_tokens)
 
+
+COUNTS = (*Usage._fields, "cache_write_5m_tokens")
+"""The counts that an emitter may give: those of `Usage`, and one that is a part of cache writes."""
 
 NOTHING_USED = Usage(0, 0, 0, 0, None, 0, 0)
 """A request that failed before an answer began: nothing was used, and that is certain."""
@@ -74,10 +76,10 @@ def canonical_usage(raw: Usage, habit: Habits, operation: str) -> Usage:
     if not raw.known:
         return Usage()
     raw = _with_thoughts(raw) if habit.output_from_total else raw
-    cached = (raw.cache_read_tokens or 0) + (raw.cache_write_tokens or 0)
-    reasoning = raw.reasoning_tokens or 0
-    total_in, total_out = raw.input_tokens, raw.output_tokens
-    outside_in, outside_out = _outside(raw, cached, reasoning)
+    total_in, total_out, reads, writes, writes_1h, thoughts, total = raw
+    cached = (reads or 0) + (writes or 0)
+    reasoning = thoughts or 0
+    outside_in, outside_out = _outside(raw, cached, reasoning) if total else (False, False)
     if total_in is not None and (habit.input_excludes_cache or cached > total_in or outside_in):
         total_in += cached
     if total_out is None and operation == "embeddings":
@@ -85,14 +87,14 @@ def canonical_usage(raw: Usage, habit: Habits, operation: str) -> Usage:
     excludes = habit.output_excludes_reasoning or habit.output_from_total or outside_out
     if total_out is not None and (excludes or reasoning > total_out):
         total_out += reasoning
-    return replace(
-        raw,
-        input_tokens=total_in,
-        output_tokens=total_out,
-        cache_read_tokens=_part(raw.cache_read_tokens, "cache_read_tokens", habit, total_in),
-        cache_write_tokens=_part(raw.cache_write_tokens, "cache_write_tokens", habit, total_in),
-        reasoning_tokens=_part(raw.reasoning_tokens, "reasoning_tokens", habit, total_out),
-    )
+    blind = habit.blind
+    if reads is None and total_in is not None and "cache_read_tokens" not in blind:
+        reads = 0
+    if writes is None and total_in is not None and "cache_write_tokens" not in blind:
+        writes = 0
+    if thoughts is None and total_out is not None and "reasoning_tokens" not in blind:
+        thoughts = 0
+    return Usage(total_in, total_out, reads, writes, writes_1h, thoughts, total)
 
 
 def _outside(raw: Usage, cached: int, reasoning: int) -> tuple[bool, bool]:
@@ -107,13 +109,7 @@ def _outside(raw: Usage, cached: int, reasoning: int) -> tuple[bool, bool]:
 def _with_thoughts(raw: Usage) -> Usage:
     """Return `raw` with as much reasoning as its total has over input and output."""
     counted = (raw.input_tokens or 0) + (raw.output_tokens or 0)
-    return replace(raw, reasoning_tokens=max(0, (raw.total_tokens or 0) - counted))
-
-
-def _part(value: int | None, field: str, habit: Habits, total: int | None) -> int | None:
-    if value is not None or total is None or field in habit.blind:
-        return value
-    return 0
+    return raw._replace(reasoning_tokens=max(0, (raw.total_tokens or 0) - counted))
 
 
 def _meets(row: dict[str, Any], scope: str, provider: str | None) -> bool:

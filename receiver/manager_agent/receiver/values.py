@@ -17,6 +17,8 @@ _ODD = frozenset(' \t\r\n["')
 
 def count(value: Any) -> int | None:
     """Return a token count sent as int, double or text; None for anything that is no count."""
+    if type(value) is int:  # most are
+        return value if 0 <= value <= _MOST_TOKENS else None
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):

@@ -14,8 +14,9 @@ from manager_agent.receiver.changes import Arrived, CallVersion, Changes, Retrac
 from manager_agent.receiver.claim import Claim, Key, claim_of
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
-from manager_agent.receiver.remembered import Late, Published, Remembered, name_of
+from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, name_of
 from manager_agent.receiver.span import Span
+from manager_agent.receiver.sums import Sums
 from manager_agent.receiver.tool import ToolCall, tool_call_of
 
 _MOST_AT_ONCE = 256
@@ -39,6 +40,7 @@ class MergeWindow:
         self._most_spans = most_spans
         self._ancestry = Ancestry()
         self._net = Net()
+        self._sums = Sums()
         self._tools: dict[Key, Claim] = {}
         self._published: dict[str, Published] = {}
         self._id_of: dict[Key, str] = {}
@@ -58,27 +60,17 @@ class MergeWindow:
     def late(self, arrived: Iterable[Arrived], now_ns: int) -> list[Late]:
         """Return those spans whose relatives may have left the window."""
         found = []
+        known_from = self._known_from(now_ns)
         for span, fact in arrived:
             orphaned = self._orphaned(span, now_ns)
-            recent = span.start_ns >= self._known_from(span.resource.process, now_ns)
+            recent = span.start_ns >= known_from(span.resource.process)
             if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue
-            call = fact.call if fact else None
             trace = self._ancestry.traces.get(span.trace_id)
             whole = trace is not None and span.start_ns >= trace.known_from_ns
-            if call is None and whole and not orphaned:
+            if not (fact and fact.told) and whole and not orphaned:
                 continue
-            found.append(
-                Late(
-                    span.trace_id,
-                    span.start_ns,
-                    span.end_ns,
-                    span.scope if call else "",
-                    span.resource.process if call else "",
-                    call.response_id if call else None,
-                    call.call_id if call else None,
-                )
-            )
+            found.append(late_of(span, fact))
         return found
 
     def restore(
@@ -102,7 +94,7 @@ class MergeWindow:
             key = span.trace_id, span.span_id
             if self._ancestry.known(*key):
                 continue
-            self._ancestry.add(span, span.fact, now_ns, 0)
+            self._ancestry.add(key, span, span.fact, now_ns, 0)
             claim = span.claim
             if claim:
                 restored.append(key)
@@ -132,26 +124,32 @@ class MergeWindow:
     def add(self, arrived: Iterable[Arrived], now_ns: int) -> Changes:
         """Return what new spans change. Spans that are here already count as duplicates."""
         changes = Changes(now_ns)
-        touched: dict[Key, Claim | None] = {}
+        touched: dict[Key, Arrived | None] = {}
+        ancestry, known_from = self._ancestry, self._known_from(now_ns)
         for each in arrived:
             span, fact = each
             key = span.trace_id, span.span_id
-            if self._ancestry.known(*key):
+            if ancestry.known(*key):
                 changes.duplicates += 1
                 continue
             changes.spans.append(each)
             looked_up = span.trace_id in self._looked_up
-            known_ns = 0 if looked_up else self._known_from(span.resource.process, now_ns)
-            waiting = self._ancestry.add(span, fact, now_ns, known_ns)
-            for other in waiting:
+            known_ns = 0 if looked_up else known_from(span.resource.process)
+            for other in ancestry.add(key, span, fact, now_ns, known_ns):
                 touched.setdefault(other, None)
-            if fact and fact.role in ("call", "tool"):
-                touched[key] = claim_of(span, fact)
+            if fact and fact.role in ("call", "tool", "sum"):
+                touched[key] = each
         self._looked_up.clear()
-        for key, claim in touched.items():
-            self._look_up(key, claim)
+        for key, fresh in touched.items():
+            if fresh is None:
+                self._look_up(key)
+            else:
+                span, fact = fresh
+                assert fact is not None, "only spans with a fact are touched when they arrive"
+                self._put(claim_of(key, span, fact, ancestry.above(key)))
         self._recompute([key for key in touched if key in self._net.claims], changes)
         self._recompute_tools([key for key in touched if key in self._tools], changes)
+        self._recompute_sums(touched, changes)
         return changes
 
     def sweep(self, now_ns: int) -> Changes:
@@ -184,24 +182,27 @@ class MergeWindow:
             return False
         return now_ns < self._crowded_until_ns
 
-    def _known_from(self, process: str, now_ns: int) -> int:
-        """Return since when every span of a process that arrived is still here, by its own clock.
+    def _known_from(self, now_ns: int) -> Callable[[str], int]:
+        """Return a function: since when every span of a process that arrived is still here.
 
-        Clocks may be hours ahead: what was forgotten of a process says more than the time does.
+        By the process's own clock: that may be hours ahead, so that what was forgotten of it says
+        more than the time does.
         """
-        horizon = now_ns - self._window_ns + SKEW_NS
-        forgotten = self._forgotten_ns.get(process, -1) + 1
-        return max(horizon, forgotten, self._all_forgotten_ns)
+        always = max(now_ns - self._window_ns + SKEW_NS, self._all_forgotten_ns)
+        forgotten = self._forgotten_ns
+        return lambda process: max(always, forgotten.get(process, -1) + 1)
 
     def _put(self, claim: Claim) -> None:
         if claim.fact.role == "call":
             self._net.put(claim)
+        elif claim.fact.role == "sum":
+            self._sums.put(claim)
         else:
             self._tools[claim.key] = claim
 
-    def _look_up(self, key: Key, fresh: Claim | None = None) -> None:
-        """Ask the ancestors of a claim, `fresh` or known, and take in what they say."""
-        claim = fresh or self._net.claims.get(key) or self._tools.get(key)
+    def _look_up(self, key: Key) -> None:
+        """Ask the ancestors of a claim again, and take in what they say."""
+        claim = self._net.claims.get(key) or self._tools.get(key)
         if claim is not None:
             self._put(claim._replace(above=self._ancestry.above(key)))
 
@@ -210,9 +211,20 @@ class MergeWindow:
         for key in touched:
             if key in done:
                 continue
-            claims = self._with_their_calls(self._net.around(key))
+            claims = self._net.around(key)
+            if len(claims) == 1 and key not in self._id_of:
+                self._first_of_its_call(claims[0], changes)
+                continue
+            claims = self._with_their_calls(claims)
             done.update(claim.key for claim in claims)
             self._regroup(claims, changes)
+
+    def _first_of_its_call(self, claim: Claim, changes: Changes) -> None:
+        """Publish a new claim that nothing else could be one call with, as nearly all are."""
+        call = call_of([claim])
+        if call.call_id in self._published:
+            call = call._replace(call_id=spare_id(call))
+        self._update(call.call_id, call, {claim.key}, changes)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return `claims`, the others of the calls they were part of, and whom those could join.
@@ -274,7 +286,7 @@ class MergeWindow:
     def _priced(self, call: Call, known: Call | ToolCall | None) -> Call:
         """Price a call; one whose usage is unchanged keeps its price: history is not re-priced."""
         if isinstance(known, Call) and charged_for(known) == charged_for(call):
-            return call._replace(cost_nano=known.cost_nano, cost_source=known.cost_source)
+            return call.costing(known.cost_nano, known.cost_source)
         return self._cost(call)
 
     def _retract(self, name: str, changes: Changes) -> None:
@@ -302,6 +314,13 @@ class MergeWindow:
             changes.tools.append(ToolVersion(row, revision))
             self._id_of[key] = row.key
             self._publish(row.key, Published(row, revision, False, {key}, changes.now_ns))
+
+    def _recompute_sums(self, touched: Iterable[Key], changes: Changes) -> None:
+        for name, call, keys in self._sums.told(touched, self._net):
+            if call is not None:
+                self._update(name, call, keys, changes)
+            elif name in self._published:
+                self._retract(name, changes)
 
     def _publish(self, name: str, version: Published) -> None:
         self._published[name] = version
@@ -375,6 +394,7 @@ class MergeWindow:
             key = trace_id, span_id
             self._net.remove(key)
             self._tools.pop(key, None)
+            self._sums.forget(key)
             name = self._id_of.pop(key, None)
             if name is None:
                 continue

@@ -12,7 +12,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 _Field = descriptor_pb2.FieldDescriptorProto
-_BYTES, _FIXED64, _ENUM_AS_INT, _MESSAGE = (
+BYTES, FIXED64, ENUM_AS_INT, MESSAGE = (
     _Field.TYPE_BYTES,
     _Field.TYPE_FIXED64,
     _Field.TYPE_INT32,
@@ -21,25 +21,25 @@ _BYTES, _FIXED64, _ENUM_AS_INT, _MESSAGE = (
 
 # message -> (field, number, type, repeated, message type)
 _MESSAGES: dict[str, list[tuple[str, int, int, bool, str]]] = {
-    "Request": [("resource_spans", 1, _MESSAGE, True, "ResourceSpans")],
+    "Request": [("resource_spans", 1, MESSAGE, True, "ResourceSpans")],
     "ResourceSpans": [
-        ("resource", 1, _BYTES, False, ""),
-        ("scope_spans", 2, _MESSAGE, True, "ScopeSpans"),
+        ("resource", 1, BYTES, False, ""),
+        ("scope_spans", 2, MESSAGE, True, "ScopeSpans"),
     ],
-    "ScopeSpans": [("scope", 1, _BYTES, False, ""), ("spans", 2, _MESSAGE, True, "Span")],
+    "ScopeSpans": [("scope", 1, BYTES, False, ""), ("spans", 2, MESSAGE, True, "Span")],
     "Span": [
-        ("trace_id", 1, _BYTES, False, ""),
-        ("span_id", 2, _BYTES, False, ""),
-        ("parent_span_id", 4, _BYTES, False, ""),
-        ("name", 5, _BYTES, False, ""),
-        ("kind", 6, _ENUM_AS_INT, False, ""),
-        ("start", 7, _FIXED64, False, ""),
-        ("end", 8, _FIXED64, False, ""),
-        ("attributes", 9, _BYTES, True, ""),
-        ("events", 11, _BYTES, True, ""),
-        ("status", 15, _MESSAGE, False, "Status"),
+        ("trace_id", 1, BYTES, False, ""),
+        ("span_id", 2, BYTES, False, ""),
+        ("parent_span_id", 4, BYTES, False, ""),
+        ("name", 5, BYTES, False, ""),
+        ("kind", 6, ENUM_AS_INT, False, ""),
+        ("start", 7, FIXED64, False, ""),
+        ("end", 8, FIXED64, False, ""),
+        ("attributes", 9, BYTES, True, ""),
+        ("events", 11, BYTES, True, ""),
+        ("status", 15, MESSAGE, False, "Status"),
     ],
-    "Status": [("message", 2, _BYTES, False, ""), ("code", 3, _ENUM_AS_INT, False, "")],
+    "Status": [("message", 2, BYTES, False, ""), ("code", 3, ENUM_AS_INT, False, "")],
 }
 
 
@@ -85,11 +85,12 @@ class WireRequest(Protocol):
     resource_spans: Sequence[WireResourceSpans]
 
 
-def _request_class() -> type:
+def request_class(messages: dict[str, list[tuple[str, int, int, bool, str]]]) -> type:
+    """Return the class of the message `Request` of such a description."""
     file = descriptor_pb2.FileDescriptorProto(
         name="manager_agent/receiver/wire.proto", package="manager_agent.receiver", syntax="proto3"
     )
-    for message, fields in _MESSAGES.items():
+    for message, fields in messages.items():
         described = file.message_type.add(name=message)
         for name, number, kind, repeated, inner in fields:
             field = described.field.add(
@@ -106,7 +107,7 @@ def _request_class() -> type:
     return cast(type, message_factory.GetMessageClass(descriptor))
 
 
-_Request = _request_class()
+_Request = request_class(_MESSAGES)
 
 
 class MalformedRequestError(ValueError):

@@ -1,6 +1,10 @@
 """Pure: what the merge window changed -> Arrow tables, one a statement."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from manager_agent.receiver.call import DAY_NS, Call
 from manager_agent.receiver.changes import (
@@ -25,61 +29,55 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
     """Return the new spans, their attributes freed of content by `door`; columns of `spans`."""
     spans = [arrived.span for arrived in changes.spans]
     facts = [arrived.fact for arrived in changes.spans]
-    return pa.table(
+    calls = [fact.call if fact else None for fact in facts]
+    (traces, ids, parents, names, kinds, starts, ends, status, messages, scopes, _, _, of, _) = zip(
+        *spans, strict=True
+    )
+    micros, end_micros = _micros(starts), _micros(ends)
+    return _table(
+        _SPANS,
         {
-            "trace_id": [span.trace_id for span in spans],
-            "span_id": [span.span_id for span in spans],
-            "parent_span_id": pa.array([span.parent_id or None for span in spans], pa.string()),
-            "ts": times([span.start_ns for span in spans]),
-            "end_ts": times([span.end_ns for span in spans]),
-            "duration_ms": [(span.end_ns - span.start_ns) / 1e6 for span in spans],
-            "span_name": [span.name[:_LONGEST_NAME] for span in spans],
-            "kind": [_KINDS.get(span.kind, "unspecified") for span in spans],
-            "status": [_STATUS.get(span.status, "unset") for span in spans],
-            "status_message": pa.array(
-                [harmless_message(span.status_message) for span in spans], pa.string()
+            "trace_id": traces,
+            "span_id": ids,
+            "parent_span_id": [parent or None for parent in parents],
+            "ts": micros,
+            "end_ts": end_micros,
+            "duration_ms": pc.divide(
+                pc.cast(pc.subtract(end_micros, micros), pa.float64()), 1000.0
             ),
-            "service": [span.resource.service for span in spans],
-            "environment": pa.array([span.resource.environment for span in spans], pa.string()),
-            "scope": [span.scope for span in spans],
-            "role": pa.array([fact.role if fact else None for fact in facts], pa.string()),
-            "agent": pa.array([fact.agent if fact else None for fact in facts], pa.string()),
-            "response_id": pa.array(
-                [fact.call.response_id if fact and fact.call else None for fact in facts],
-                pa.string(),
-            ),
-            "call_id": pa.array(
-                [fact.call.call_id if fact and fact.call else None for fact in facts], pa.string()
-            ),
-            "process": [span.resource.process for span in spans],
-            "attributes": [door.kept(span.attributes) for span in spans],
-            "fact": pa.array([to_json(fact) if fact else None for fact in facts], pa.string()),
-            "received_ts": times([changes.now_ns] * len(spans)),
-        }
+            "span_name": [name[:_LONGEST_NAME] for name in names],
+            "kind": [_KINDS.get(kind, "unspecified") for kind in kinds],
+            "status": [_STATUS.get(each, "unset") for each in status],
+            "status_message": [harmless_message(each) if each else None for each in messages],
+            "service": [resource.service for resource in of],
+            "environment": [resource.environment for resource in of],
+            "scope": scopes,
+            "role": [fact.role if fact else None for fact in facts],
+            "agent": [fact.agent if fact else None for fact in facts],
+            "response_id": [call.response_id if call else None for call in calls],
+            "call_id": [call.call_id if call else None for call in calls],
+            "process": [resource.process for resource in of],
+            "attributes": [door.kept(span.attributes, span.shape) for span in spans],
+            "fact": [to_json(fact) if fact else None for fact in facts],
+            "received_ts": [changes.now_ns // 1000] * len(spans),
+        },
     )
 
 
 def calls_table(changes: Changes) -> pa.Table:
     """Return the new versions of calls; columns of `calls_open`, money in nano-USD."""
-    rows = [
-        {
-            **_call_row(version.call),
-            "revision": version.revision,
-            "retracted": version.retracted,
-        }
-        for version in changes.calls
-    ]
-    return pa.Table.from_pylist(rows, _CALLS)
-
-
-def _call_row(call: Call) -> dict[str, object]:
-    row = call._asdict()
-    row["ts"] = row.pop("start_ns") // 1000
-    row["status"] = "error" if row.pop("error") else "ok"
-    row["total_tokens"] = call.total_tokens
-    row["cost_nano"] = _clamped(call.cost_nano)
-    row["reported_cost_nano"] = _clamped(call.reported_cost_nano)
-    return row
+    calls = [version.call for version in changes.calls]
+    columns: dict[str, Any] = dict(zip(Call._fields, zip(*calls, strict=True), strict=True))
+    columns |= {
+        "revision": [version.revision for version in changes.calls],
+        "retracted": [version.retracted for version in changes.calls],
+        "ts": _micros(columns["start_ns"]),
+        "status": ["error" if failed else "ok" for failed in columns["error"]],
+        "total_tokens": [call.total_tokens for call in calls],
+        "cost_nano": [_clamped(cost) for cost in columns["cost_nano"]],
+        "reported_cost_nano": [_clamped(cost) for cost in columns["reported_cost_nano"]],
+    }
+    return _table(_CALLS, columns)
 
 
 def tools_table(changes: Changes) -> pa.Table:
@@ -153,9 +151,27 @@ def keys_table(keys: list[str]) -> pa.Table:
     return pa.table({"key": pa.array(keys, pa.string())})
 
 
-def times(values_ns: list[int]) -> pa.Array:
+def times(values_ns: Sequence[int]) -> pa.Array:
     """Return nanoseconds since 1970 as UTC timestamps of whole microseconds."""
-    return pa.array([value // 1000 for value in values_ns], pa.int64()).cast(_TIME)
+    return _micros(values_ns).cast(_TIME)
+
+
+def _micros(values_ns: Sequence[int]) -> pa.Array:
+    return pa.array([value // 1000 for value in values_ns], pa.int64())
+
+
+def _table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
+    """Return the columns that the schema names."""
+    arrays = []
+    for field in schema:
+        column = columns[field.name]
+        if isinstance(column, pa.Array):
+            arrays.append(column.cast(field.type))
+        elif field.type == _TIME:
+            arrays.append(pa.array(column, pa.int64()).cast(_TIME))
+        else:
+            arrays.append(pa.array(column, field.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _clamped(nano: int | None) -> int | None:
@@ -174,6 +190,11 @@ def _schema(text: str) -> pa.Schema:
     return pa.schema([(name, kinds[kind]) for name, kind in (p.split(":") for p in text.split())])
 
 
+_SPANS = _schema(
+    "trace_id:s span_id:s parent_span_id:s ts:t end_ts:t duration_ms:f span_name:s kind:s status:s"
+    " status_message:s service:s environment:s scope:s role:s agent:s response_id:s call_id:s"
+    " process:s attributes:s fact:s received_ts:t"
+)
 _CALLS = _schema(
     "call_id:s revision:i retracted:b ts:t duration_ms:f agent:s service:s environment:s"
     " provider:s operation:s request_model:s response_model:s input_tokens:i output_tokens:i"

@@ -42,7 +42,7 @@ def relatives(con: duckdb.DuckDBPyConnection, late: Sequence[Late]) -> Recalled:
         traces |= fresh
         spans = _spans(con, fresh, low, high)
         found.extend(spans)
-        asked = [span.late for span in spans if span.fact and span.fact.call]
+        asked = [span.late for span in spans if span.fact and span.fact.told]
         fresh = set()
     return found, _published(con, traces, low, high)
 

@@ -1,11 +1,13 @@
 -- name: kin_of
 -- grain: one trace with a claim that may be the same call as one in the registered table `late`:
 --   another emitter's (or another part's of a scope with several), in the same process at the same
---   time, or with the same response id, or with our guard's same call id
+--   time, or with the same response id, or with our guard's same call id; or a sum of calls of that
+--   process and time. A sum may have begun long before: it is found by its end
 WITH near AS (
     SELECT trace_id, scope, process, response_id, call_id, ts, end_ts
     FROM spans
-    WHERE role = 'call' AND ts BETWEEN $low AND $high
+    WHERE ts BETWEEN $low - INTERVAL 1 DAY AND $high
+        AND (role = 'call' AND ts >= $low OR role = 'sum' AND end_ts >= $low)
 )
 SELECT n.trace_id
 FROM near AS n

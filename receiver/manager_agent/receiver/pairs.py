@@ -1,0 +1,56 @@
+"""Attributes of log records and data points: bytes -> plain values, one bad pair at a time."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceProto
+
+from manager_agent.receiver.crowd import crowded
+from manager_agent.receiver.decode import MOST_ATTRIBUTES, plain, read_pair, resource_of
+from manager_agent.receiver.span import Attributes, Resource
+
+
+def attributes_of(raws: Sequence[bytes], dropped: Counter[str]) -> Attributes:
+    """Return the attributes that `raws` hold; a malformed one is left out and counted."""
+    if len(raws) > MOST_ATTRIBUTES:
+        dropped["too_many_attributes"] += len(raws) - MOST_ATTRIBUTES
+        raws = raws[:MOST_ATTRIBUTES]
+    attributes: Attributes = {}
+    for raw in raws:
+        read = read_pair(raw)
+        if read is None:
+            dropped["malformed_attribute"] += 1
+        else:
+            attributes[read[0]] = read[1]
+    return attributes
+
+
+def text_of(raw: bytes) -> str:
+    """Return the text that an `AnyValue` holds, empty where it holds something else."""
+    try:
+        return AnyValue.FromString(raw).string_value
+    except DecodeError:
+        return ""
+
+
+def sender_of(raw: bytes, dropped: Counter[str]) -> Resource:
+    """Return who sent a request, from the bytes of its resource."""
+    try:
+        if crowded("resource", raw):
+            raise DecodeError("it holds too much")
+        read = ResourceProto.FromString(raw)
+        attributes = {pair.key: plain(pair.value) for pair in read.attributes}
+    except (DecodeError, RecursionError):
+        dropped["malformed_resource"] += 1
+        attributes = {}
+    return resource_of(attributes, raw)
+
+
+def scope_of(raw: bytes) -> str:
+    """Return the name of an instrumentation scope, empty where it cannot be read."""
+    try:
+        return InstrumentationScope.FromString(raw).name
+    except DecodeError:
+        return ""

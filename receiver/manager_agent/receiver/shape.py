@@ -1,0 +1,83 @@
+"""Shapes: spans of one emitter that differ in numbers, ids and free text only.
+
+A fleet sends the same few kinds of span over and over. Whatever follows from what they share is
+worked out once and kept with the shape; what varies is read off each span.
+"""
+
+from typing import Any
+
+from manager_agent.receiver.span import Attributes
+
+_MOST_SHAPES = 20_000
+_MOST_ATTRIBUTES = 50_000
+_LONGEST_KEPT = 160
+_MOST_SHAPE_BYTES = 16 * 1024 * 1024  # names and keys of shapes, which are a stranger's, too
+_MANY_VALUES = 64
+"""A key with more values than this is taken to differ from span to span."""
+
+
+class Pair:
+    """One attribute that is shared by many spans. Equal only to itself, so that sets of them are
+    compared and hashed by identity."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, key: str, value: Any) -> None:
+        self.key = key
+        self.value = value
+
+
+class Shape:
+    """What a family of spans has in common, and what was worked out from it.
+
+    `constants`: the shared attributes; `varying`: keys whose values differ. `traits` and `kept`
+    belong to recognition (`recognise`) and to the door (`content`): their notes of what follows
+    from the rest; None until they took some. `seen`: whether there was a second such span.
+    """
+
+    __slots__ = ("constants", "kept", "seen", "traits", "varying")
+
+    def __init__(self, constants: Attributes, varying: tuple[str, ...]) -> None:
+        self.constants = constants
+        self.varying = varying
+        self.seen = False
+        self.traits: Any = None
+        self.kept: Any = None
+
+
+class Shapes:
+    """All shapes and shared attributes of one decoder, bounded: what comes in is a stranger's."""
+
+    def __init__(self) -> None:
+        self.pairs: dict[bytes, Pair] = {}
+        self._values: dict[str, int] = {}
+        self._shapes: dict[tuple[str, str, tuple[Pair, ...], tuple[str, ...]], Shape] = {}
+        self._shape_bytes = 0
+
+    def of(self, scope: str, name: str, pairs: tuple[Pair, ...], varying: tuple[str, ...]) -> Shape:
+        """Return the shape of a span."""
+        key = scope, name, pairs, varying
+        shape = self._shapes.get(key)
+        if shape is None:
+            self._shape_bytes += len(scope) + len(name) + sum(map(len, varying))
+            if len(self._shapes) >= _MOST_SHAPES or self._shape_bytes > _MOST_SHAPE_BYTES:
+                self._shapes.clear()
+                self._shape_bytes = 0
+            constants = {pair.key: pair.value for pair in pairs}
+            shape = self._shapes[key] = Shape(constants, varying)
+        return shape
+
+    def share(self, raw: bytes, key: str, value: Any) -> Pair | None:
+        """Keep an attribute for other spans; None where its values vary too much for that."""
+        if len(raw) > _LONGEST_KEPT or value is None:
+            return None
+        values = self._values.get(key, 0)
+        if values >= _MANY_VALUES:
+            return None
+        if len(self.pairs) >= _MOST_ATTRIBUTES or len(self._values) >= _MOST_ATTRIBUTES:
+            self.pairs.clear()
+            self._values.clear()
+            self._shapes.clear()
+        self._values[key] = values + 1
+        pair = self.pairs[raw] = Pair(key, value)
+        return pair

@@ -1,0 +1,252 @@
+"""What follows from a span's shape: worked out once, and kept with the shape.
+
+Traits are read off one span. They hold for every span of the same shape: values that may differ
+between them (`VARYING`) are not in it, but where to find them.
+"""
+
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import Any, NamedTuple, cast
+
+from manager_agent.contract import attributes as names
+from manager_agent.receiver.claims import Verdict, deciding_keys, part_of, verdict
+from manager_agent.receiver.fact import Role
+from manager_agent.receiver.fields import Entries, Fields, field_index, first_of
+from manager_agent.receiver.outcome import (
+    Outcome,
+    error_message_of,
+    error_type_of,
+    outcome_of,
+)
+from manager_agent.receiver.provider import canonical_provider, provider_of_error
+from manager_agent.receiver.shape import Shape
+from manager_agent.receiver.span import ERROR, Attributes, Span
+from manager_agent.receiver.usage import COUNTS, Habits, habits
+from manager_agent.receiver.values import amount, count, flag, text
+
+_ANY: frozenset[str] = frozenset()
+
+VARYING = frozenset(
+    {*COUNTS, "cost", "agent", "workflow", "conversation_id", "user_id", "response_id"}
+    | {"tool_call_id", "first_chunk", "azure_hint"}
+)
+"""Fields that may differ between spans of one shape; of the last two only the presence counts."""
+
+_READ_BY_NAME = frozenset(
+    {
+        "success",
+        "ai.operationId",
+        "logfire.span_type",
+        names.GUARDED,
+        names.COST_CURRENCY,
+        names.COST_SOURCE,
+    }
+)
+"""Attributes that decide what a span says though they are in no table."""
+
+
+class Told(NamedTuple):
+    """A field: its value if the shape tells it, else the attributes to ask, best first."""
+
+    value: Any = None
+    ask: Entries = ()
+
+    def of(self, attributes: Attributes, read: Callable[[Any], Any]) -> Any:
+        """Return what a span of the shape says."""
+        return first_of(attributes, self.ask, read) if self.ask else self.value
+
+
+class CallTraits(NamedTuple):
+    """What all spans of a shape say of a call.
+
+    `counts`: the counts of `COUNTS` that the shape tells; `counting`: the places of the others
+    and whom to ask. `answer_ids`: whom to ask for the response id. `cut_short`: the answer stopped
+    before its end; `cut_at_one`: it did if a single token came. `guesses`: the emitter may have
+    counted by itself. `costed`: a reported cost is in USD.
+    """
+
+    operation: str
+    provider: str | None
+    request_model: str | None
+    response_model: str | None
+    habit: Habits
+    ended: Outcome
+    service_tier: str | None
+    counts: tuple[int | None, ...]
+    counting: tuple[tuple[int, Entries], ...]
+    answer_ids: Entries
+    cut_short: bool
+    cut_at_one: bool
+    guesses: bool
+    cost: Told
+    costed: bool
+    by_provider: bool
+    guarded: bool
+    part: str | None
+    continues_seconds: float | None
+
+
+class ToolTraits(NamedTuple):
+    """What all spans of a shape say of a tool call."""
+
+    tool: str
+    tool_call_id: Told
+    error_type: str | None
+    error_message: str | None
+
+
+class Traits(NamedTuple):
+    """What all spans of a shape say."""
+
+    role: Role
+    agent: Told
+    workflow: Told
+    conversation_id: Told
+    user_id: Told
+    model: Told
+    call: CallTraits | None
+    tool: ToolTraits | None
+
+
+def traits_of(span: Span) -> Traits | None:
+    """Return what a span's shape says, None where it has nothing to do with GenAI."""
+    shape = span.shape
+    if shape is None or span.status == ERROR or span.events:
+        return _read(span, _ANY)
+    if shape.traits is None:
+        if not shape.seen:  # most shapes that are seen once are never seen again
+            shape.seen = True
+            return _read(span, _ANY)
+        shape.traits = _shared(span, shape)
+    if shape.traits is _OWN:
+        return _read(span, _ANY)
+    return None if shape.traits is _NOTHING else cast(Traits, shape.traits)
+
+
+_OWN = object()
+"""Each span of this shape must be read by itself."""
+
+_NOTHING = object()
+"""Spans of this shape have nothing to do with GenAI."""
+
+
+def _shared(span: Span, shape: Shape) -> Any:
+    """Return what holds for every span of the shape of `span`."""
+    if not _deciding().isdisjoint(shape.varying):
+        return _OWN
+    traits = _read(span, frozenset(shape.varying))
+    if traits is None:
+        return _NOTHING
+    failed = (traits.call and traits.call.ended.error_type) or (
+        traits.tool and traits.tool.error_type
+    )
+    return _OWN if failed else traits
+
+
+def _read(span: Span, varying: Collection[str]) -> Traits | None:
+    said = verdict(span.name, span.scope, span.attributes)
+    if said is None:
+        return None
+    fields = Fields(span.attributes, span.scope)
+    return Traits(
+        role=said.role,
+        agent=_told(fields, "agent", text, varying),
+        workflow=_told(fields, "workflow", text, varying),
+        conversation_id=_told(fields, "conversation_id", text, varying),
+        user_id=_told(fields, "user_id", text, varying),
+        model=Told(None, (("model", None),))
+        if "model" in varying
+        else Told(text(span.attributes.get("model"))),
+        call=_call(span, fields, said, varying) if said.role == "call" else None,
+        tool=_tool(span, fields, varying) if said.role == "tool" else None,
+    )
+
+
+def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -> CallTraits:
+    attributes = span.attributes
+    request_model = fields.first("request_model", text) or said.model
+    answer_model = fields.first("response_model", text)
+    provider = _provider(span, fields, request_model or answer_model)
+    habit = habits(span.scope, provider)
+    ended = outcome_of(span, fields, habit)
+    provider = provider or provider_of_error(ended.error_type)
+    told = [_told(fields, name, count, varying) for name in COUNTS]
+    part = part_of(span.scope, attributes)
+    return CallTraits(
+        operation=_operation(said.operation, request_model or answer_model),
+        provider=provider,
+        request_model=request_model,
+        response_model=answer_model if ended.error_type is None or ended.began else None,
+        habit=habit,
+        ended=ended,
+        service_tier=fields.first("service_tier", text),
+        counts=tuple(each.value for each in told),
+        counting=tuple((place, each.ask) for place, each in enumerate(told) if each.ask),
+        answer_ids=_ask(fields, "response_id", varying),
+        cut_short=_cut_short(ended, attributes, habit),
+        cut_at_one=bool(ended.streaming) and provider == "anthropic" and not ended.finish_reason,
+        guesses=bool(ended.streaming) and habit.estimates_streams is not None,
+        cost=_told(fields, "cost", amount, varying),
+        costed=text(attributes.get(names.COST_CURRENCY)) in (None, "USD"),
+        by_provider=attributes.get(names.COST_SOURCE) == "provider",
+        guarded=flag(attributes.get(names.GUARDED)) or False,
+        part=part.name if part else None,
+        continues_seconds=part.seconds if part else None,
+    )
+
+
+def _tool(span: Span, fields: Fields, varying: Collection[str]) -> ToolTraits:
+    error_type = error_type_of(span, fields)
+    return ToolTraits(
+        tool=fields.first("tool_name", text) or span.name[:200],
+        tool_call_id=_told(fields, "tool_call_id", text, varying),
+        error_type=error_type,
+        error_message=error_message_of(span, fields) if error_type else None,
+    )
+
+
+def _told(fields: Fields, field: str, read: Callable[[Any], Any], varying: Collection[str]) -> Told:
+    ask = _ask(fields, field, varying)
+    return Told(None, ask) if ask else Told(fields.first(field, read))
+
+
+def _ask(fields: Fields, field: str, varying: Collection[str]) -> Entries:
+    """Return whom to ask for `field`; nobody where none of them varies."""
+    entries = fields.entries(field)
+    return entries if any(key in varying for key, _ in entries) else ()
+
+
+def _provider(span: Span, fields: Fields, model: str | None) -> str | None:
+    return canonical_provider(
+        fields.first("provider", text),
+        span.scope,
+        model,
+        fields.first("server_address", text),
+        fields.has("azure_hint"),
+    )
+
+
+def _operation(said: str, model: str | None) -> str:
+    """Return the operation; OpenInference calls Bedrock's embedding models LLMs."""
+    return "embeddings" if said == "chat" and model and "embed" in model.lower() else said
+
+
+def _cut_short(ended: Outcome, attributes: Attributes, habit: Habits) -> bool:
+    """Tell whether an answer stopped before its end, so that its output was never counted."""
+    if ended.error_type is not None:
+        return True
+    wanted = habit.complete_streams_have
+    if not ended.streaming or not wanted:
+        return False
+    if wanted == "finish_reason":
+        return ended.finish_reason is None
+    return wanted not in attributes
+
+
+@cache
+def _deciding() -> frozenset[str]:
+    """Return the attributes whose values decide more than `VARYING` fields."""
+    told = {
+        key for key, rows in field_index().items() if any(row.field not in VARYING for row in rows)
+    }
+    return frozenset(told | deciding_keys() | _READ_BY_NAME)

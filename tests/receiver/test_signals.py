@@ -1,0 +1,288 @@
+"""Spans, logs and metrics of one run tell of each call once, whichever come, in any order."""
+
+import random
+from collections.abc import Sequence
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from manager_agent.receiver.call import Call
+from manager_agent.receiver.reading import Reader, Reading
+from manager_agent.receiver.recognise import recognise
+from manager_agent.receiver.row import row_of
+from manager_agent.receiver.signals import SignalName
+from manager_agent.receiver.testing import NOW_NS, MemoryStore
+from manager_agent.store.duck import FactStore
+from tests.harness.captures import CAPTURES, LAB, Capture, captures, verdict
+from tests.harness.facts import opened
+from tests.harness.otlp import pairs
+from tests.harness.runs import CLAUDE, CODEX, CUMULATIVE, DELTA, SIGNALS, Made, Run, truth
+from tests.harness.stories import DOOR, Receiver
+
+Piece = tuple[bytes, SignalName]
+SUBSETS = [set(some) for size in (1, 2, 3) for some in combinations(SIGNALS, size)]
+CASES = [case for case in captures() if case.name.startswith("claude-code/")]
+SECOND_NS = 10**9
+
+
+def read(payload: bytes, signal: SignalName) -> Reading:
+    return Reader(lambda span: recognise(span, DOOR)).read(payload, signal)
+
+
+def play(
+    pieces: Sequence[Sequence[Piece]], store: MemoryStore | FactStore, seconds: Sequence[float] = ()
+) -> Receiver[MemoryStore] | Receiver[FactStore]:
+    """Let each portion arrive, then time pass; a negative time is a restart after it."""
+    receiver: Receiver[MemoryStore] | Receiver[FactStore] = Receiver(store)  # type: ignore[assignment]
+    for number, portion in enumerate(pieces):
+        receiver.take_in([a for piece in portion for a in read(*piece).arrived])
+        waited = seconds[number % len(seconds)] if seconds else 0.0
+        receiver.wait(abs(waited))
+        if waited < 0:
+            receiver.restart()
+    return receiver
+
+
+def summed(calls: Sequence[Call]) -> tuple[int, ...]:
+    return tuple(
+        sum(getattr(call, f"{name}_tokens") or 0 for call in calls)
+        for name in ("input", "output", "cache_read", "cache_write")
+    )
+
+
+def of_capture(case: Capture, signal: SignalName) -> Piece:
+    suffix = "" if signal == "traces" else f".{signal}"
+    path = CAPTURES / case.name.replace(".pb", f"{suffix}.pb")
+    return path.read_bytes(), signal
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("signals", SUBSETS, ids="+".join)
+def test_claude_code_is_metered_by_any_of_its_signals(
+    case: Capture, signals: set[SignalName]
+) -> None:
+    """Metrics alone count tokens, and an answer that failed has none."""
+    failed = all(call["error"] for call in case.truth)
+    pieces = [of_capture(case, signal) for signal in sorted(signals)]
+    for order in (pieces, pieces[::-1], pieces * 2):
+        store = MemoryStore()
+        play([[piece] for piece in order], store, seconds=[700.0])
+        rows = [row_of(call) for call in store.calls().values()]
+
+        if failed and signals == {"metrics"}:
+            assert rows == []
+        else:
+            assert verdict(case.truth, rows) is None
+
+
+def test_what_each_signal_adds_is_kept() -> None:
+    """The model that answered comes from the record, the outcome of the stream from the span."""
+    case = next(case for case in CASES if "print_hi" in case.name)
+    store = MemoryStore()
+    play([[of_capture(case, signal) for signal in SIGNALS]], store)
+
+    (call,) = store.calls().values()
+    assert call.response_model == "claude-sonnet-4-5-20250929"
+    assert (call.streaming, call.finish_reason, call.usage_estimated) == (True, "end_turn", False)
+    assert call.reported_cost_nano == 485_189_850
+    assert set(call.emitters.split(",")) == {f"{CLAUDE}.tracing", f"{CLAUDE}.events"}
+
+
+def test_a_row_of_metrics_says_that_it_is_coarse() -> None:
+    case = next(case for case in CASES if "print_hi" in case.name)
+    store = MemoryStore()
+    play([[of_capture(case, "metrics")]], store)
+
+    (call,) = store.calls().values()
+    assert (call.usage_estimated, call.duration_ms, call.emitters) == (True, None, CLAUDE)
+    assert call.conversation_id == "5eddf74c-f02a-4eb7-9947-2df75a7a3f89"
+
+
+@st.composite
+def made(draw: st.DrawFn) -> tuple[Made, ...]:
+    """Calls of one run, one after the other: some within a second, some minutes apart."""
+    at_ns, found = NOW_NS - 1800 * SECOND_NS, []
+    for _ in range(draw(st.integers(1, 6))):
+        lasted_ns = draw(st.integers(1, 20_000)) * 10**6
+        at_ns += lasted_ns + draw(st.sampled_from([0, 10**7, 30 * SECOND_NS, 200 * SECOND_NS]))
+        found.append(
+            Made(
+                at_ns,
+                lasted_ns,
+                draw(st.sampled_from(["claude-sonnet-4-5", "claude-haiku-4-5"])),
+                fresh=draw(st.sampled_from([3, 3, 500])),
+                output=draw(st.sampled_from([1, 200])),
+                read=draw(st.sampled_from([0, 9_000])),
+                written=draw(st.sampled_from([0, 700])),
+            )
+        )
+    return tuple(found)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Run:
+    tool = draw(st.sampled_from([CLAUDE, CODEX]))
+    return Run(
+        tool,
+        "session-1",
+        draw(made()),
+        NOW_NS - 1800 * SECOND_NS,
+        traced=draw(st.booleans()),
+        alike=draw(st.booleans()),
+        temporality=draw(st.sampled_from([DELTA, CUMULATIVE])),
+        skew_ns=draw(st.sampled_from([0, 4 * 10**6, 300 * 10**6])),
+    )
+
+
+@st.composite
+def plays(draw: st.DrawFn) -> tuple[Run, set[SignalName], list[list[Piece]], list[float]]:
+    """A run, the signals of it that are sent, in which portions, and the time between them."""
+    run = draw(runs())
+    signals = draw(st.sampled_from(SUBSETS))
+    pieces = [
+        (payload, signal) for signal in SIGNALS if signal in signals for payload in run.told(signal)
+    ]
+    rng = random.Random(draw(st.integers(0, 10**6)))
+    order = pieces + rng.sample(pieces, len(pieces) // 2)
+    rng.shuffle(order)
+    portions = []
+    while order:
+        size = rng.choice([1, 2, 5, len(order)])
+        portions.append(order[:size])
+        order = order[size:]
+    seconds = draw(st.lists(st.sampled_from([0.0, 0.0, 1.0, 700.0, -1.0, -700.0]), min_size=1))
+    return run, signals, portions, seconds
+
+
+@settings(max_examples=150, deadline=None)
+@given(played=plays())
+def test_order_portions_repeats_and_restarts_do_not_matter(
+    played: tuple[Run, set[SignalName], list[list[Piece]], list[float]],
+) -> None:
+    run, signals, portions, seconds = played
+    store = MemoryStore()
+    play(portions, store, seconds)
+
+    calls = list(store.calls().values())
+    assert summed(calls) == truth(run.calls)
+    if signals != {"metrics"}:
+        assert len(calls) == len(run.calls)
+        assert not any(call.usage_estimated for call in calls)
+    assert sum(delta.output_tokens for delta in store.usage.values()) == truth(run.calls)[1]
+    assert sum(delta.calls for delta in store.usage.values()) == len(calls)
+
+
+@settings(max_examples=20, deadline=None)
+@given(played=plays())
+def test_the_store_gives_back_what_the_window_forgot(
+    tmp_path_factory: pytest.TempPathFactory,
+    played: tuple[Run, set[SignalName], list[list[Piece]], list[float]],
+) -> None:
+    """The outcome in DuckDB is that of a store in memory."""
+    _, _, portions, seconds = played
+    memory = MemoryStore()
+    play(portions, memory, seconds)
+    store = opened(tmp_path_factory.mktemp("signals"))
+    try:
+        receiver = play(portions, store, seconds)
+        _, published = receiver.store.recent(0, 10**6)
+        rows = {p.name: p.row for p in published if isinstance(p.row, Call)}
+    finally:
+        store.close()
+
+    assert rows == memory.calls()
+
+
+CODEX_CASES = [case for case in captures(LAB) if case.name.startswith("codex-cli/")]
+
+
+def codex_records(case: Capture, scope: str = "codex_otel.log_only") -> list[Piece]:
+    """Return the records that Codex's source writes beside the recorded spans of answers.
+
+    One for the stream's event and one with the counts; both name the trace, not the process.
+    """
+    found: list[Piece] = []
+    for span in read(case.payload, "traces").arrived:
+        if span.fact is None or span.fact.call is None:
+            continue
+        usage = span.fact.call
+        common = {
+            "event.name": "codex.sse_event",
+            "event.kind": "response.completed",
+            "conversation.id": "01a20680-5cc0-7263-956d-cd90be4e60bf",
+            "model": "gpt-5",
+        }
+        counts = {
+            "input_token_count": str(usage.input_tokens),
+            "output_token_count": str(usage.output_tokens),
+            "cached_token_count": usage.cache_read_tokens,
+            "reasoning_token_count": usage.reasoning_tokens,
+        }
+        for more in ({"duration_ms": "3"}, counts):
+            message = ExportLogsServiceRequest()
+            logs = message.resource_logs.add()
+            about = {"service.name": span.span.resource.service, "host.name": "laptop"}
+            logs.resource.attributes.extend(pairs(about))
+            scoped = logs.scope_logs.add()
+            scoped.scope.name = scope
+            record = scoped.log_records.add(
+                observed_time_unix_nano=span.span.start_ns - 500_000,
+                trace_id=bytes.fromhex(span.span.trace_id),
+                span_id=bytes.fromhex(span.span.parent_id),
+            )
+            record.attributes.extend(pairs({**common, **more}))
+            found.append((message.SerializeToString(), "logs"))
+    return found
+
+
+@pytest.mark.parametrize("case", CODEX_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("signals", [{"traces"}, {"logs"}, {"traces", "logs"}], ids="+".join)
+def test_codex_is_metered_by_spans_or_records(case: Capture, signals: set[SignalName]) -> None:
+    pieces: list[Piece] = codex_records(case) if "logs" in signals else []
+    pieces += [(case.payload, "traces")] if "traces" in signals else []
+    for order in (pieces, pieces[::-1], pieces * 2):
+        store = MemoryStore()
+        play([[piece] for piece in order], store, seconds=[700.0])
+
+        assert verdict(case.truth, [row_of(call) for call in store.calls().values()]) is None
+
+
+def test_codex_that_writes_each_record_for_two_targets_is_counted_once() -> None:
+    case = CODEX_CASES[0]
+    both = codex_records(case) + codex_records(case, "codex_otel.trace_safe")
+    store = MemoryStore()
+    play([both], store)
+
+    assert verdict(case.truth, [row_of(call) for call in store.calls().values()]) is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"http.response.status_code": 429, "endpoint": "/responses"}, 429),
+        ({"http.response.status_code": "503"}, 503),
+        ({"error.message": "connection refused", "endpoint": "/responses"}, None),
+        ({"http.response.status_code": 200, "endpoint": "/responses"}, "nothing"),
+        ({"http.response.status_code": 500, "endpoint": "/models"}, "nothing"),
+    ],
+)
+def test_codex_requests_that_failed_are_calls(attributes: dict[str, object], told: object) -> None:
+    message = ExportLogsServiceRequest()
+    scoped = message.resource_logs.add().scope_logs.add()
+    scoped.scope.name = "codex_otel.log_only"
+    record = scoped.log_records.add(observed_time_unix_nano=NOW_NS)
+    about = {"event.name": "codex.api_request", "model": "gpt-5", "duration_ms": "120"}
+    record.attributes.extend(pairs({**about, **attributes}))
+    store = MemoryStore()
+    play([[(message.SerializeToString(), "logs")]], store)
+
+    calls = list(store.calls().values())
+    if told == "nothing":
+        assert calls == []
+        return
+    (call,) = calls
+    assert (call.error, call.http_status, call.provider) == (True, told, "openai")
+    assert call.duration_ms == 120.0
