@@ -9,7 +9,7 @@ READY := $(VENV)/.installed
 NEXT := .venv-duckdb2
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help demo test test-all test-duckdb2 check lint types bench lock clean
+.PHONY: help demo test test-all test-duckdb2 collector check lint types bench soak lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ demo: $(READY) ## Install all it needs; watch a small fleet spend and cross a bu
 test: $(READY) ## Install all it needs; run the fast tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: $(READY) test-duckdb2 ## The slow tests too: kills, full disks, the other DuckDB version
+test-all: $(READY) collector test-duckdb2 ## The slow tests too: kills, full disks, a real collector, the other DuckDB version
 	$(BIN)/python -m pytest -m slow
 
 test-duckdb2: $(READY) ## The fast tests on DuckDB 2.0.0
@@ -31,6 +31,9 @@ test-duckdb2: $(READY) ## The fast tests on DuckDB 2.0.0
 	@$(NEXT)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	$(NEXT)/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests/store tests/analytics tests/api tests/flow tests/receiver
 
+collector: ## Build the OpenTelemetry Collector that the slow tests run (Go; once, some minutes)
+	@bash deploy/collector/build.sh
+
 check: lint types ## Lint and types, as CI runs them
 
 lint: $(READY)
@@ -40,8 +43,11 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-bench: $(READY) ## Measure ingest on this machine
-	$(BIN)/python -m benchmarks.ingest
+bench: $(READY) ## Measure ingest on this machine, some minutes (ALL=1: every combination; RIVALS=1: others, too)
+	$(BIN)/python -m benchmarks.ingest $(if $(ALL),--all) $(if $(RIVALS),--rivals)
+
+soak: $(READY) ## An hour at 5,000 spans/s: does memory stay flat, does the time to an answer? (SECONDS=600 shortens it)
+	$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),3600)
 
 lock: ## Resolve the dependencies anew into requirements.lock (hashes, no index address)
 	@$(PYTHON) -m venv $(VENV)-lock
@@ -52,7 +58,7 @@ lock: ## Resolve the dependencies anew into requirements.lock (hashes, no index 
 		--constraint $(VENV)-lock/constraints.txt --output-file requirements.lock
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) $(VENV)-lock $(NEXT) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .cache $(VENV) $(VENV)-lock $(NEXT) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ..."; exit 1; }

@@ -126,6 +126,7 @@ def test_a_query_sees_the_last_snapshot_and_fresh_sees_all(live: Live, services:
 
     live.add_call("a", NOW)
     assert post(client, count).json()["rows"] == [[1]]
+    assert post(client, count).json()["snapshot_age_seconds"] == 0  # nothing came in since
     live.add_call("a", NOW)
     old = post(client, count).json()
     assert (old["rows"], old["snapshot_age_seconds"]) == ([[1]], 9.0)

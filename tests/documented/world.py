@@ -55,6 +55,7 @@ def docs_world(here: Path) -> Iterator[World]:
         (here / "budgets.yaml").write_text(budgets.text, "utf-8")
         [opened] = [b for b in blocks("yaml") if b.page == "docs/security.md"]
         (here / "open.yaml").write_text(opened.text, "utf-8")
+        (here / "query.sql").write_text("SELECT * FROM llm_calls", "utf-8")
         (here / "my_agent.py").write_text(AGENT, "utf-8")
         yield World(running, here, running.where["api"])
 
@@ -103,11 +104,16 @@ def _spans(start_ns: int) -> list[Sending]:
     talk = {"gen_ai.conversation.id": "c1", "gen_ai.input.messages": "the same again"}
     tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
     unpriced = {**llm("acme-1"), "gen_ai.provider.name": "acme"}
+    said = {
+        "user.id": "u1",
+        "gen_ai.response.finish_reasons": ["length"],
+        "gen_ai.usage.cost": 0.01,
+    }
     failed = {k: v for k, v in llm().items() if "response" not in k and "usage" not in k}
     return [
-        span({**llm(), **talk, "gen_ai.usage.cache_read.input_tokens": 640}),
+        span({**llm(), **talk, **said, "gen_ai.usage.cache_read.input_tokens": 640}),
         span({**llm(), **talk}),
         span(unpriced),
-        span({**failed, "error.type": "RateLimitError"}, error="too many requests"),
+        span({**failed, **talk, "error.type": "RateLimitError"}, error="too many requests"),
         span({**tool, "gen_ai.tool.call.arguments": '{"q": "x"}'}),
     ]

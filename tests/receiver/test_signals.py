@@ -60,7 +60,7 @@ def of_capture(case: Capture, signal: SignalName) -> Piece:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-@pytest.mark.parametrize("signals", SUBSETS, ids="+".join)
+@pytest.mark.parametrize("signals", SUBSETS, ids=lambda some: "+".join(sorted(some)))
 def test_claude_code_is_metered_by_any_of_its_signals(
     case: Capture, signals: set[SignalName]
 ) -> None:
@@ -239,7 +239,9 @@ def codex_records(case: Capture, scope: str = "codex_otel.log_only") -> list[Pie
 
 
 @pytest.mark.parametrize("case", CODEX_CASES, ids=lambda case: case.name)
-@pytest.mark.parametrize("signals", [{"traces"}, {"logs"}, {"traces", "logs"}], ids="+".join)
+@pytest.mark.parametrize(
+    "signals", [{"traces"}, {"logs"}, {"traces", "logs"}], ids=lambda some: "+".join(sorted(some))
+)
 def test_codex_is_metered_by_spans_or_records(case: Capture, signals: set[SignalName]) -> None:
     pieces: list[Piece] = codex_records(case) if "logs" in signals else []
     pieces += [(case.payload, "traces")] if "traces" in signals else []

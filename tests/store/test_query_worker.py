@@ -264,6 +264,13 @@ def test_no_rows_are_an_empty_table(path: Path) -> None:
     assert arrow.column_names == ["a", "b"]
 
 
+def test_csv_tells_an_empty_text_from_null(path: Path) -> None:
+    both = ask(path, "SELECT '' AS e, NULL AS n, 'a \"b\", c\nd' AS q", format="csv")[1]
+
+    assert both == b'e,n,q\n"",,"a ""b"", c\nd"\n'
+    assert ask(path, "SELECT NULL AS n", format="csv")[1] == b'n\n""\n'
+
+
 def test_csv_is_exact_and_quoted() -> None:
     table = pa.table(
         {

@@ -81,6 +81,8 @@ def _opener(api_url: str) -> urllib.request.OpenerDirector:
 
 
 def _answer(fmt: str, body: bytes, headers: Any) -> Answer:
+    if headers["x-snapshot-age-seconds"] is None:
+        raise ValueError("what answers there is no manager")
     table = json.loads(body) if fmt == "json" else {"columns": [], "rows": []}
     return Answer(
         body=body,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import (
+    cli_bench,
     cli_config,
     cli_decode,
     cli_demo,
@@ -13,6 +14,7 @@ from manager_agent.app import (
     cli_prices,
     cli_rules,
     cli_serve,
+    cli_sql,
     cli_tokens,
     cli_view,
 )
@@ -30,12 +32,14 @@ for part in (
     cli_serve,
     cli_demo,
     cli_decode,
+    cli_sql,
     cli_view,
     cli_prices,
     cli_rules,
     cli_config,
     cli_tokens,
     cli_doctor,
+    cli_bench,
 ):
     part.add_to(app)
 

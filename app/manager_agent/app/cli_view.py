@@ -1,15 +1,14 @@
-"""Looking at a running manager: `sql`, `status`, `agents`, `alerts list`."""
+"""Looking at a running manager: `status`, `agents`, `alerts list`."""
 
 import json
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from manager_agent.api.sql_client import SqlClientError, query
-from manager_agent.app.options import API_URL, Api, Json, api_token, told
+from manager_agent.app.options import API_URL, Api, Json, told
 from manager_agent.app.rest import ManagerError, get
 
 _alerts = typer.Typer(help="Alerts: what is wrong now, and what was.", no_args_is_help=True)
@@ -17,35 +16,10 @@ _alerts = typer.Typer(help="Alerts: what is wrong now, and what was.", no_args_i
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command()(sql)
     app.command()(status)
     app.command()(agents)
     _alerts.command("list")(list_alerts)
     app.add_typer(_alerts, name="alerts")
-
-
-def sql(
-    statement: Annotated[str, typer.Argument(help="One SELECT, in DuckDB's SQL.")],
-    output: Annotated[
-        Literal["table", "json", "csv", "arrow"],
-        typer.Option("--format", help="How to print the answer."),
-    ] = "table",
-    as_json: Json = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Wait for a snapshot with all acknowledged so far.")
-    ] = False,
-    api_url: Api = API_URL,
-) -> None:
-    """Ask the running manager in SQL. Tables: llm_calls, spans, usage_hour, alerts, ..."""
-    kind = "json" if as_json or output == "table" else output
-    with told(SqlClientError):
-        answer = query(api_url, statement, kind, fresh, token=api_token())
-    if output == "table" and not as_json:
-        _print_rows(answer.columns, answer.rows)
-        note = "; cut off at the limit of rows" if answer.truncated else ""
-        print(f"{len(answer.rows)} row(s), {answer.age_seconds:.0f} s old{note}", file=sys.stderr)
-    else:
-        sys.stdout.buffer.write(answer.body)
 
 
 def status(as_json: Json = False, api_url: Api = API_URL) -> None:

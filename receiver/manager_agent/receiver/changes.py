@@ -104,6 +104,8 @@ class Changes:
     sealed_calls: Sequence[str] = ()
     sealed_tools: Sequence[str] = ()
     dropped_calls: Sequence[str] = ()
+    newest_sealed: int = 2**62
+    """No version of what is sealed or dropped has a higher revision."""
     minutes: Usage = field(default_factory=dict)
     duplicates: int = 0
     sealed_early: int = 0

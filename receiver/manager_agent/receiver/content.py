@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
@@ -16,7 +16,6 @@ _LONGEST_TEXT = 1024
 _LONGEST_KEY = 128
 _MOST_ITEMS = 32
 _LONGEST_MESSAGE = 300
-_MOST_KEY_SETS = 4096
 
 # Shapes of keys and tokens that providers print into their error messages.
 _SECRETS = re.compile(
@@ -24,6 +23,18 @@ _SECRETS = re.compile(
     r"|(?i:(?:bearer|basic|api[-_ ]?key|token|password|secret)['\"]?\s*[:= ]\s*['\"]?)"
     r"[^\s'\",}]{6,}"
 )
+
+
+PromptKeys = tuple[tuple[str, ...], tuple[str, ...]]
+"""Attributes that hold a prompt whole, best first, and those that hold a part of it."""
+
+
+def prompt_keys(attributes: Iterable[str]) -> PromptKeys:
+    """Return those of `attributes` in which a prompt is."""
+    rows = table("content")["prompt"]
+    present = set(attributes)
+    whole = tuple(key for key in rows["keys"] if key in present)
+    return whole, tuple(sorted(k for k in present if k.startswith(tuple(rows["prefixes"]))))
 
 
 class Door:
@@ -38,9 +49,6 @@ class Door:
         self._key = key
         self._keep = frozenset(rows["keep"]["keys"]) | frozenset(keep)
         self._capture = capture
-        self._prompt_keys: list[str] = rows["prompt"]["keys"]
-        self._prompt_prefixes = tuple(rows["prompt"]["prefixes"])
-        self._prompts: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
         self._arguments_keys: list[str] = rows["arguments"]["keys"]
         self._result_keys: list[str] = rows["result"]["keys"]
 
@@ -76,9 +84,12 @@ class Door:
                 pairs.append(f"{_quoted_key(key)}:{_ENCODER.encode(items)}")
         return ",".join(pairs)
 
-    def prompt_digest(self, attributes: Attributes) -> str | None:
-        """Return the keyed digest of the prompt, None where the span carries none."""
-        whole, parts = self._prompt_in(tuple(attributes))
+    def prompt_digest(self, attributes: Attributes, keys: PromptKeys | None = None) -> str | None:
+        """Return the keyed digest of the prompt, None where the span carries none.
+
+        `keys`: what `prompt_keys` says of the attributes, where that is known.
+        """
+        whole, parts = prompt_keys(attributes) if keys is None else keys
         found = self._first(attributes, whole)
         if found is not None:
             return self.digest(found)
@@ -103,18 +114,7 @@ class Door:
         raw = content.encode("utf-8", "surrogatepass")
         return blake2b(raw, key=self._key, digest_size=16).hexdigest()
 
-    def _prompt_in(self, keys: tuple[str, ...]) -> tuple[list[str], list[str]]:
-        """Return those of `keys` that hold a prompt whole, best first, and those with parts."""
-        known = self._prompts.get(keys)
-        if known is None:
-            whole = [key for key in self._prompt_keys if key in keys]
-            parts = sorted(key for key in keys if key.startswith(self._prompt_prefixes))
-            if len(self._prompts) >= _MOST_KEY_SETS:
-                self._prompts.clear()
-            known = self._prompts[keys] = whole, parts
-        return known
-
-    def _first(self, attributes: Attributes, keys: list[str]) -> Any:
+    def _first(self, attributes: Attributes, keys: Sequence[str]) -> Any:
         for key in keys:
             value = attributes.get(key)
             if value not in (None, "", [], {}):

@@ -11,10 +11,12 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceProto
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 
+from manager_agent.contract.attributes import AGENT
 from manager_agent.receiver.crowd import crowded, refuse_crowd
 from manager_agent.receiver.home import at_home, told_by_several
 from manager_agent.receiver.shape import Pair, Shape, Shapes
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
+from manager_agent.receiver.values import text as short_text
 from manager_agent.receiver.wire import WireScopeSpans, WireSpan, parse
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
@@ -245,4 +247,5 @@ def resource_of(attributes: Attributes, raw: bytes) -> Resource:
         environment=text("deployment.environment.name") or text("deployment.environment") or None,
         process=process or blake2b(raw, digest_size=8).hexdigest(),
         attributes=attributes,
+        agent=short_text(attributes.get(AGENT)),
     )

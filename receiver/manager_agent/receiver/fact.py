@@ -1,6 +1,7 @@
 """What recognition reads off one span, small enough to keep for the length of the merge window."""
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -107,30 +108,38 @@ def to_json(fact: Fact) -> str:
 
     What many facts have in common is encoded once: this runs for every span that is stored.
     """
-    text = _common_json(fact._replace(call=None, tool=None, sum=None))
     call = fact.call
+    parts = [_common_json(fact.role, fact.agent, fact.stamped, fact.workflow, fact.model)]
+    _add(parts, _FACT_NAMES, (fact.conversation_id, fact.user_id))
     if call is not None:
-        own = "".join(
-            f',"{name}":{_quoted(value) if type(value) is str else _ENCODER.encode(value)}'
-            for name, value in zip(_OWN_NAMES, call[_OWN:], strict=True)
-            if value is not None
-        )
-        text = f'{text[:-1]},"call":{{{_common_call_json(call[:_OWN])}{own}}}}}'
+        parts += (',"call":{', _common_call_json(call[:_OWN]))
+        _add(parts, _CALL_NAMES, call[_OWN:])
+        parts.append("}")
     if fact.tool is not None:
-        text = f'{text[:-1]},"tool":{_ENCODER.encode(_sparse(fact.tool))}}}'
+        parts.append(f',"tool":{_ENCODER.encode(_sparse(fact.tool))}')
     if fact.sum is not None:
-        text = f'{text[:-1]},"sum":{_ENCODER.encode(_sparse(fact.sum))}}}'
-    return text
+        parts.append(f',"sum":{_ENCODER.encode(_sparse(fact.sum))}')
+    parts.append("}")
+    return "".join(parts)
+
+
+def _add(parts: list[str], names: Iterable[str], values: Iterable[Any]) -> None:
+    for name, value in zip(names, values, strict=True):
+        if value is not None:
+            parts.append(name)
+            parts.append(_quoted(value) if type(value) is str else repr(value))
 
 
 @lru_cache(4096)
-def _common_json(fact: Fact) -> str:
-    return _ENCODER.encode(_sparse(fact))
+def _common_json(
+    role: Role, agent: str | None, stamped: bool, workflow: str | None, model: str | None
+) -> str:
+    return _ENCODER.encode(_sparse(Fact(role, agent, stamped, workflow, model=model)))[:-1]
 
 
 @lru_cache(4096)
-def _common_call_json(values: tuple[Any, ...]) -> str:
-    return _ENCODER.encode(_sparse(CallFact(*values)))[1:-1]
+def _common_call_json(shared: tuple[Any, ...]) -> str:
+    return _ENCODER.encode(_sparse(CallFact(*shared)))[1:-1]
 
 
 def from_json(text: str) -> Fact:
@@ -146,7 +155,8 @@ def from_json(text: str) -> Fact:
 
 
 _OWN = CallFact._fields.index("response_id")
-_OWN_NAMES = CallFact._fields[_OWN:]
+_CALL_NAMES = tuple(f',"{name}":' for name in CallFact._fields[_OWN:])
+_FACT_NAMES = (',"conversation_id":', ',"user_id":')
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _REQUIRED = object()

@@ -1,7 +1,7 @@
 """Pure: bytes of an OTLP metrics request -> spans made of data points that sum up what calls used.
 
-All points that make up one row lie in one trace of their own, whose id is a digest of run, model and
-end; of a cumulative metric all points of run and model, since each counts on from the one before.
+All points that make up one row lie in one trace of their own, whose id is a digest of run, model
+and end; of a cumulative metric all points of run and model, since each counts on from the last.
 Such a span lasts as long as its point's interval and claims no call: `sums.py` makes rows of them.
 """
 

@@ -1,6 +1,5 @@
 """Pure: one span -> what it says of calls, agents and tools, in canonical terms."""
 
-from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.fact import CallFact, Fact, ToolFact
@@ -18,7 +17,7 @@ def recognise(span: Span, door: Door) -> Fact | None:
     if traits is None:
         return None
     attributes = span.attributes
-    stamp = text(attributes.get(names.AGENT)) or text(span.resource.attributes.get(names.AGENT))
+    stamp = traits.stamp.of(attributes, text) or span.resource.agent
     return Fact(
         traits.role,
         stamp or traits.agent.of(attributes, text),
@@ -62,9 +61,9 @@ def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
         usage.cache_write_1h_tokens,
         usage.reasoning_tokens,
         ended.error_message,
-        text(attributes.get(names.PROMPT_DIGEST)) or door.prompt_digest(attributes),
+        of.digest.of(attributes, text) or door.prompt_digest(attributes, of.prompt),
         cost,
-        text(attributes.get(names.CALL_ID)),
+        of.call_id.of(attributes, text),
         of.continues_seconds,
     )
 

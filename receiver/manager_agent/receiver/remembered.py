@@ -25,7 +25,7 @@ class Published:
     row: Call | ToolCall
     revision: int
     sealed: bool
-    keys: set[Key]
+    keys: tuple[Key, ...]
     changed_ns: int
 
     @property

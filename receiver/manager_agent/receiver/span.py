@@ -13,13 +13,14 @@ class Resource(NamedTuple):
     """Who sent a span.
 
     `process` identifies the sending process: `service.instance.id`, else host and process id,
-    else a digest of all the attributes.
+    else a digest of all the attributes. `agent`: whom our own attribute names.
     """
 
     service: str
     environment: str | None
     process: str
     attributes: Attributes
+    agent: str | None = None
 
 
 class Event(NamedTuple):

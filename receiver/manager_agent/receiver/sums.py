@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
     name: str
     call: Call | None
-    keys: set[Key]
+    keys: tuple[Key, ...]
 
 
 class Sums:
@@ -109,8 +109,8 @@ class Sums:
         name = blake2b(repr(at).encode(), digest_size=16).hexdigest()
         used = self._used(claims)
         if not used or any(self._is_told(claim, net) for claim in claims):
-            return Row(name, None, set())
-        return Row(name, _call(name, claims, used), set(keys))
+            return Row(name, None, ())
+        return Row(name, _call(name, claims, used), tuple(keys))
 
     def _used(self, claims: Iterable[Claim]) -> dict[str, int]:
         """Return what was used between each point and the one before it, by field."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from manager_agent.contract.attributes import AGENT
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived, Changes, UsageDelta, UsageKey
 from manager_agent.receiver.claim import SAME_ID_NS
@@ -43,7 +44,7 @@ def span(
         scope=scope,
         attributes=attributes or {},
         events=tuple(events),
-        resource=Resource(service, None, process, resource or {}),
+        resource=Resource(service, None, process, resource or {}, (resource or {}).get(AGENT)),
     )
 
 
@@ -73,10 +74,10 @@ class MemoryStore:
             self.spans[key] = _remembered(arrived)
             self.received_ns[key[0]] = changes.now_ns
         for call in changes.calls:
-            version = Published(call.call, call.revision, False, set(), call.revision * 1000)
+            version = Published(call.call, call.revision, False, (), call.revision * 1000)
             self._open(call.call.call_id, None if call.retracted else version)
         for tool in changes.tools:
-            version = Published(tool.tool, tool.revision, False, set(), tool.revision * 1000)
+            version = Published(tool.tool, tool.revision, False, (), tool.revision * 1000)
             self._open(tool.tool.key, version)
         for gone in (*changes.retracted_calls, *changes.retracted_tools):
             assert (gone.key, gone.revision) in self.sealed, "retracted what was not sealed"
@@ -128,8 +129,8 @@ class MemoryStore:
         sealed = [p for key, p in self.sealed.items() if key not in self.retracted]
         latest = [versions[-1] for versions in self.versions.values()]
         found = [
-            *(Published(p.row, p.revision, True, set(), p.changed_ns) for p in sealed),
-            *(Published(p.row, p.revision, False, set(), p.changed_ns) for p in latest if p),
+            *(Published(p.row, p.revision, True, (), p.changed_ns) for p in sealed),
+            *(Published(p.row, p.revision, False, (), p.changed_ns) for p in latest if p),
         ]
         return sorted(found, key=lambda version: version.revision)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from manager_agent.contract import attributes as names
 from manager_agent.receiver.claims import Verdict, deciding_keys, part_of, verdict
+from manager_agent.receiver.content import PromptKeys, prompt_keys
 from manager_agent.receiver.fact import Role
 from manager_agent.receiver.fields import Entries, Fields, field_index, first_of
 from manager_agent.receiver.outcome import (
@@ -63,6 +64,7 @@ class CallTraits(NamedTuple):
     and whom to ask. `answer_ids`: whom to ask for the response id. `cut_short`: the answer stopped
     before its end; `cut_at_one`: it did if a single token came. `guesses`: the emitter may have
     counted by itself. `costed`: a reported cost is in USD.
+    `digest`: of the prompt, made by the sender.
     """
 
     operation: str
@@ -82,6 +84,9 @@ class CallTraits(NamedTuple):
     costed: bool
     by_provider: bool
     guarded: bool
+    call_id: Told
+    digest: Told
+    prompt: PromptKeys
     part: str | None
     continues_seconds: float | None
 
@@ -99,6 +104,7 @@ class Traits(NamedTuple):
     """What all spans of a shape say."""
 
     role: Role
+    stamp: Told
     agent: Told
     workflow: Told
     conversation_id: Told
@@ -150,13 +156,12 @@ def _read(span: Span, varying: Collection[str]) -> Traits | None:
     fields = Fields(span.attributes, span.scope)
     return Traits(
         role=said.role,
+        stamp=_told_by(names.AGENT, span.attributes, varying),
         agent=_told(fields, "agent", text, varying),
         workflow=_told(fields, "workflow", text, varying),
         conversation_id=_told(fields, "conversation_id", text, varying),
         user_id=_told(fields, "user_id", text, varying),
-        model=Told(None, (("model", None),))
-        if "model" in varying
-        else Told(text(span.attributes.get("model"))),
+        model=_told_by("model", span.attributes, varying),
         call=_call(span, fields, said, varying) if said.role == "call" else None,
         tool=_tool(span, fields, varying) if said.role == "tool" else None,
     )
@@ -190,6 +195,9 @@ def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -
         costed=text(attributes.get(names.COST_CURRENCY)) in (None, "USD"),
         by_provider=attributes.get(names.COST_SOURCE) == "provider",
         guarded=flag(attributes.get(names.GUARDED)) or False,
+        call_id=_told_by(names.CALL_ID, attributes, varying),
+        digest=_told_by(names.PROMPT_DIGEST, attributes, varying),
+        prompt=prompt_keys(attributes),
         part=part.name if part else None,
         continues_seconds=part.seconds if part else None,
     )
@@ -208,6 +216,12 @@ def _tool(span: Span, fields: Fields, varying: Collection[str]) -> ToolTraits:
 def _told(fields: Fields, field: str, read: Callable[[Any], Any], varying: Collection[str]) -> Told:
     ask = _ask(fields, field, varying)
     return Told(None, ask) if ask else Told(fields.first(field, read))
+
+
+def _told_by(key: str, attributes: Attributes, varying: Collection[str]) -> Told:
+    if key in varying:
+        return Told(None, ((key, None),))
+    return Told(text(attributes.get(key)))
 
 
 def _ask(fields: Fields, field: str, varying: Collection[str]) -> Entries:

@@ -12,6 +12,7 @@ from manager_agent.receiver.ancestry import Ancestry
 from manager_agent.receiver.call import Call, call_of, charged_for, spare_id
 from manager_agent.receiver.changes import Arrived, CallVersion, Changes, Retraction, ToolVersion
 from manager_agent.receiver.claim import Claim, Key, claim_of
+from manager_agent.receiver.forgotten import SKEW_NS, Forgotten
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
 from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, name_of
@@ -21,9 +22,6 @@ from manager_agent.receiver.tool import ToolCall, tool_call_of
 
 _MOST_AT_ONCE = 256
 """Claims regrouped together at most: a storm of equal calls must not tie up the receiver."""
-
-SKEW_NS = 60 * 10**9
-"""Senders' clocks may be off by a minute before a relative of a late span is missed."""
 
 
 class MergeWindow:
@@ -45,11 +43,12 @@ class MergeWindow:
         self._published: dict[str, Published] = {}
         self._id_of: dict[Key, str] = {}
         self._open: OrderedDict[str, None] = OrderedDict()
-        self._gone: OrderedDict[str, int] = OrderedDict()
+        self._gone: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._looked_up: set[str] = set()
+        self._forgotten = Forgotten(window_ns)
         self._forgotten_ns: dict[str, int] = {}
         self._all_forgotten_ns = 0
-        self._crowded_until_ns = 0
+        self._unsure_until_ns = 0
         self._revision = 0
 
     @property
@@ -88,7 +87,7 @@ class MergeWindow:
         """
         if not complete:
             self._all_forgotten_ns = now_ns + SKEW_NS
-            self._crowded_until_ns = now_ns + self._window_ns + SKEW_NS
+            self._unsure_until_ns = now_ns + self._window_ns + SKEW_NS
         restored: list[Key] = []
         for span in spans:
             key = span.trace_id, span.span_id
@@ -116,7 +115,7 @@ class MergeWindow:
             key = version.row.trace_id, version.row.span_id
             if name in self._published or not self._ancestry.known(*key):
                 continue
-            version.keys = {key}
+            version.keys = (key,)
             self._id_of[key] = name
             self._publish(name, version)
             self._revision = max(self._revision, version.revision)
@@ -154,33 +153,34 @@ class MergeWindow:
 
     def sweep(self, now_ns: int) -> Changes:
         """Return the calls whose window has closed, sealed, and forget what is too old."""
-        changes = Changes(now_ns)
+        changes = Changes(now_ns, newest_sealed=0)
         sealed: list[Call | ToolCall] = []
         before = now_ns - self._window_ns
         while self._open:
             name = next(iter(self._open))
             if self._published[name].changed_ns > before:
                 break
-            self._seal(name, sealed)
+            self._seal(name, sealed, changes)
         self._forget(before, sealed, changes)
         horizon = before + SKEW_NS
         self._forgotten_ns = {p: at for p, at in self._forgotten_ns.items() if at > horizon}
-        gone = [name for name, at in self._gone.items() if at <= before]
+        gone = [name for name, (at, _) in self._gone.items() if at <= before]
         for name in gone:
-            del self._gone[name]
+            changes.newest_sealed = max(changes.newest_sealed, self._gone.pop(name)[1])
         changes.sealed_calls = [name_of(row) for row in sealed if isinstance(row, Call)]
         changes.sealed_tools = [name_of(row) for row in sealed if isinstance(row, ToolCall)]
         changes.dropped_calls = gone
         return changes
 
     def _orphaned(self, span: Span, now_ns: int) -> bool:
-        """Tell whether a span's parent may have been forgotten early, though the span is new.
+        """Tell whether a span's relatives may have been forgotten early, though the span is new.
 
-        After a crowd, times prove nothing: a child may start long after its parent has ended.
+        Times prove nothing then: a child may start long after its parent has ended.
         """
-        if not span.parent_id or self._ancestry.known(span.trace_id, span.parent_id):
+        if span.parent_id and self._ancestry.known(span.trace_id, span.parent_id):
             return False
-        return now_ns < self._crowded_until_ns
+        unsure = span.parent_id != "" and now_ns < self._unsure_until_ns
+        return unsure or span.trace_id in self._forgotten
 
     def _known_from(self, now_ns: int) -> Callable[[str], int]:
         """Return a function: since when every span of a process that arrived is still here.
@@ -224,7 +224,7 @@ class MergeWindow:
         call = call_of([claim])
         if call.call_id in self._published:
             call = call._replace(call_id=spare_id(call))
-        self._update(call.call_id, call, {claim.key}, changes)
+        self._update(call.call_id, call, (claim.key,), changes)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return `claims`, the others of the calls they were part of, and whom those could join.
@@ -252,19 +252,19 @@ class MergeWindow:
     def _regroup(self, claims: Sequence[Claim], changes: Changes) -> None:
         before = {self._id_of[c.key] for c in claims if c.key in self._id_of}
         ours = {claim.key for claim in claims}
-        after: dict[str, tuple[Call, set[Key]]] = {}
+        after: dict[str, tuple[Call, tuple[Key, ...]]] = {}
         for group in grouped(claims):
             call = call_of(group)
             known = self._published.get(call.call_id)
-            if call.call_id in after or (known and not known.keys <= ours):
+            if call.call_id in after or (known and not ours.issuperset(known.keys)):
                 call = call._replace(call_id=spare_id(call))
-            after[call.call_id] = call, {claim.key for claim in group}
+            after[call.call_id] = call, tuple(claim.key for claim in group)
         for name in before - after.keys():
             self._retract(name, changes)
         for name, (call, keys) in after.items():
             self._update(name, call, keys, changes)
 
-    def _update(self, name: str, call: Call, keys: set[Key], changes: Changes) -> None:
+    def _update(self, name: str, call: Call, keys: tuple[Key, ...], changes: Changes) -> None:
         known = self._published.get(name)
         row = self._priced(call, known.row if known else None)
         for key in keys:
@@ -299,8 +299,9 @@ class MergeWindow:
         if known.sealed:
             changes.retracted_calls.append(Retraction(name, known.revision, known.row.start_ns))
         else:
-            changes.calls.append(CallVersion(known.row, self._next(changes.now_ns), True))
-            self._gone[name] = changes.now_ns
+            revision = self._next(changes.now_ns)
+            changes.calls.append(CallVersion(known.row, revision, True))
+            self._gone[name] = changes.now_ns, revision
 
     def _recompute_tools(self, touched: Sequence[Key], changes: Changes) -> None:
         for key in touched:
@@ -313,7 +314,7 @@ class MergeWindow:
             revision = self._next(changes.now_ns)
             changes.tools.append(ToolVersion(row, revision))
             self._id_of[key] = row.key
-            self._publish(row.key, Published(row, revision, False, {key}, changes.now_ns))
+            self._publish(row.key, Published(row, revision, False, (key,), changes.now_ns))
 
     def _recompute_sums(self, touched: Iterable[Key], changes: Changes) -> None:
         for name, call, keys in self._sums.told(touched, self._net):
@@ -328,10 +329,12 @@ class MergeWindow:
         if not version.sealed:
             self._open[name] = None
 
-    def _seal(self, name: str, sealed: list[Call | ToolCall]) -> None:
+    def _seal(self, name: str, sealed: list[Call | ToolCall], changes: Changes) -> None:
         if self._open.pop(name, name) is None:
-            self._published[name].sealed = True
-            sealed.append(self._published[name].row)
+            version = self._published[name]
+            version.sealed = True
+            sealed.append(version.row)
+            changes.newest_sealed = max(changes.newest_sealed, version.revision)
 
     def _assign(self, restored: Sequence[Key]) -> None:
         """Tell restored claims which published call they are part of."""
@@ -346,7 +349,7 @@ class MergeWindow:
                 # Not `keys - self._id_of.keys()`: that reads all ids of the window each time.
                 for each in [key for key in keys if key not in self._id_of] if name else ():
                     self._id_of[each] = str(name)
-                    self._published[str(name)].keys.add(each)
+                    self._published[str(name)].keys += (each,)
 
     def _forget(self, before: int, sealed: list[Call | ToolCall], changes: Changes) -> None:
         """Drop traces nobody touched since `before`, and the oldest where there are too many."""
@@ -365,11 +368,12 @@ class MergeWindow:
                 continue
             early = len(sealed)
             for each in linked:
-                self._drop(each, sealed)
+                self._drop(each, sealed, changes)
             if crowded:
                 latest = max(trace.latest_ns.values(), default=0)
                 self._all_forgotten_ns = max(self._all_forgotten_ns, min(latest, changes.now_ns))
-                self._crowded_until_ns = changes.now_ns + self._window_ns + SKEW_NS
+                for each in linked:
+                    self._forgotten.add(each, changes.now_ns)
             changes.sealed_early += (len(sealed) - early) if crowded else 0
 
     def _linked(self, trace_id: str) -> set[str]:
@@ -385,7 +389,7 @@ class MergeWindow:
                         queue.append(other)
         return linked
 
-    def _drop(self, trace_id: str, sealed: list[Call | ToolCall]) -> None:
+    def _drop(self, trace_id: str, sealed: list[Call | ToolCall], changes: Changes) -> None:
         trace = self._ancestry.forget(trace_id)
         for process, latest_ns in trace.latest_ns.items():
             known = self._forgotten_ns.get(process, 0)
@@ -399,9 +403,9 @@ class MergeWindow:
             if name is None:
                 continue
             version = self._published[name]
-            version.keys.discard(key)
+            version.keys = tuple(each for each in version.keys if each != key)
             if not version.keys:
-                self._seal(name, sealed)
+                self._seal(name, sealed, changes)
                 del self._published[name]
 
     def _next(self, now_ns: int) -> int:

@@ -110,7 +110,8 @@ class FactStore:
                     tools=columns.retractions_table(changes.retracted_tools),
                 )
             if changes.sealed_calls or changes.sealed_tools or changes.dropped_calls:
-                self._seal([*changes.sealed_calls, *changes.dropped_calls], changes.sealed_tools)
+                gone = [*changes.sealed_calls, *changes.dropped_calls]
+                self._seal(gone, changes.sealed_tools, changes.newest_sealed)
 
     def seal_overdue(self, before_micros: int) -> int:
         """Seal what was left open by an earlier run and not touched since; return how many."""
@@ -121,6 +122,7 @@ class FactStore:
                 self._seal(
                     [k for kind, k in rows if kind == "call"],
                     [k for kind, k in rows if kind == "tool"],
+                    before_micros,
                 )
         return len(rows)
 
@@ -200,17 +202,22 @@ class FactStore:
         oldest = min(key.bucket_ns for key in changes.minutes)
         self._oldest_bucket_ns = min(oldest, self._oldest_bucket_ns or oldest)
 
-    def _insert(self, name: str, **tables: pa.Table) -> None:
+    def _insert(
+        self, name: str, parameters: dict[str, object] | None = None, **tables: pa.Table
+    ) -> None:
         for alias, table in tables.items():
             self._con.register(alias, table)
         for statement in statements(name):
-            self._con.execute(statement)
+            self._con.execute(statement, parameters)
         for alias in tables:
             self._con.unregister(alias)
 
-    def _seal(self, calls: Sequence[str], tools: Sequence[str]) -> None:
+    def _seal(self, calls: Sequence[str], tools: Sequence[str], newest: int) -> None:
         self._insert(
-            "seal", calls=columns.keys_table(list(calls)), tools=columns.keys_table(list(tools))
+            "seal",
+            {"newest": newest},
+            calls=columns.keys_table(list(calls)),
+            tools=columns.keys_table(list(tools)),
         )
 
     @contextmanager

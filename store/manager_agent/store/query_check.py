@@ -30,6 +30,9 @@ TABLE_FUNCTIONS = frozenset(
 )  # fmt: skip
 """Functions that may stand in FROM: they read the open file or their arguments, nothing else."""
 
+_NEVER_CALLED = frozenset({"pg_sleep", "sleep_ms", "write_log"})
+"""Functions of an expression that read nothing: they hold a worker, or write to DuckDB's log."""
+
 # Kinds of query in a syntax tree that read; DuckDB 2.0 has DELETE and the like inside WITH.
 _READS = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 
@@ -78,6 +81,8 @@ def _check_tree(con: duckdb.DuckDBPyConnection, text: str) -> None:
             name = str(node["function"]["function_name"]).lower()
             if name not in TABLE_FUNCTIONS:
                 raise Refused(f"function {name}() is not allowed in FROM")
+        elif str(node.get("function_name")).lower() in _NEVER_CALLED:
+            raise Refused(f"function {node['function_name']}() is not allowed")
         elif isinstance(kind, str) and kind.endswith("_NODE") and kind not in _READS:
             raise Refused(f"a SELECT that writes is not allowed ({kind})")
 

@@ -7,10 +7,10 @@ duration, BLOB is base64.
 """
 
 import base64
-import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 _INT64 = 2**63
+_TO_QUOTE = re.compile(r'[",\r\n]')
 
 
 class Unrenderable(Exception):
@@ -38,14 +39,14 @@ class Rendered:
 def to_json(reader: pa.RecordBatchReader, max_rows: int, max_bytes: int) -> Rendered:
     """Return `{"columns": [...], "rows": [[...]]}`."""
     head = json.dumps({"columns": reader.schema.names}, ensure_ascii=False)[:-1] + ', "rows": ['
-    parts, truncated = _take(_plain_rows(reader), _json_row, max_rows, max_bytes)
+    parts, truncated = _take(plain_rows(reader), _json_row, max_rows, max_bytes)
     return Rendered((head + ", ".join(parts) + "]}").encode(), len(parts), truncated)
 
 
 def to_csv(reader: pa.RecordBatchReader, max_rows: int, max_bytes: int) -> Rendered:
-    """Return CSV with a header; NULL is empty, lists and structs are JSON."""
+    """Return CSV with a header; NULL is empty, an empty text is in quotes, lists are JSON."""
     head = _csv_row(reader.schema.names)
-    parts, truncated = _take(_plain_rows(reader, exact=True), _csv_row, max_rows, max_bytes)
+    parts, truncated = _take(plain_rows(reader, exact=True), _csv_row, max_rows, max_bytes)
     return Rendered((head + "".join(parts)).encode(), len(parts), truncated)
 
 
@@ -87,7 +88,7 @@ def _take(
     return parts, False
 
 
-def _plain_rows(reader: pa.RecordBatchReader, exact: bool = False) -> Iterator[list[Any]]:
+def plain_rows(reader: pa.RecordBatchReader, exact: bool = False) -> Iterator[list[Any]]:
     """Yield rows of what JSON knows; `exact` keeps a decimal's digits as a string."""
     for batch in reader:
         try:
@@ -152,9 +153,19 @@ def _json_row(row: list[Any]) -> str:
 
 
 def _csv_row(row: list[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(_csv_cell(value) for value in row)
-    return text.getvalue()
+    fields = [_csv_field(_csv_cell(value)) for value in row]
+    # A line of one NULL would be empty, and readers skip empty lines.
+    return (",".join(fields) or '""') + "\n"
+
+
+def _csv_field(value: Any) -> str:
+    """Return nothing for NULL, quotes around an empty text: they are not the same."""
+    if value is None:
+        return ""
+    text = str(value)
+    if text == "" or _TO_QUOTE.search(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _csv_cell(value: Any) -> Any:

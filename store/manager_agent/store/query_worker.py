@@ -76,12 +76,22 @@ def _run(snapshot: Snapshot, request: dict[str, Any]) -> Rendered:
     con = snapshot.cursor(request["path"])
     try:
         check(con, request["query"])
-        relation = con.sql(request["query"], params=request["params"] or None)
+        relation = _bound(con, request["query"], request["params"] or None)
         render = RENDER[request["format"]]
         reader = relation.to_arrow_reader(_BATCH_ROWS)
         return render(reader, request["max_rows"], request["max_bytes"])
     finally:
         con.close()
+
+
+def _bound(con: duckdb.DuckDBPyConnection, query: str, params: Any) -> duckdb.DuckDBPyRelation:
+    """Return the statement ready to run. Raises DuckDB's error, which shows the place in it."""
+    try:
+        return con.sql(query, params=params)
+    except duckdb.ProgrammingError:
+        # `sql` binds without telling where it failed; `execute` fails alike and shows the line.
+        con.execute(query, params)
+        raise
 
 
 def limit_process() -> None:

@@ -117,7 +117,7 @@ def _published(
 
 def _version(row: Call | ToolCall, values: dict[str, Any]) -> Published:
     revision = int(values["revision"])
-    return Published(row, revision, bool(values["sealed"]), set(), revision * 1000)
+    return Published(row, revision, bool(values["sealed"]), (), revision * 1000)
 
 
 def _call(row: dict[str, Any]) -> Call:

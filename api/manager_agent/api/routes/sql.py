@@ -44,7 +44,7 @@ def routes(services: Services) -> list[Route]:
             answer = await services.sql.run(query, info.path)
         except SqlError as error:
             raise _problem(error) from error
-        age = max(0.0, (services.clock() - info.data_until).total_seconds())
+        age = _age_seconds(services, info)
         headers = {
             "content-type": _TYPE[query.format],
             "x-snapshot-age-seconds": f"{age:.3f}",
@@ -91,6 +91,13 @@ async def _snapshot(services: Services, fresh: bool) -> SnapshotInfo:
         _log.error("snapshot_failed", error=str(error))
         detail = "no snapshot could be published; the manager's log says why"
         raise Problem(503, "no-snapshot", detail, headers={"retry-after": "10"}) from error
+
+
+def _age_seconds(services: Services, info: SnapshotInfo) -> float:
+    """Return how old the data is; a copy that nothing came in after is as good as new."""
+    if services.snapshots.changes() == info.seq:
+        return 0.0
+    return max(0.0, (services.clock() - info.data_until).total_seconds())
 
 
 def _problem(error: SqlError) -> Problem:

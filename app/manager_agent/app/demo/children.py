@@ -41,6 +41,10 @@ class Children:
                 start_new_session=True,
             )
 
+    def pid(self, name: str) -> int:
+        """Return the id of a process that was started."""
+        return self._running[name].pid
+
     def exit_code(self, name: str) -> int | None:
         """Return how a process ended, None while it runs."""
         return self._running[name].poll()
@@ -70,14 +74,14 @@ class Children:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            _kill_group(process.pid)
+            kill_group(process.pid)
 
     def stop_all(self, patience: float) -> None:
         """End every process."""
         self.stop(*self._running, patience=patience)
 
 
-def _kill_group(group: int) -> None:
+def kill_group(group: int) -> None:
     """Kill a process group whose leader is gone, workers it left behind included."""
     try:
         os.killpg(group, signal.SIGKILL)

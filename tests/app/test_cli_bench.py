@@ -1,0 +1,20 @@
+"""`manager-agent bench`: a manager of its own, loaded and measured."""
+
+import json
+
+import pytest
+
+from manager_agent.app import dispatch
+
+SMALL = ["bench", "--seconds", "2", "--exporters", "2", "--spans", "8"]
+
+
+def test_it_measures_a_manager_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch.main([*SMALL, "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["queryable_spans"] == found["sent_spans"] > 0
+    assert found["acked_per_s"] > 0
+    assert found["calls_per_s"] == pytest.approx(found["acked_per_s"] * 5 / 8)
+    assert 0 < found["p50_ms"] <= found["p99_ms"] <= found["max_ms"]
+    assert found["refused"] == 0

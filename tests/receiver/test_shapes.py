@@ -1,0 +1,125 @@
+"""What is worked out once for spans of one shape is what each span says by itself."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+from manager_agent.receiver.content import Door
+from manager_agent.receiver.decode import Decoder
+from manager_agent.receiver.fact import from_json, to_json
+from manager_agent.receiver.recognise import recognise
+from manager_agent.receiver.span import Span
+from tests.harness.captures import LAB, Capture, captures
+
+DOOR = Door(b"k" * 32)
+CAPTURES = (*captures(), *captures(LAB))
+
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 50_000),
+    st.floats(allow_nan=True, width=32),
+    st.sampled_from(["", "chat", "execute_tool", "gpt-4o", "claude-sonnet-4-5", "anthropic", "17"]),
+    st.sampled_from(["stop", "resp_123456", "req_1", "true", "provider", '["stop"]', "EUR", "[]"]),
+    st.text(max_size=8),
+    st.lists(st.text(max_size=4), max_size=2),
+)
+
+
+def check(spans: Sequence[Span]) -> None:
+    """Every span says the same with its shape and without."""
+    for span in spans:
+        alone = span._replace(shape=None)
+        fact = recognise(span, DOOR)
+        assert fact == recognise(alone, DOOR)
+        assert fact is None or from_json(to_json(fact)) == fact
+        kept = DOOR.kept(span.attributes, span.shape)
+        assert json.loads(kept) == json.loads(DOOR.kept(alone.attributes))
+
+
+@pytest.mark.parametrize("case", CAPTURES, ids=lambda case: case.name)
+def test_recorded_spans_say_the_same_when_their_shape_is_known(case: Capture) -> None:
+    decoder = Decoder()
+    for _ in range(3):
+        check(decoder.decode(case.payload).spans)
+
+
+def test_nearly_all_recorded_spans_have_a_shape() -> None:
+    spans = [span for case in CAPTURES for span in Decoder().decode(case.payload).spans]
+
+    assert sum(span.shape is None for span in spans) < len(spans) / 100
+
+
+def put(into: AnyValue, value: Any) -> None:
+    into.Clear()
+    match value:
+        case None:
+            return
+        case bool():
+            into.bool_value = value
+        case int():
+            into.int_value = value
+        case float():
+            into.double_value = value
+        case str():
+            into.string_value = value
+        case list():
+            into.array_value.SetInParent()
+            for item in value:
+                into.array_value.values.add().string_value = item
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_spans_whose_values_change_say_the_same(data: st.DataObject) -> None:
+    """One decoder sees many variations of one request: keys become varying, shapes multiply."""
+    decoder = Decoder()
+    case = data.draw(st.sampled_from(CAPTURES))
+    request = ExportTraceServiceRequest.FromString(case.payload)
+    pairs = [
+        pair
+        for resource_spans in request.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+        for pair in span.attributes
+    ]
+    for number in range(70):  # more values than are shared, for those that change each time
+        for pair in pairs:
+            if pair.value.HasField("int_value"):
+                pair.value.int_value = number
+    check(decoder.decode(request.SerializeToString()).spans)
+    for _ in range(6):
+        for pair in data.draw(st.lists(st.sampled_from(pairs), max_size=4)) if pairs else ():
+            put(pair.value, data.draw(values))
+        raw = request.SerializeToString()
+        for _ in range(3):
+            check(decoder.decode(raw).spans)
+
+
+@pytest.mark.parametrize("key", ["gen_ai.usage.input_tokens", "gen_ai.response.id", "http.url"])
+def test_a_key_with_many_values_varies_and_is_not_kept_for_each(key: str) -> None:
+    decoder = Decoder()
+    request = ExportTraceServiceRequest()
+    span = (
+        request.resource_spans.add()
+        .scope_spans.add()
+        .spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, name="chat", start_time_unix_nano=10**18)
+    )
+    span.attributes.add(key="gen_ai.operation.name").value.string_value = "chat"
+    span.attributes.add(key=key)
+    shapes = set()
+    for number in range(200):
+        put(span.attributes[1].value, f"value {number}")
+        (read,) = decoder.decode(request.SerializeToString()).spans
+        check([read])
+        shapes.add(id(read.shape))
+
+    assert read.shape is not None
+    assert read.shape.varying == (key,)
+    assert len(shapes) < 100
