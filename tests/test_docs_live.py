@@ -81,7 +81,15 @@ def check_manager_agent(command: Command, world: World, patch: pytest.MonkeyPatc
     assert dispatch.main(words) == expected
 
 
+def check_openssl(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl on this machine")
+    subprocess.run(command.words, cwd=world.here, capture_output=True, timeout=60, check=True)
+
+
 def check_serve(words: list[str], world: World) -> None:
+    if "open.yaml" in words:  # run in tests/flow/test_opening.py, with all that it needs
+        return
     assert words[1:] in ([], ["--config", "budgets.yaml"])
     config = yaml.safe_load((world.here / words[2]).read_text("utf-8")) if words[1:] else None
 
@@ -101,6 +109,7 @@ CHECKS: dict[str, Callable[[Command, World, pytest.MonkeyPatch], None]] = {
     "make": check_make,
     "pip": check_pip,
     "source": check_activate,
+    "openssl": check_openssl,
     "curl": check_curl,
     "opentelemetry-instrument": check_agent,
     "manager-agent": check_manager_agent,

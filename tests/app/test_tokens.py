@@ -56,6 +56,21 @@ def test_new_is_new_each_time_and_long(capsys: pytest.CaptureFixture[str]) -> No
     assert all(len(one["token"]) > 40 for one in made)
 
 
+def test_a_token_in_a_file_is_for_its_owner_and_not_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "its token"
+    text = printed(capsys, "new", "--file", str(path))
+    secret = path.read_text("ascii").strip()
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert secret not in text
+    assert json.dumps({"token_file": str(path)}) in text
+    assert main(["tokens", "new", "--file", str(path)]) == 1
+    assert "its token" in capsys.readouterr().err
+    assert path.read_text("ascii").strip() == secret
+
+
 def test_list_shows_everything_but_the_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,8 @@ def docs_world(here: Path) -> Iterator[World]:
         (here / ".manager-agent").symlink_to(data)
         [budgets] = [b for b in blocks("yaml") if b.page == "README.md" and "warn_at" in b.text]
         (here / "budgets.yaml").write_text(budgets.text, "utf-8")
+        [opened] = [b for b in blocks("yaml") if b.page == "docs/security.md"]
+        (here / "open.yaml").write_text(opened.text, "utf-8")
         (here / "query.sql").write_text("SELECT * FROM llm_calls", "utf-8")
         (here / "my_agent.py").write_text(AGENT, "utf-8")
         yield World(running, here, running.where["api"])

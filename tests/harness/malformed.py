@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
+
+from manager_agent.receiver.signals import Signal
 from tests.harness.captures import CAPTURES, LAB, captures
 from tests.harness.otlp import as_json, one_call, request
 
@@ -38,6 +41,19 @@ def json_seeds() -> tuple[bytes, ...]:
     return tuple(as_json(case.message) for case in cases[::3])
 
 
+@cache
+def seeds_of(signal: Signal) -> tuple[bytes, ...]:
+    """Return real requests of logs or metrics, as protobuf."""
+    return tuple(path.read_bytes() for path in sorted(CAPTURES.rglob(f"*.{signal.name}.pb")))
+
+
+@cache
+def json_seeds_of(signal: Signal) -> tuple[bytes, ...]:
+    """Return them as protobuf's own JSON: ids are not hex, which is one more thing wrong."""
+    messages = (signal.request.FromString(payload) for payload in seeds_of(signal))
+    return tuple(json.dumps(MessageToDict(message)).encode() for message in messages)
+
+
 def damaged(rng: random.Random, sound: tuple[bytes, ...]) -> bytes:
     """Return one of `sound` with a few of its bytes flipped, cut, moved, doubled or replaced."""
     data = bytearray(rng.choice(sound))
@@ -65,11 +81,11 @@ def damaged(rng: random.Random, sound: tuple[bytes, ...]) -> bytes:
     return bytes(data)
 
 
-def wrong_json(rng: random.Random) -> bytes:
-    """Return OTLP/JSON with values of other types, or with damaged text."""
+def wrong_json(rng: random.Random, sound: tuple[bytes, ...]) -> bytes:
+    """Return one of `sound` with values of other types, or with damaged text."""
     if rng.random() < 0.4:
-        return damaged(rng, json_seeds())
-    document = json.loads(rng.choice(json_seeds()))
+        return damaged(rng, sound)
+    document = json.loads(rng.choice(sound))
     for _ in range(rng.choice((1, 1, 2, 5))):
         holder, name = rng.choice(list(_places(document)))
         if rng.random() < 0.2:

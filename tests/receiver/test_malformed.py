@@ -20,6 +20,9 @@ from manager_agent.receiver.content import Door
 from manager_agent.receiver.decode import Decoded, Decoder
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.json_form import protobuf_of
+from manager_agent.receiver.reading import Reader
+from manager_agent.receiver.recognise import recognise
+from manager_agent.receiver.signals import LOGS, METRICS, Signal
 from manager_agent.receiver.wire import MalformedRequestError
 from manager_agent.store.duck import FactStore
 from tests.harness.malformed import (
@@ -27,8 +30,11 @@ from tests.harness.malformed import (
     field,
     hostile,
     hostile_json,
+    json_seeds,
+    json_seeds_of,
     number,
     seeds,
+    seeds_of,
     wrong_json,
 )
 from tests.harness.otlp import as_json, one_call, request
@@ -106,7 +112,10 @@ def test_any_protobuf_is_read_or_refused(payload: bytes) -> None:
 
 def test_wrong_json_is_read_or_refused() -> None:
     rng = random.Random(2)
-    for body in [*(wrong_json(rng) for _ in range(300)), *dict(hostile_json()).values()]:
+    for body in [
+        *(wrong_json(rng, json_seeds()) for _ in range(300)),
+        *dict(hostile_json()).values(),
+    ]:
         check_json(body)
 
 
@@ -129,6 +138,47 @@ documents = st.recursive(
 @given(documents.map(lambda document: {"resourceSpans": [document]}) | documents)
 def test_any_json_is_read_or_refused(document: object) -> None:
     check_json(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("signal", [LOGS, METRICS], ids=lambda signal: signal.name)
+def test_damaged_logs_and_metrics_are_read_or_refused(signal: Signal) -> None:
+    rng = random.Random(4)
+    reader = Reader(lambda span: recognise(span, Door(b"k" * 32)))
+    bodies = [wrong_json(rng, json_seeds_of(signal)) for _ in range(150)]
+    made = [unless_refused(lambda body=body: protobuf_of(body, signal)) for body in bodies]  # type: ignore[misc]
+    made += [damaged(rng, seeds_of(signal)) for _ in range(300)]
+    for payload in made:
+        if payload is not None:
+            unless_refused(lambda payload=payload: reader.read(payload, signal.name))  # type: ignore[misc]
+
+
+def crowded_points(much: bytes) -> bytes:
+    """Return a metrics request of one sum whose points are `much`."""
+    metric = field(1, b"claude_code.token.usage") + field(7, much + b"\x10\x01")
+    return field(1, field(2, field(2, metric)))
+
+
+@pytest.mark.parametrize(
+    ("signal", "payload"),
+    [
+        pytest.param(LOGS, field(1, b"") * 500_000, id="empty resources of logs"),
+        pytest.param(LOGS, field(1, field(2, field(2, b"") * 500_000)), id="empty records"),
+        pytest.param(METRICS, field(1, field(2, field(2, b"") * 500_000)), id="empty metrics"),
+        pytest.param(METRICS, crowded_points(field(1, b"") * 500_000), id="empty points"),
+    ],
+)
+def test_crowds_of_logs_and_metrics_are_refused_unread(signal: Signal, payload: bytes) -> None:
+    reader = Reader(lambda span: None)
+
+    assert unless_refused(lambda: reader.read(payload, signal.name)) is None
+
+
+def test_a_point_of_half_a_million_attributes_is_left_out() -> None:
+    payload = crowded_points(field(1, field(7, b"") * 500_000))
+
+    reading = Reader(lambda span: None).read(payload, "metrics")
+
+    assert reading.dropped == {"invalid_point": 1}
 
 
 def test_half_a_surrogate_pair_costs_a_letter_not_the_request() -> None:

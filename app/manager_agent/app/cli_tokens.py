@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,13 +32,23 @@ def new(
     api: Annotated[
         bool, typer.Option("--api", help="For the API instead of the receiver.")
     ] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Write it to this new file, for you alone to read, and do not print it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print a fresh random token and the lines that configure it. It is stored nowhere."""
+    """Make a fresh random token; print the lines that configure it. It is stored nowhere else."""
     if api and agent is not None:
         raise typer.BadParameter("a token for the API belongs to no agent; leave one of them out")
     secret = fresh_token()
-    entry = {"token": secret} if agent is None else {"token": secret, "agent": agent}
+    entry = {"token": secret}
+    if file is not None:
+        with told(OSError):
+            _write(file, secret)
+        entry = {"token_file": str(file)}
+    if agent is not None:
+        entry["agent"] = agent
     section = "api" if api else "receiver"
     if as_json:
         fingerprint = Token("", digest_of(secret)).fingerprint
@@ -45,11 +57,19 @@ def new(
     print(f"# in the manager's configuration, beside the tokens that are there:\n{section}:")
     print(f"  tokens:\n    - {json.dumps(entry)}")
     print(f"# in the environment of who {'asks' if api else 'sends'}:")
+    shown = secret if file is None else f"$(cat {shlex.quote(str(file))})"
     if api:
-        print(f"export MANAGER_API_TOKEN={secret}")
+        print(f"export MANAGER_API_TOKEN={shown}")
         return
-    print(f"export MANAGER_TOKEN={secret}")
-    print(f"export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20{secret}")
+    print(f"export MANAGER_TOKEN={shown}")
+    print(f"export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20{shown}")
+
+
+def _write(file: Path, secret: str) -> None:
+    """Write a file that its owner alone may read; never over one that is there."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(handle, "w", encoding="ascii") as opened:
+        opened.write(f"{secret}\n")
 
 
 def list_tokens(config: Config = None, as_json: Json = False) -> None:

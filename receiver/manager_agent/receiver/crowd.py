@@ -9,9 +9,9 @@ from typing import Final
 
 from manager_agent.receiver.wire import MalformedRequestError
 
-MOST_SPANS = 100_000
-"""Spans of one request, with the resources and scopes around them. Exporters send 512 at a time,
-collectors 8,192."""
+MOST_ITEMS = 100_000
+"""Spans, log records or data points of one request, with the resources and scopes around them.
+Exporters send 512 at a time, collectors 8,192."""
 
 MOST_VALUES = 20_000
 """Values inside one attribute, event or resource."""
@@ -27,10 +27,18 @@ _DEEPEST = 100
 
 # message -> field number -> message in it; messages that are not named here are not counted
 _INSIDE: Final[dict[str, dict[int, str]]] = {
-    "request": {1: "resource_spans"},
-    "resource_spans": {2: "scope_spans"},
-    "scope_spans": {2: "span"},
-    "span": {},
+    "traces": {1: "resource_items"},
+    "logs": {1: "resource_items"},
+    "resource_items": {2: "scope_items"},
+    "scope_items": {2: "item"},
+    "metrics": {1: "resource_metrics"},
+    "resource_metrics": {2: "scope_metrics"},
+    "scope_metrics": {2: "metric"},
+    "metric": {5: "points", 7: "points", 9: "points", 10: "points", 11: "points"},
+    "points": {1: "item"},
+    "item": {},
+    # Of every kind of data point: its attributes and exemplars, by the numbers of each kind.
+    "point": {1: "pair", 5: "item", 7: "pair", 8: "item", 9: "pair", 11: "item"},
     "resource": {1: "pair"},
     "event": {3: "pair"},
     "pair": {2: "value"},
@@ -42,17 +50,17 @@ _VARINT, _FIXED64, _LEN, _FIXED32 = 0, 1, 2, 5
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
 
 
-def refuse_crowd(payload: bytes) -> None:
-    """Raise `MalformedRequestError` where a trace request holds more than `MOST_SPANS` things."""
-    if _holds_more("request", payload, MOST_SPANS):
+def refuse_crowd(payload: bytes, signal: str = "traces") -> None:
+    """Raise `MalformedRequestError` where a request holds more than `MOST_ITEMS` things."""
+    if _holds_more(signal, payload, MOST_ITEMS):
         raise MalformedRequestError(
-            f"the request holds more than {MOST_SPANS:,} spans, scopes and resources; lower the"
+            f"the request holds more than {MOST_ITEMS:,} items, scopes and resources; lower the"
             " exporter's or the collector's batch size"
         )
 
 
 def crowded(message: str, raw: bytes) -> bool:
-    """Tell whether a `pair`, `event` or `resource` holds more than `MOST_VALUES` values."""
+    """Tell whether a `pair`, `event`, `resource` or `point` holds too many values."""
     return _holds_more(message, raw, MOST_VALUES)
 
 

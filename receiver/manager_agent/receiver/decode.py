@@ -23,9 +23,11 @@ _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 LATEST_NS = 2**62
 """The year 2116: far beyond any clock, and still a time every column can hold."""
 _MAX_EVENTS = 128
+MOST_ATTRIBUTES = 4096
+"""Attributes of one span or log record; further ones are left out and counted."""
+_MOST_SHAPED = 256  # a shape of more attributes takes more to keep than to work out again
 _MOST_CACHED_BYTES = 8 * 1024 * 1024
 _CACHED_ENTRY_BYTES = 512  # what an entry takes besides its key
-_MOST_ATTRIBUTES = 4096
 _LONGEST_KEY = 256  # keys are remembered to recognise spans by, and come from strangers
 _LONGEST_NAME = 1024
 
@@ -96,9 +98,9 @@ class Decoder:
         self, scope: str, name: str, raws: Sequence[bytes], dropped: Counter[str]
     ) -> tuple[Attributes, Shape | None]:
         """Return a span's attributes and its shape; none where a key comes twice or empty."""
-        if len(raws) > _MOST_ATTRIBUTES:
-            dropped["too_many_attributes"] += len(raws) - _MOST_ATTRIBUTES
-            raws = raws[:_MOST_ATTRIBUTES]
+        if len(raws) > MOST_ATTRIBUTES:
+            dropped["too_many_attributes"] += len(raws) - MOST_ATTRIBUTES
+            raws = raws[:MOST_ATTRIBUTES]
         shared = self._shapes.pairs
         pairs: list[Pair] = []
         varying: Attributes = {}
@@ -107,7 +109,7 @@ class Decoder:
             if pair is not None:
                 pairs.append(pair)
                 continue
-            read = _read(raw)
+            read = read_pair(raw)
             if read is None:
                 dropped["malformed_attribute"] += 1
                 continue
@@ -117,6 +119,8 @@ class Decoder:
                 pairs.append(pair)
             else:
                 varying[key] = value
+        if len(raws) > _MOST_SHAPED:
+            return _in_order(raws), None
         shape = self._shapes.of(scope, name, tuple(pairs), tuple(varying))
         attributes = {**shape.constants, **varying}
         if len(attributes) != len(raws) or None in varying.values():
@@ -176,7 +180,7 @@ class Decoder:
         return known
 
 
-def _read(raw: bytes) -> tuple[str, Any] | None:
+def read_pair(raw: bytes) -> tuple[str, Any] | None:
     """Return key and value of an attribute, None where the bytes are none that could be used."""
     if crowded("pair", raw):
         return None
@@ -190,7 +194,7 @@ def _read(raw: bytes) -> tuple[str, Any] | None:
 
 def _in_order(raws: Sequence[bytes]) -> Attributes:
     """Return attributes of which some are malformed or repeated: the last of a key counts."""
-    return dict(read for read in map(_read, raws) if read is not None)
+    return dict(read for read in map(read_pair, raws) if read is not None)
 
 
 def plain(value: AnyValue) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, cast
 
 from google.protobuf.message import DecodeError
 
+from manager_agent.receiver.crowd import refuse_crowd
 from manager_agent.receiver.decode import LATEST_NS, Decoded, whole_micros
 from manager_agent.receiver.home import at_home
 from manager_agent.receiver.pairs import attributes_of, scope_of, sender_of, text_of
@@ -90,6 +91,7 @@ class _Event:
 
 def decode_logs(payload: bytes) -> Decoded:
     """Return the spans that a request's records make. Raises `MalformedRequestError`."""
+    refuse_crowd(payload, "logs")
     try:
         request = cast(Any, _Request).FromString(payload)
     except DecodeError as error:

@@ -23,6 +23,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd
 from manager_agent.receiver.changes import Arrived
+from manager_agent.receiver.crowd import crowded, refuse_crowd
 from manager_agent.receiver.decode import LATEST_NS, plain, whole_micros
 from manager_agent.receiver.fact import Fact, SumFact
 from manager_agent.receiver.fields import Fields
@@ -84,6 +85,7 @@ class Points:
 
 def decode_metrics(payload: bytes) -> Points:
     """Return the sums that a request's points tell. Raises `MalformedRequestError`."""
+    refuse_crowd(payload, "metrics")
     try:
         request = cast(Any, _Request).FromString(payload)
     except DecodeError as error:
@@ -117,6 +119,8 @@ def _arrived(
     told_in = scope if scope.startswith(row["scope"]) else row["scope"]
     for raw in points.points:
         try:
+            if crowded("point", raw):
+                raise DecodeError("it holds too much")
             point = _KINDS[kind].FromString(raw)
             attributes = {pair.key: plain(pair.value) for pair in point.attributes}
         except (DecodeError, RecursionError):

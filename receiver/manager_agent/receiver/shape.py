@@ -11,6 +11,7 @@ from manager_agent.receiver.span import Attributes
 _MOST_SHAPES = 20_000
 _MOST_ATTRIBUTES = 50_000
 _LONGEST_KEPT = 160
+_MOST_SHAPE_BYTES = 16 * 1024 * 1024  # names and keys of shapes, which are a stranger's, too
 _MANY_VALUES = 64
 """A key with more values than this is taken to differ from span to span."""
 
@@ -51,14 +52,17 @@ class Shapes:
         self.pairs: dict[bytes, Pair] = {}
         self._values: dict[str, int] = {}
         self._shapes: dict[tuple[str, str, tuple[Pair, ...], tuple[str, ...]], Shape] = {}
+        self._shape_bytes = 0
 
     def of(self, scope: str, name: str, pairs: tuple[Pair, ...], varying: tuple[str, ...]) -> Shape:
         """Return the shape of a span."""
         key = scope, name, pairs, varying
         shape = self._shapes.get(key)
         if shape is None:
-            if len(self._shapes) >= _MOST_SHAPES:
+            self._shape_bytes += len(scope) + len(name) + sum(map(len, varying))
+            if len(self._shapes) >= _MOST_SHAPES or self._shape_bytes > _MOST_SHAPE_BYTES:
                 self._shapes.clear()
+                self._shape_bytes = 0
             constants = {pair.key: pair.value for pair in pairs}
             shape = self._shapes[key] = Shape(constants, varying)
         return shape
