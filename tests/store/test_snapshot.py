@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ import pytest
 
 from manager_agent.analytics.install import install
 from manager_agent.store.snapshot import SnapshotError, Snapshots
+from manager_agent.store.sql_files import migrations
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
-SCHEMA = files("manager_agent.store") / "migrations" / "0001_spine.sql"
 TABLES = {
     "alerts", "control_events", "decisions", "issues", "llm_calls", "snapshot_info", "spans",
     "tool_calls", "usage_day", "usage_hour", "usage_minute",
@@ -58,7 +57,8 @@ def live(tmp_path: Path) -> Iterator[Live]:
     con = duckdb.connect(
         str(tmp_path / "live.duckdb"), config={"storage_compatibility_version": "v1.5.0"}
     )
-    con.execute(SCHEMA.read_text("utf-8"))
+    for _, _, text in migrations():
+        con.execute(text)
     install(con)
     yield Live(con, tmp_path / "public")
     con.close()
