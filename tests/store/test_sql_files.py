@@ -24,7 +24,7 @@ FORBIDDEN = [
 ]  # fmt: skip
 MAY_DELETE = {
     "seal.sql", "compact_usage.sql",
-    "spans.sql", "calls_sealed.sql", "tools_sealed.sql", "manifest.sql", "expire.sql",  # the archive
+    "spans.sql", "calls_sealed.sql", "tools_sealed.sql", "manifest.sql", "expire.sql",
 }  # fmt: skip
 
 
