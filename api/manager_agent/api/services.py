@@ -11,6 +11,7 @@ from manager_agent.analytics.frames import BudgetRow
 from manager_agent.api.sql import SqlRunner
 from manager_agent.contract.metric import Metric
 from manager_agent.rules.alert import AlertRow
+from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
 
 
@@ -29,6 +30,7 @@ class Services:
     `started`: UTC. `clock`: the time, UTC. `zone`: whose calendar hour, day and month totals are
     of. `read`: a fresh cursor on the live database, closed by who asked. `alerts(open_only)`: the
     newest state of each alert, newest first. `budgets`: every limit with what was spent of it.
+    `sealer`: moves days to the archive, None where there is none.
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any.
@@ -46,4 +48,5 @@ class Services:
     metrics: Callable[[], Sequence[Metric]]
     health: Callable[[], Health]
     slack: Callable[[], str]
+    sealer: Sealer | None = None
     hosts: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import (
+    cli_archive,
     cli_config,
     cli_decode,
     cli_demo,
@@ -30,6 +31,7 @@ for part in (
     cli_demo,
     cli_decode,
     cli_view,
+    cli_archive,
     cli_prices,
     cli_rules,
     cli_config,

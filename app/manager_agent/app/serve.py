@@ -20,6 +20,7 @@ from manager_agent.analytics.load import budget_rows
 from manager_agent.api.app import build, metrics_app
 from manager_agent.api.services import Health, Services
 from manager_agent.api.sql import SqlRunner
+from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
 from manager_agent.app.sockets import HttpServer, PortError, bound, serve_http
@@ -41,6 +42,7 @@ from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
+from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import SnapshotError, Snapshots
 
 _log = structlog.get_logger()
@@ -89,6 +91,7 @@ class Manager:
     commits: Commits
     worker: Worker
     snapshots: Snapshots
+    sealer: Sealer
     sql: SqlRunner
     slack: bool
     started: datetime = field(default_factory=lambda: now())
@@ -178,6 +181,11 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
     )
     mirror = AlertMirror(control, facts)
     worker = Worker(control, _notifiers(settings), now)
+    snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
+
+    def write(job: Callable[[], None]) -> None:
+        intake.between_commits(job).result()
+        commits.add()
 
     return Manager(
         settings=settings,
@@ -190,7 +198,8 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         mirror=mirror,
         commits=commits,
         worker=worker,
-        snapshots=Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq),
+        snapshots=snapshots,
+        sealer=Sealer(facts, write, now, kept(settings), snapshots.archive_in_use),
         sql=SqlRunner(),
         slack=settings.slack.webhook_url is not None,
     )
@@ -225,6 +234,7 @@ async def _run(
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
+        asyncio.create_task(archiving(manager.sealer, stop)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
     announce(_ready(grpc_port, otlp, api, metrics))
@@ -320,6 +330,7 @@ def _services(manager: Manager) -> Services:
             *manager.ticker.metrics(),
             *manager.worker.metrics(),
             *manager.snapshots.metrics(),
+            *manager.sealer.metrics(),
             *manager.sql.metrics(),
         ]
 
@@ -331,6 +342,7 @@ def _services(manager: Manager) -> Services:
         read=manager.facts.cursor,
         snapshots=manager.snapshots,
         sql=manager.sql,
+        sealer=manager.sealer,
         alerts=manager.control.alerts,
         budgets=budgets,
         metrics=metrics,

@@ -262,8 +262,13 @@ def listed(con: Connection) -> tuple[ArchiveFile, ...]:
 
 
 def first_live_day(now: datetime, live_days: int) -> date:
-    """Return the first day that stays in the database at `now` (UTC)."""
-    return now.date() - timedelta(days=live_days - 1)
+    """Return the first day that stays in the database at `now` (UTC), today being one."""
+    return days_before(now.date(), live_days - 1)
+
+
+def days_before(day: date, days: int) -> date:
+    """Return the day so many days before another; the first of all where there is none."""
+    return date.fromordinal(max(1, day.toordinal() - days))
 
 
 def naive(moment: datetime) -> datetime:

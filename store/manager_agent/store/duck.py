@@ -57,6 +57,10 @@ class StoreError(Exception):
     """The file cannot be used; the message says which and what to do."""
 
 
+class InUseError(StoreError):
+    """Another process has the file open."""
+
+
 class FactStore:
     """Facts about spans and calls, durable when a method that writes returns.
 
@@ -204,7 +208,8 @@ class FactStore:
                 str(self._path), config={**_SETTINGS, "memory_limit": self._memory_limit}
             )
         except duckdb.IOException as error:
-            raise StoreError(_cannot_open(self._path, error)) from error
+            kind = InUseError if "lock" in str(error).lower() else StoreError
+            raise kind(_cannot_open(self._path, error)) from error
         con.execute("SET TimeZone = 'UTC'").fetchall()
         _migrate(con, self._path)
         self.archive.install(con)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import structlog
@@ -16,6 +18,7 @@ from manager_agent.store.archive import (
     Prepared,
     Run,
     Slice,
+    days_before,
     first_live_day,
     naive,
 )
@@ -64,7 +67,10 @@ class Sealer:
         write: Run,
         clock: Callable[[], datetime],
         kept: Kept,
+        in_use: Callable[[], set[Path]] = set,
     ) -> None:
+        """`in_use`: files of the archive that snapshots name, which somebody may read."""
+        self._in_use = in_use
         self._store = store
         self._write = write
         self._clock = clock
@@ -147,7 +153,7 @@ class Sealer:
         self._store.rearrange(lambda con: self._store.archive.commit(con, prepared))
 
     def _expire(self, moved: Moved) -> None:
-        before = self._clock().date() - timedelta(days=self._kept.archive_days)
+        before = days_before(self._clock().date(), self._kept.archive_days)
         archive = self._store.archive
         if any(file.day < before for file in archive.files):
 
@@ -159,8 +165,8 @@ class Sealer:
 
     def _sweep(self) -> None:
         """Delete files that count no more and have not counted for a while."""
-        now = time.monotonic()
-        strays = {str(path): path for path in self._store.archive.strays()}
+        now, in_use = time.monotonic(), self._in_use()
+        strays = {str(p): p for p in self._store.archive.strays() if p not in in_use}
         self._unlisted = {name: self._unlisted.get(name, now) for name in strays}
         for name, since in list(self._unlisted.items()):
             if now - since >= _READERS_GRACE_SECONDS:
@@ -179,3 +185,22 @@ class Sealer:
                 moved.longest_stall_seconds = max(moved.longest_stall_seconds, took)
 
         self._write(timed)
+
+
+def plan(slices: Sequence[Slice]) -> dict[str, Any]:
+    """Return what would be moved, as JSON says it."""
+    days = sorted({(each.day.isoformat(), each.table) for each in slices})
+    return {"due": [{"day": day, "table": table} for day, table in days]}
+
+
+def report(moved: Moved) -> dict[str, Any]:
+    """Return what was moved, as JSON says it."""
+    return {
+        "archived": [
+            {"day": f.day.isoformat(), "path": f.path, "rows": f.rows, "bytes": f.bytes}
+            for f in moved.files
+        ],
+        "expired": [{"day": f.day.isoformat(), "path": f.path} for f in moved.expired],
+        "left": moved.left,
+        "longest_stall_seconds": round(moved.longest_stall_seconds, 3),
+    }
