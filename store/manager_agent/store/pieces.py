@@ -9,6 +9,7 @@ renumbered the rest), the day is written anew.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from math import log
 from pathlib import Path
 from time import time_ns
 
@@ -26,6 +27,9 @@ FOLDER = "pieces"
 _SQL = "snapshot_sql"
 _FULL_ROWS = 250_000
 """A piece with as many rows is never merged: so a merge costs the same however much there is."""
+
+_FAN = 8
+"""Pieces of about one size that are merged into one."""
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -125,18 +129,17 @@ class Pieces:
         return Piece(path, rows)
 
     def _merged(self, con: Connection, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-        """Merge the newest while they are not much smaller than those before them.
+        """Merge the newest where enough of their size or smaller have come together.
 
-        So each row is written a number of times that grows with the logarithm of a full piece.
+        So each row is written again once for each power of `_FAN`, up to a full piece.
         """
         tail: list[Piece] = []
         rest = list(pieces)
-        while rest and rest[-1].rows < _FULL_ROWS:
-            size = sum(piece.rows for piece in tail)
-            if tail and (rest[-1].rows > 2 * size or rest[-1].rows + size > 2 * _FULL_ROWS):
-                break
+        while rest and rest[-1].rows < _FULL_ROWS and _size(rest[-1]) <= _size(pieces[-1]):
             tail.insert(0, rest.pop())
-        if len(tail) < 2:
+            if sum(piece.rows for piece in tail) >= _FULL_ROWS:
+                break
+        if len(tail) < _FAN:
             return pieces
         path = self._next("merged")
         paths = quoted([piece.path for piece in tail])
@@ -187,6 +190,11 @@ def views(state: State, data_dir: Path, columns: Mapping[str, str]) -> Iterator[
     for view, (_, path) in state.usage.items():
         more = [filled("settled_rows", _SQL, columns="*", paths=quoted([path]))] if path else []
         yield filled("view", _SQL, view=view, more=" ".join(["", *more]))
+
+
+def _size(piece: Piece) -> int:
+    """Return a piece's size class: the power of `_FAN` it has passed."""
+    return int(log(max(piece.rows, 1), _FAN))
 
 
 def _days(con: Connection, table: str, first: int) -> dict[date, int]:

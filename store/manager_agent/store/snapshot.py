@@ -75,8 +75,9 @@ class Snapshots:
         self._state = State()
         self._pieces = Pieces(directory / FOLDER)
         self._readers = Readers(directory / _HELD)
-        self._earlier = frozenset(self._pieces.directory.glob("*.parquet"))
-        self._readers.adopt(self._earlier)
+        # What the snapshot in place names; that of an earlier run may name all there is.
+        self._named: set[Path] = set(self._pieces.directory.glob("*.parquet"))
+        self._readers.adopt(self._named)
         self._publishing = threading.Lock()
         self._info: SnapshotInfo | None = None
         self._published = 0
@@ -116,7 +117,7 @@ class Snapshots:
     def archive_in_use(self) -> set[Path]:
         """Return the files of the archive that the snapshot, or one that is still read, names."""
         with self._publishing:
-            return self._archived(self._state) | self._readers.needed()
+            return self._named | self._readers.needed()
 
     def metrics(self) -> list[Metric]:
         """Return counts of publications and the age of the data, in seconds."""
@@ -174,12 +175,12 @@ class Snapshots:
                 con.execute(filled("checkpoint", _SQL))
             finally:
                 con.execute(filled("detach", _SQL))
-            state = self._pieces.merged(con, state)
+            self._add_views(state, columns)
+            sync(self._next)
+            self._put_in_place(state)
+            self._state = self._pieces.merged(con, state)
         finally:
             con.close()
-        self._add_views(state, columns)
-        sync(self._next)
-        self._put_in_place(state)
 
     def _copy(
         self, con: duckdb.DuckDBPyConnection, columns: Mapping[str, str], now: datetime, seq: int
@@ -213,13 +214,12 @@ class Snapshots:
                 con.execute(statement)
 
     def _put_in_place(self, state: State) -> None:
-        old = self._state
-        known = self._earlier if self._info is None else old.files | self._archived(old)
-        self._readers.replaced(self.path, known)
+        self._readers.replaced(self.path, self._named)
         os.replace(self._next, self.path)
         sync(self.path.parent)
         self._state = state
-        self._pieces.sweep(state.files | self._readers.needed())
+        self._named = {*state.files, *self._archived(state)}
+        self._pieces.sweep(self._named | self._readers.needed())
 
     def _archived(self, state: State) -> set[Path]:
         return {self.path.parent.parent / file.path for file in state.archived}
