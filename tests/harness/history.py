@@ -42,13 +42,17 @@ _USAGE = """
 """
 
 MATCH = """
-    SELECT
-        (SELECT (count(*), sum(total_tokens), sum(cost_usd)) FROM llm_calls) AS calls,
-        (SELECT (sum(calls), sum(input_tokens + output_tokens), sum(cost_usd)) FROM usage_minute)
-            AS minutes,
-        (SELECT (sum(calls), sum(input_tokens + output_tokens), sum(cost_usd)) FROM usage_day)
-            AS days,
-        (SELECT (count(*), count(DISTINCT (trace_id, span_id))) FROM {spans}) AS spans
+    WITH called AS (SELECT (count(*), sum(total_tokens), sum(cost_usd)) AS sums FROM llm_calls),
+    minutes AS (
+        SELECT (coalesce(sum(calls), 0), sum(input_tokens + output_tokens), sum(cost_usd)) AS sums
+        FROM usage_minute
+    ),
+    days AS (
+        SELECT (coalesce(sum(calls), 0), sum(input_tokens + output_tokens), sum(cost_usd)) AS sums
+        FROM usage_day
+    ),
+    arrived AS (SELECT (count(*), count(DISTINCT (trace_id, span_id))) AS sums FROM {spans})
+    SELECT called.sums, minutes.sums, days.sums, arrived.sums FROM called, minutes, days, arrived
 """
 
 

@@ -105,7 +105,7 @@ class Archive:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+        self._data_dir = data_dir.resolve()  # the views name files, from wherever they are read
         self._files: tuple[ArchiveFile, ...] = ()
 
     @property

@@ -66,7 +66,7 @@ class Snapshots:
         it has grown before a commit is acknowledged to anyone.
         """
         # The views name files, and a reader may stand in any directory.
-        directory = directory.absolute()
+        directory = directory.resolve()
         self.path = directory / _NAME
         self._next = directory / _NEXT
         self._read = read
