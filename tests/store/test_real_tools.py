@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.load import Load
-from tests.harness.manager import Manager, manager
+from tests.harness.manager import Manager, manager, until
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +83,8 @@ def test_a_tool_reads_what_is_there(
     tool: str, tools: Path, running: Manager, tmp_path: Path
 ) -> None:
     """From a directory of its own: at least what was there before, each call once."""
-    ((before),) = running.column("SELECT count(*) FROM llm_calls")
+    until("calls", lambda: running.calls_of("agent-1"))
+    (before,) = running.column("SELECT count(*) FROM llm_calls")
     path = str(running.data_dir / "snapshot" / "snapshot.duckdb")
 
     if tool == "cli":

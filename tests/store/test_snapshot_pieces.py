@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from manager_agent.store import pieces, readers
+from manager_agent.store.query_check import Refused, check
 from manager_agent.store.query_worker import open_sandboxed
 from manager_agent.store.sealing import Kept, Sealer
 from manager_agent.store.snapshot import Snapshots
@@ -296,3 +297,25 @@ def test_all_tables_of_a_snapshot_are_of_one_moment(published: Published) -> Non
         writer.join()
     assert counts == sorted(counts)
     assert all(count % 20 == 0 for count in counts)
+
+
+def test_a_statement_that_names_a_piece_is_refused(published: Published) -> None:
+    published.add(10)
+    con = open_sandboxed(published.snapshots.publish(NOW).path)
+    piece = published.snapshots._state.of("spans")[0]
+
+    assert con.execute(f"SELECT count(*) FROM '{piece}'").fetchall() == [
+        (10,)
+    ]  # the settings let it
+    for query in (
+        f"SELECT * FROM '{piece}'",
+        f'SELECT * FROM "{piece}"',
+        f"SELECT * FROM read_parquet('{piece}')",
+        f"WITH x AS (FROM '{piece}') FROM x",
+        f"SELECT 1 WHERE EXISTS (FROM '{piece.parent}/*.parquet')",
+        f"SUMMARIZE '{piece}'",
+        f"COPY (SELECT 1) TO '{piece.parent}/evil.parquet'",
+    ):
+        with pytest.raises(Refused):
+            check(con, query)
+    con.close()

@@ -1,12 +1,14 @@
 """`manager-agent archive`."""
 
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from manager_agent.app import log
 from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, settings_from, told
 from manager_agent.app.rest import ManagerError, post
 
@@ -41,7 +43,8 @@ def archive(
         day = None if before is None else date.fromisoformat(before)
     except ValueError as error:
         raise typer.BadParameter(f"{before!r} is no day such as 2026-11-30") from error
-    with told(ManagerError, StoreError, OSError):
+    with told(ManagerError, StoreError, log.LogLevelError, OSError):
+        log.configure(os.environ.get("LOG_LEVEL", "warning"))
         settings = settings_from(config, data_dir)
         try:
             found = _offline(settings, day, dry_run)
