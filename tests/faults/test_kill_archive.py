@@ -98,7 +98,7 @@ def killed(mode: str, folder: Path, seconds: float) -> int:
     listener = threading.Thread(target=listen)
     listener.start()
     try:
-        assert began.wait(60)
+        assert began.wait(120), "the victim does not start"
         time.sleep(seconds)  # the moment of the kill: any
     finally:
         victim.kill()
