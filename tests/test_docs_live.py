@@ -75,6 +75,7 @@ def check_manager_agent(command: Command, world: World, patch: pytest.MonkeyPatc
         return
     patch.chdir(world.here)
     patch.setenv("MANAGER_API_URL", world.api)
+    patch.setenv("MANAGER_DATA_DIR", str(world.here / "data"))
     patch.delenv("MANAGER_CONFIG_PATH", raising=False)
     expected = UNPRICED_ARE_THERE if words[:2] == ["prices", "check"] else 0
 

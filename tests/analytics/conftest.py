@@ -1,19 +1,19 @@
 """A database in memory with the tables and views."""
 
 from collections.abc import Iterator
-from importlib.resources import files
 
 import duckdb
 import pytest
 
 from manager_agent.analytics.install import install
+from manager_agent.store.sql_files import migrations
 
 
 @pytest.fixture
 def rollups() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the tables of the first migration, with the views."""
+    """A connection to the tables of the store, with the views."""
     with duckdb.connect() as con:
-        folder = files("manager_agent.store").joinpath("migrations")
-        con.execute(folder.joinpath("0001_spine.sql").read_text("utf-8"))
+        for _, _, text in migrations():
+            con.execute(text)
         install(con)
         yield con

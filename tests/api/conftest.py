@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,9 +23,9 @@ from manager_agent.api.services import Health, Services
 from manager_agent.api.sql import SqlRunner
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.store.snapshot import Snapshots
+from manager_agent.store.sql_files import migrations
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
-SCHEMA = files("manager_agent.store") / "migrations" / "0001_spine.sql"
 
 
 @dataclass
@@ -73,7 +72,8 @@ class Live:
 @contextmanager
 def live_at(database: str) -> Iterator[Live]:
     con = duckdb.connect(database)
-    con.execute(SCHEMA.read_text("utf-8"))
+    for _, _, text in migrations():
+        con.execute(text)
     install(con)
     yield Live(con)
     con.close()

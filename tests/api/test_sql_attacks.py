@@ -93,6 +93,18 @@ FILES = [
     "SELECT * FROM delta_scan('{dir}')",
     "SELECT * FROM read_xlsx('{secret}')",
     "SELECT * FROM st_read('{secret}')",
+    # The sandbox lets the snapshot's own views read these; a user's statement may not.
+    "SELECT * FROM read_parquet('{snapshot}/pieces/*.parquet')",
+    "SELECT * FROM parquet_scan('{snapshot}/pieces/*.parquet')",
+    "SELECT * FROM '{snapshot}/pieces/*.parquet'",
+    'SELECT * FROM "{snapshot}/pieces/x.parquet"',
+    "SELECT * FROM 'pieces/x.parquet'",
+    "SELECT * FROM llm_calls, '{snapshot}/pieces/*.parquet'",
+    "WITH x AS (FROM '{snapshot}/pieces/*.parquet') FROM x",
+    "SUMMARIZE '{snapshot}/pieces/x.parquet'",
+    "DESCRIBE '{snapshot}/pieces/x.parquet'",
+    "FROM glob('{snapshot}/pieces/*')",
+    "FROM read_text('{snapshot}/pieces/*')",
 ]
 WRITES = [
     "INSERT INTO llm_calls (agent) VALUES ('evil')",
@@ -114,6 +126,8 @@ WRITES = [
     "COPY llm_calls TO '{dir}/evil.csv'",
     "COPY (SELECT 1) TO '{dir}/evil.parquet'",
     "COPY llm_calls FROM '{secret}'",
+    "COPY (SELECT 1) TO '{snapshot}/pieces/evil.parquet'",
+    "COPY llm_calls TO '{snapshot}/../archive/evil.parquet'",
     "EXPORT DATABASE '{dir}/evil'",
     "CHECKPOINT",
     "FROM checkpoint()",
@@ -271,6 +285,7 @@ def target(
         places = {
             "secret": folder / "secret",
             "dir": folder,
+            "snapshot": served.snapshots.current.path.parent,
             "port": listener.getsockname()[1],
         }
         yield Target(server, places, listener, served.snapshots.current.path)

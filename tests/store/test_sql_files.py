@@ -22,7 +22,10 @@ FORBIDDEN = [
     "primary key", "unique", "foreign key", "references", "index", "update", "on conflict",
     "merge into", "insert or", "returning", "alter table", "autoincrement", "sequence",
 ]  # fmt: skip
-MAY_DELETE = {"seal.sql", "compact_usage.sql"}
+MAY_DELETE = {
+    "seal.sql", "compact_usage.sql",
+    "spans.sql", "calls_sealed.sql", "tools_sealed.sql", "manifest.sql", "expire.sql",
+}  # fmt: skip
 
 
 def relative(path: Path) -> str:

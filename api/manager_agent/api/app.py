@@ -8,7 +8,7 @@ from starlette.routing import Route
 from manager_agent.api.door import Door
 from manager_agent.api.guard import Guard
 from manager_agent.api.problem import Problem, on_http_exception, on_problem
-from manager_agent.api.routes import calls, manager, probes, sql
+from manager_agent.api.routes import archive, calls, manager, probes, sql
 from manager_agent.api.services import Services
 
 
@@ -20,6 +20,7 @@ def build(services: Services) -> Starlette:
             *manager.routes(services),
             *calls.routes(services),
             *sql.routes(services),
+            *archive.routes(services),
             *probes.routes(services),
         ],
     )

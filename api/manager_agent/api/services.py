@@ -13,6 +13,7 @@ from manager_agent.api.sql import SqlRunner
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
 from manager_agent.rules.alert import AlertRow
+from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
 
 
@@ -31,6 +32,7 @@ class Services:
     `started`: UTC. `clock`: the time, UTC. `zone`: whose calendar hour, day and month totals are
     of. `read`: a fresh cursor on the live database, closed by who asked. `alerts(open_only)`: the
     newest state of each alert, newest first. `budgets`: every limit with what was spent of it.
+    `sealer`: moves days to the archive, None where there is none.
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
@@ -49,6 +51,7 @@ class Services:
     metrics: Callable[[], Sequence[Metric]]
     health: Callable[[], Health]
     slack: Callable[[], str]
+    sealer: Sealer | None = None
     hosts: frozenset[str] = frozenset()
     tokens: Tokens = field(default_factory=Tokens)
     denied: Denials = field(default_factory=Denials)

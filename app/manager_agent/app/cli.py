@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import (
+    cli_archive,
     cli_bench,
     cli_config,
     cli_decode,
@@ -34,6 +35,7 @@ for part in (
     cli_decode,
     cli_sql,
     cli_view,
+    cli_archive,
     cli_prices,
     cli_rules,
     cli_config,

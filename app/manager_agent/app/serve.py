@@ -18,6 +18,7 @@ from manager_agent.analytics.load import budget_rows
 from manager_agent.api.guard import Denials
 from manager_agent.api.services import Health, Services
 from manager_agent.api.sql import SqlRunner
+from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
@@ -38,6 +39,7 @@ from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
+from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import SnapshotError, Snapshots
 
 _log = structlog.get_logger()
@@ -75,6 +77,7 @@ class Manager:
     commits: Commits
     worker: Worker
     snapshots: Snapshots
+    sealer: Sealer
     sql: SqlRunner
     slack: bool
     started: datetime = field(default_factory=lambda: now())
@@ -156,6 +159,11 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
     )
     mirror = AlertMirror(control, facts)
     worker = Worker(control, _notifiers(settings), now)
+    snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
+
+    def write(job: Callable[[], None]) -> None:
+        intake.between_commits(job).result()
+        commits.add()
 
     return Manager(
         settings=settings,
@@ -168,7 +176,8 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         mirror=mirror,
         commits=commits,
         worker=worker,
-        snapshots=Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq),
+        snapshots=snapshots,
+        sealer=Sealer(facts, write, now, kept(settings), snapshots.archive_in_use),
         sql=SqlRunner(),
         slack=settings.slack.webhook_url is not None,
     )
@@ -192,6 +201,7 @@ async def _run(
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
+        asyncio.create_task(archiving(manager.sealer, stop)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
     announce(front.ready)
@@ -267,6 +277,7 @@ def _services(manager: Manager, tokens: Tokens) -> Services:
             *manager.ticker.metrics(),
             *manager.worker.metrics(),
             *manager.snapshots.metrics(),
+            *manager.sealer.metrics(),
             *manager.sql.metrics(),
             *denied.metrics(),
         ]
@@ -279,6 +290,7 @@ def _services(manager: Manager, tokens: Tokens) -> Services:
         read=manager.facts.cursor,
         snapshots=manager.snapshots,
         sql=manager.sql,
+        sealer=manager.sealer,
         alerts=manager.control.alerts,
         budgets=budgets,
         metrics=metrics,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
+from typing import TypeVar
 from weakref import WeakSet
 
 import duckdb
@@ -19,10 +20,13 @@ from manager_agent.receiver.changes import Changes
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.remembered import Late
 from manager_agent.store import columns
-from manager_agent.store.recall import Recalled, recent, relatives
+from manager_agent.store.archive import Archive
+from manager_agent.store.recall import Recalled, reach, reach_of_recent, recent, relatives
 from manager_agent.store.sql_files import migrations, split, statements
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _MANY_DELTAS = 20_000
 """Deltas appended between two compactions of the rollups."""
@@ -53,6 +57,10 @@ class StoreError(Exception):
     """The file cannot be used; the message says which and what to do."""
 
 
+class InUseError(StoreError):
+    """Another process has the file open."""
+
+
 class FactStore:
     """Facts about spans and calls, durable when a method that writes returns.
 
@@ -77,6 +85,7 @@ class FactStore:
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._deltas = 0
         self._oldest_bucket_ns: int | None = None
+        self.archive = Archive(path.parent)
         self._con = self._open()
 
     @property
@@ -143,13 +152,23 @@ class FactStore:
             for row in rows:
                 self._con.execute(statements("append_alerts")[0], row)
 
+    def rearrange(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Do `work` on what is archived in one transaction; then read the list of files anew."""
+        with self._transaction():
+            done = work(self._con)
+        self.archive.install(self._con)
+        return done
+
     def relatives(self, late: Sequence[Late]) -> Recalled:
         """Return what is stored of late spans' traces and of claims that resemble them."""
-        return relatives(self._con, late)
+        with self.archive.reading(self._con, *reach(late)) as con:
+            return relatives(con, late)
 
     def recent(self, since_ns: int, most_traces: int) -> Recalled:
         """Return what the merge window must know at start."""
-        return recent(self._con, since_ns, most_traces)
+        low = reach_of_recent(self._con, since_ns)
+        with self.archive.reading(self._con, low, datetime.max) as con:
+            return recent(con, since_ns, most_traces)
 
     def recover(self, error: Exception) -> bool:
         """Make the store usable again after `error`; tell whether the data may have caused it.
@@ -191,9 +210,11 @@ class FactStore:
                 str(self._path), config={**_SETTINGS, "memory_limit": self._memory_limit}
             )
         except duckdb.IOException as error:
-            raise StoreError(_cannot_open(self._path, error)) from error
+            kind = InUseError if "lock" in str(error).lower() else StoreError
+            raise kind(_cannot_open(self._path, error)) from error
         con.execute("SET TimeZone = 'UTC'").fetchall()
         _migrate(con, self._path)
+        self.archive.install(con)
         self._install(con)
         return con
 

@@ -1,8 +1,9 @@
 """Which statements of a user may run: one that reads, and calls no function that does more.
 
-The sandbox settings are not enough. DuckDB 1.5.6 lets a SELECT call `enable_logging(storage =>
-'file')` with its configuration locked, and the process aborts; so functions in FROM are allowed
-by name.
+The sandbox settings are not enough. They let the views of the snapshot read its Parquet files, and
+so would let a user's statement. And DuckDB 1.5.6 lets a SELECT call `enable_logging(storage =>
+'file')` with its configuration locked, and the process aborts. So functions in FROM are allowed by
+name, and no file is a table.
 """
 
 import json
@@ -32,6 +33,10 @@ TABLE_FUNCTIONS = frozenset(
 
 _NEVER_CALLED = frozenset({"pg_sleep", "sleep_ms", "write_log"})
 """Functions of an expression that read nothing: they hold a worker, or write to DuckDB's log."""
+
+_A_FILE = re.compile(
+    r"[/\\:*?\[]|\.(parquet|csv|tsv|jsonl?|ndjson|db|duckdb|gz|zst|arrows?)\b", re.I
+)
 
 # Kinds of query in a syntax tree that read; DuckDB 2.0 has DELETE and the like inside WITH.
 _READS = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
@@ -83,6 +88,9 @@ def _check_tree(con: duckdb.DuckDBPyConnection, text: str) -> None:
                 raise Refused(f"function {name}() is not allowed in FROM")
         elif str(node.get("function_name")).lower() in _NEVER_CALLED:
             raise Refused(f"function {node['function_name']}() is not allowed")
+        elif kind == "BASE_TABLE" and _A_FILE.search(str(node.get("table_name", ""))):
+            # DuckDB reads a table that is not there as a file, and may read those of the snapshot.
+            raise Refused(f"{node['table_name']!r} is no table: files are not allowed in FROM")
         elif isinstance(kind, str) and kind.endswith("_NODE") and kind not in _READS:
             raise Refused(f"a SELECT that writes is not allowed ({kind})")
 

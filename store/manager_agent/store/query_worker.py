@@ -14,18 +14,19 @@ import os
 import queue
 import sys
 import threading
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
 
+from manager_agent.store import archive, pieces
+from manager_agent.store.archive import quoted
 from manager_agent.store.query_check import Refused, check
 from manager_agent.store.query_frames import read_frame, write_frame
 from manager_agent.store.query_rows import RENDER, Rendered, Unrenderable
+from manager_agent.store.sql_files import filled
 
-_SANDBOX = (files("manager_agent.store") / "snapshot_sql" / "sandbox.sql").read_text("utf-8")
 _REQUEST_LIMIT = 8 << 20
 _BATCH_ROWS = 256
 _MEMORY_BYTES = 1 << 30
@@ -50,9 +51,14 @@ class Snapshot:
 
 
 def open_sandboxed(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open the database at `path` so that nothing but reading it is possible."""
+    """Open the database at `path` so that nothing but reading it is possible.
+
+    Its views may read the Parquet files of the snapshot and the archive; a statement of a user's
+    that names a file is refused before it runs (`query_check`).
+    """
     con = duckdb.connect(path, read_only=True)
-    con.execute(_SANDBOX)
+    folders = [path.parent / pieces.FOLDER, path.parent.parent / archive.FOLDER]
+    con.execute(filled("sandbox", "snapshot_sql", folders=quoted(folders)))
     return con
 
 

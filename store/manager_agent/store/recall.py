@@ -29,8 +29,7 @@ def relatives(con: duckdb.DuckDBPyConnection, late: Sequence[Late]) -> Recalled:
 
     Looks a day around the spans' own times.
     """
-    low = _moment(min(each.start_ns for each in late)) - _AROUND
-    high = _moment(max(each.end_ns for each in late)) + _AROUND
+    low, high = reach(late)
     traces = {each.trace_id for each in late}
     asked: Sequence[Late] = late
     found: list[Remembered] = []
@@ -45,6 +44,20 @@ def relatives(con: duckdb.DuckDBPyConnection, late: Sequence[Late]) -> Recalled:
         asked = [span.late for span in spans if span.fact and span.fact.told]
         fresh = set()
     return found, _published(con, traces, low, high)
+
+
+def reach(late: Sequence[Late]) -> tuple[datetime, datetime]:
+    """Return the range of time in which relatives of late spans are looked for."""
+    low = _moment(min(each.start_ns for each in late)) - _AROUND
+    high = _moment(max(each.end_ns for each in late)) + _AROUND
+    return low, high
+
+
+def reach_of_recent(con: duckdb.DuckDBPyConnection, since_ns: int) -> datetime:
+    """Return the earliest time at which relatives lie of what `recent` returns."""
+    query = statements("restored_from")[0]
+    ((earliest,),) = con.execute(query, {"since": _moment(since_ns)}).fetchall()
+    return datetime.max if earliest is None else earliest - _AROUND
 
 
 def recent(con: duckdb.DuckDBPyConnection, since_ns: int, most_traces: int) -> Recalled:

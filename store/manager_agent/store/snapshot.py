@@ -1,23 +1,32 @@
 """Publishes what users query as a file of its own, which any DuckDB opens read-only.
 
-DuckDB's lock lets no second process read the live file, so a copy is written beside it and put in
-place by an atomic rename: whoever has the old copy open keeps it.
+DuckDB's lock lets no second process read the live file, so a small file is written beside it and
+put in place by an atomic rename: whoever has the old one open keeps it. It holds what still
+changes, and views that join it to the Parquet files of what is settled: pieces, written once each,
+and the archive. So publishing costs what is new, not what there is.
 """
 
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
 from manager_agent.contract.metric import Metric, Sample
+from manager_agent.store.archive import naive
+from manager_agent.store.disk import sync
+from manager_agent.store.pieces import FOLDER, Pieces, State, views
+from manager_agent.store.readers import Readers
+from manager_agent.store.sql_files import filled, format_path
 
-_SQL = files("manager_agent.store") / "snapshot_sql"
+_SQL = "snapshot_sql"
+_HELD = "held"
+_RECENT_DAYS = 2
+"""Days, today included, whose minutes and hours are copied; older ones lie in a file."""
 _NAME = "snapshot.duckdb"
 _NEXT = "snapshot-next.duckdb"
 
@@ -49,21 +58,26 @@ class Snapshots:
         read: Callable[[], duckdb.DuckDBPyConnection],
         clock: Callable[[], datetime],
         changes: Callable[[], int],
-        *,
-        spans_kept: timedelta = timedelta(days=1),
     ) -> None:
         """Remove what a killed run left half written; an older snapshot stays until the next.
 
-        `read` gives a fresh cursor on the live instance, `clock` the time (UTC). `changes` counts
-        commits to the live instance: it has grown before a commit is acknowledged to anyone.
-        `spans_kept`: older spans are left out, calls and rollups are whole.
+        `directory`: a folder of the data directory, beside the archive. `read` gives a fresh cursor
+        on the live instance, `clock` the time (UTC). `changes` counts commits to the live instance:
+        it has grown before a commit is acknowledged to anyone.
         """
+        # The views name files, and a reader may stand in any directory.
+        directory = directory.resolve()
         self.path = directory / _NAME
         self._next = directory / _NEXT
         self._read = read
         self._clock = clock
         self._changes = changes
-        self._spans_kept = spans_kept
+        self._state = State()
+        self._pieces = Pieces(directory / FOLDER)
+        self._readers = Readers(directory / _HELD)
+        # What the snapshot in place names; that of an earlier run may name all there is.
+        self._named: set[Path] = set(self._pieces.directory.glob("*.parquet"))
+        self._readers.adopt(self._named)
         self._publishing = threading.Lock()
         self._info: SnapshotInfo | None = None
         self._published = 0
@@ -99,6 +113,11 @@ class Snapshots:
         if info is not None and info.seq >= seq:
             return info
         return await asyncio.wait_for(asyncio.to_thread(self._catch_up, seq), timeout)
+
+    def archive_in_use(self) -> set[Path]:
+        """Return the files of the archive that the snapshot, or one that is still read, names."""
+        with self._publishing:
+            return self._named | self._readers.needed()
 
     def metrics(self) -> list[Metric]:
         """Return counts of publications and the age of the data, in seconds."""
@@ -147,55 +166,84 @@ class Snapshots:
     def _write(self, now: datetime, seq: int) -> None:
         con = self._read()
         try:
-            con.execute(_sql("detach"))  # a copy that failed may have left it
+            con.execute(filled("detach", _SQL))  # a copy that failed may have left it
             self._clear()
-            con.execute(_sql("attach").format(path=str(self._next).replace("'", "''")))
+            con.execute(filled("attach", _SQL, path=format_path(self._next)))
             try:
-                self._copy(con, now, seq)
-                con.execute(_sql("checkpoint"))
+                columns = _columns(con)
+                state = self._copy(con, columns, now, seq)
+                con.execute(filled("checkpoint", _SQL))
             finally:
-                con.execute(_sql("detach"))
+                con.execute(filled("detach", _SQL))
+            self._add_views(state, columns)
+            sync(self._next)
+            self._put_in_place(state)
+            self._state = self._pieces.merged(con, state)
         finally:
             con.close()
-        _sync(self._next)
-        os.replace(self._next, self.path)
-        _sync(self.path.parent)
 
-    def _copy(self, con: duckdb.DuckDBPyConnection, now: datetime, seq: int) -> None:
-        values: dict[str, object] = {
-            "data_until": _naive(now),
-            "spans_since": _naive(now - self._spans_kept),
-            "seq": seq,
-        }
+    def _copy(
+        self, con: duckdb.DuckDBPyConnection, columns: Mapping[str, str], now: datetime, seq: int
+    ) -> State:
+        midnight = datetime.combine(now.astimezone(UTC).date(), datetime.min.time())
+        recent = midnight - timedelta(days=_RECENT_DAYS - 1)
+        values = {"data_until": naive(now), "recent": recent, "seq": seq}
+        text = filled(
+            "copy",
+            _SQL,
+            calls=columns["llm_calls"],
+            tools=columns["tool_calls"],
+            spans=columns["spans"],
+        )
         con.begin()
         try:
-            for statement in con.extract_statements(_sql("copy")):
+            for statement in con.extract_statements(text):
                 named = {name: values[name] for name in statement.named_parameters}
                 con.execute(statement, named or None)
+            state = self._pieces.updated(con, self._state, recent)
             con.commit()
         except BaseException:
             con.rollback()
             raise
+        return state
+
+    def _add_views(self, state: State, columns: Mapping[str, str]) -> None:
+        """Make the views in an instance of their own, so that they name no other database."""
+        with duckdb.connect(str(self._next), config=_OWN) as con:
+            for statement in views(state, self.path.parent.parent, columns):
+                con.execute(statement)
+
+    def _put_in_place(self, state: State) -> None:
+        self._readers.replaced(self.path, self._named)
+        os.replace(self._next, self.path)
+        sync(self.path.parent)
+        self._state = state
+        self._named = {*state.files, *self._archived(state)}
+        self._pieces.sweep(self._named | self._readers.needed())
+
+    def _archived(self, state: State) -> set[Path]:
+        return {self.path.parent.parent / file.path for file in state.archived}
 
     def _clear(self) -> None:
         for path in (self._next, self._next.with_name(_NEXT + ".wal")):
             path.unlink(missing_ok=True)
 
 
-def _sql(name: str) -> str:
-    return (_SQL / f"{name}.sql").read_text("utf-8")
+_OWN: dict[str, str | bool | int | float | list[str]] = {
+    "storage_compatibility_version": "v1.5.0",
+    "memory_limit": "256MB",
+    "threads": "1",
+}
 
 
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
+def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the columns that users see, by what they query."""
+    found = {}
+    for view in ("llm_calls", "tool_calls", "spans"):
+        rows = con.execute(filled("columns", _SQL, view=view)).fetchall()
+        found[view] = ", ".join(f'"{name}"' for (name,) in rows if (view, name) != _INTERNAL)
+    return found
 
 
-def _sync(path: Path) -> None:
-    """Make sure that what `path` holds survives a loss of power."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows has no handle on a directory to sync
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+_INTERNAL = ("spans", "fact")
+"""A column of spans that is the receiver's own."""

@@ -8,10 +8,25 @@ import duckdb
 
 
 @cache
-def statements(name: str) -> tuple[str, ...]:
-    """Return the statements of `sql/<name>.sql`, in order."""
-    text = files(__package__).joinpath("sql").joinpath(f"{name}.sql").read_text("utf-8")
+def statements(name: str, folder: str = "sql") -> tuple[str, ...]:
+    """Return the statements of `<folder>/<name>.sql`, in order."""
+    text = files(__package__).joinpath(folder).joinpath(f"{name}.sql").read_text("utf-8")
     return split(text)
+
+
+def filled(name: str, folder: str, **parts: str) -> str:
+    """Return `<folder>/<name>.sql` with `parts` in the place of their names in braces.
+
+    For what takes no parameters: names of tables and files. Quotes must be doubled already.
+    """
+    text = files(__package__).joinpath(folder).joinpath(f"{name}.sql").read_text("utf-8")
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    return body.format(**parts)
+
+
+def format_path(path: PurePath) -> str:
+    """Return a path as it stands between the quotes of a string in SQL."""
+    return str(path).replace("'", "''")
 
 
 def split(text: str) -> tuple[str, ...]:

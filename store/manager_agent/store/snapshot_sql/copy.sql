@@ -1,17 +1,36 @@
 -- name: copy
--- What users query, copied in one transaction: one moment of all tables.
--- Parameters: $spans_since spans older than this stay out; $data_until, $seq describe the copy.
+-- What changes still, copied whole in one transaction: one moment of all tables. Rows that are
+-- settled lie in Parquet files (pieces.py); the views that join both are made by views.sql.
+-- {calls}, {tools}, {spans}: columns that users see.
+-- Parameters: $recent minutes and hours before it are in files; $data_until, $seq describe the copy.
 
 -- grain: this file. All that was stored at data_until (UTC) is in it.
 CREATE TABLE snapshot_next.snapshot_info AS
 SELECT CAST($data_until AS TIMESTAMP) AS data_until, CAST($seq AS BIGINT) AS seq;
 
-CREATE TABLE snapshot_next.llm_calls AS SELECT * FROM llm_calls;
-CREATE TABLE snapshot_next.tool_calls AS SELECT * FROM tool_calls;
-CREATE TABLE snapshot_next.spans AS
-SELECT * EXCLUDE (fact) FROM spans WHERE ts >= CAST($spans_since AS TIMESTAMP);
-CREATE TABLE snapshot_next.usage_minute AS SELECT * FROM usage_minute;
-CREATE TABLE snapshot_next.usage_hour AS SELECT * FROM usage_hour;
+CREATE SCHEMA snapshot_next.internal;
+CREATE TABLE snapshot_next.internal.llm_calls AS
+SELECT {calls}
+FROM (
+    SELECT * FROM calls_open
+    QUALIFY row_number() OVER (PARTITION BY call_id ORDER BY revision DESC) = 1
+) AS latest
+WHERE NOT retracted;
+CREATE TABLE snapshot_next.internal.tool_calls AS
+SELECT {tools}
+FROM (
+    SELECT * FROM tools_open
+    QUALIFY row_number() OVER (PARTITION BY tool_call_key ORDER BY revision DESC) = 1
+) AS latest
+WHERE NOT retracted;
+CREATE TABLE snapshot_next.internal.spans AS SELECT {spans} FROM spans LIMIT 0;
+CREATE TABLE snapshot_next.internal.calls_retracted AS SELECT call_id, revision FROM calls_retracted;
+CREATE TABLE snapshot_next.internal.tools_retracted AS
+SELECT tool_call_key, revision FROM tools_retracted;
+CREATE TABLE snapshot_next.internal.usage_minute AS
+SELECT * FROM usage_minute WHERE ts >= CAST($recent AS TIMESTAMP);
+CREATE TABLE snapshot_next.internal.usage_hour AS
+SELECT * FROM usage_hour WHERE ts >= CAST($recent AS TIMESTAMP);
 CREATE TABLE snapshot_next.usage_day AS SELECT * FROM usage_day;
 CREATE TABLE snapshot_next.alerts AS SELECT * FROM alerts;
 CREATE TABLE snapshot_next.decisions AS SELECT * FROM decisions;

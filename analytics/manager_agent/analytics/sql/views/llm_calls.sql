@@ -10,7 +10,7 @@ SELECT
     reasoning_tokens, total_tokens, cost_usd, cost_source, status, error_type, error_message,
     http_status, streaming, finish_reason, conversation_id, user_id, trace_id, span_id,
     response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier
-FROM calls_sealed AS sealed
+FROM calls_kept AS sealed
 WHERE NOT EXISTS (
     SELECT 1 FROM calls_retracted AS r
     WHERE r.call_id = sealed.call_id AND r.revision = sealed.revision

@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW tool_calls AS
 SELECT
     ts, duration_ms, agent, service, environment, tool, tool_call_id, status, error_type, error_message,
     arguments_digest, result_digest, conversation_id, trace_id, span_id
-FROM tools_sealed AS sealed
+FROM tools_kept AS sealed
 WHERE NOT EXISTS (
     SELECT 1 FROM tools_retracted AS r
     WHERE r.tool_call_key = sealed.tool_call_key AND r.revision = sealed.revision

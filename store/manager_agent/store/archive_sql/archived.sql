@@ -1,0 +1,3 @@
+-- name: archived
+-- grain: a row of Parquet files with the same columns; {paths} in quotes
+SELECT * FROM read_parquet([{paths}], hive_partitioning = false)
