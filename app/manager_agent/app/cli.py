@@ -11,6 +11,7 @@ from manager_agent.app import (
     cli_demo,
     cli_doctor,
     cli_prices,
+    cli_repair,
     cli_rules,
     cli_serve,
     cli_view,
@@ -34,6 +35,7 @@ for part in (
     cli_rules,
     cli_config,
     cli_doctor,
+    cli_repair,
 ):
     part.add_to(app)
 

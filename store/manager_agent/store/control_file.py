@@ -43,6 +43,25 @@ def connect(path: Path) -> sqlite3.Connection:
     return con
 
 
+def faults(path: Path) -> list[str]:
+    """Return what is wrong inside the file at `path`, in SQLite's words; empty where all is well.
+
+    SQLite mends a torn log by itself: every transaction before the damage is kept. A missing file
+    has no faults.
+    """
+    if not path.exists():
+        return []
+    try:
+        con = sqlite3.connect(path, isolation_level=None)
+        try:
+            rows = con.execute(_text("control_sql", "check.sql")).fetchall()
+        finally:
+            con.close()
+    except sqlite3.Error as error:
+        return [str(error)]
+    return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
 @contextmanager
 def transaction(con: sqlite3.Connection) -> Iterator[None]:
     """Commit all that is done inside together, on the disk when the block ends, or nothing."""

@@ -21,6 +21,7 @@ from manager_agent.receiver.remembered import Late
 from manager_agent.store import columns
 from manager_agent.store.recall import Recalled, recent, relatives
 from manager_agent.store.sql_files import migrations, split, statements
+from manager_agent.store.wal import is_corrupt_log, log_beside, read_log
 
 _log = structlog.get_logger()
 
@@ -184,11 +185,15 @@ class FactStore:
         self._con.close()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
+        if read_log(log_beside(self._path)).silently_damaged:
+            raise StoreError(_damaged_log(self._path, "transactions after its first torn entry"))
         try:
             con = duckdb.connect(
                 str(self._path), config={**_SETTINGS, "memory_limit": self._memory_limit}
             )
-        except duckdb.IOException as error:
+        except duckdb.Error as error:  # a damaged log is an IOException for 1.5, a bare one for 2.0
+            if not (isinstance(error, duckdb.IOException) or is_corrupt_log(error)):
+                raise
             raise StoreError(_cannot_open(self._path, error)) from error
         con.execute("SET TimeZone = 'UTC'").fetchall()
         _migrate(con, self._path)
@@ -258,9 +263,19 @@ def _migrate(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _cannot_open(path: Path, error: Exception) -> str:
     text = str(error)
+    if is_corrupt_log(error):
+        return _damaged_log(path, text.splitlines()[0])
     if "lock" in text.lower():
         return (
             f"{path} is in use by another process; stop the manager that runs on this data"
             f" directory, or choose another with --data-dir ({text.splitlines()[0]})"
         )
     return f"{path} cannot be opened: {text}"
+
+
+def _damaged_log(path: Path, found: str) -> str:
+    return (
+        f"{log_beside(path)} is damaged, as a power cut or a bad disk leaves it ({found}); run"
+        f" `manager-agent repair --data-dir {path.parent}`: it keeps a copy, and every transaction"
+        " before the damage"
+    )
