@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from manager_agent.api.door import Door
 from manager_agent.api.problem import Problem, on_http_exception, on_problem
-from manager_agent.api.routes import calls, manager, probes, sql
+from manager_agent.api.routes import calls, manager, probes, sql, upkeep
 from manager_agent.api.services import Services
 
 
@@ -20,6 +20,7 @@ def build(services: Services) -> Starlette:
             *calls.routes(services),
             *sql.routes(services),
             *probes.routes(services),
+            *(upkeep.routes(services.upkeep) if services.upkeep else []),
         ],
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import (
+    cli_backup,
     cli_config,
     cli_decode,
     cli_demo,
@@ -36,6 +37,7 @@ for part in (
     cli_config,
     cli_doctor,
     cli_repair,
+    cli_backup,
 ):
     part.add_to(app)
 

@@ -18,8 +18,9 @@ from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.install import install
 from manager_agent.analytics.load import budget_rows
 from manager_agent.api.app import build, metrics_app
-from manager_agent.api.services import Health, Services
+from manager_agent.api.services import Health, Services, Upkeep
 from manager_agent.api.sql import SqlRunner
+from manager_agent.app.backups import LiveBackup
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
 from manager_agent.app.sockets import HttpServer, PortError, bound, serve_http
@@ -336,6 +337,10 @@ def _services(manager: Manager) -> Services:
         metrics=metrics,
         health=lambda: _health(manager),
         slack=lambda: _slack(manager),
+        upkeep=Upkeep(
+            backup=LiveBackup(manager.facts, manager.intake, manager.settings.data_dir, now),
+            take_history=lambda rows: {},
+        ),
     )
 
 
