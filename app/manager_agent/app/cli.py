@@ -11,6 +11,7 @@ from manager_agent.app import (
     cli_decode,
     cli_demo,
     cli_doctor,
+    cli_import,
     cli_prices,
     cli_repair,
     cli_rules,
@@ -38,6 +39,7 @@ for part in (
     cli_doctor,
     cli_repair,
     cli_backup,
+    cli_import,
 ):
     part.add_to(app)
 

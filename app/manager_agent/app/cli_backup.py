@@ -8,11 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from manager_agent.app.backups import InUseError, backup_at_rest
 from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, settings_from, told
 from manager_agent.app.rest import ManagerError, post
-from manager_agent.store.backup import MANIFEST, BackupError, read_manifest
-from manager_agent.store.restore import is_tar, pack, restore
 
 _BACKUP_SECONDS = 3600.0
 
@@ -39,6 +36,9 @@ def backup_data(
 
     A manager may run on the directory and goes on meanwhile. The configuration is not part of it.
     """
+    from manager_agent.store.backup import MANIFEST, BackupError, read_manifest
+    from manager_agent.store.restore import is_tar, pack
+
     with told(BackupError, ManagerError, OSError):
         directory = settings_from(config, data_dir).data_dir
         place = _free_place(target)
@@ -78,6 +78,9 @@ def restore_data(
     The manager must not run. Nothing is overwritten: without --force an existing directory is
     refused, with it that is moved aside.
     """
+    from manager_agent.store.backup import BackupError
+    from manager_agent.store.restore import restore
+
     with told(BackupError, OSError):
         directory = settings_from(config, data_dir).data_dir
         manifest, aside = restore(backup, directory, datetime.now(UTC), force=force)
@@ -93,6 +96,8 @@ def restore_data(
 
 def _free_place(target: Path) -> Path:
     """Return where the backup goes: `target` if that is free, else a new name inside it."""
+    from manager_agent.store.backup import BackupError
+
     if target.is_dir():
         return target / f"manager-agent-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     if target.exists():
@@ -102,6 +107,9 @@ def _free_place(target: Path) -> Path:
 
 def _write(directory: Path, folder: Path, api_url: str) -> bool:
     """Write the backup into `folder`; tell whether a running manager did."""
+    from manager_agent.app.backups import InUseError, backup_at_rest
+    from manager_agent.store.backup import BackupError
+
     try:
         backup_at_rest(directory, folder, lambda: datetime.now(UTC))
         return False

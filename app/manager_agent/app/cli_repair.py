@@ -4,13 +4,14 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from manager_agent.app.options import Config, DataDir, Json, settings_from, told
-from manager_agent.store.control_file import faults
-from manager_agent.store.repair import FactsFound, RepairError, aside_in, look, repair
+
+if TYPE_CHECKING:
+    from manager_agent.store.repair import FactsFound
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,6 +32,9 @@ def repair_data(
     Copies the database and its log aside, cuts the log where the damage begins, and reads all that
     is left. Every transaction before the damage is kept. Exit code 0 where all is sound afterwards.
     """
+    from manager_agent.store.control_file import faults
+    from manager_agent.store.repair import RepairError, aside_in, look, repair
+
     with told(RepairError, OSError):
         directory = settings_from(config, data_dir).data_dir
         if not directory.is_dir():
@@ -49,7 +53,7 @@ def repair_data(
 
 
 def _document(
-    directory: Path, found: FactsFound, control: list[str], kept: Path | None, dry_run: bool
+    directory: Path, found: "FactsFound", control: list[str], kept: Path | None, dry_run: bool
 ) -> dict[str, Any]:
     return {
         "data_dir": str(directory),
@@ -61,7 +65,7 @@ def _document(
 
 
 def _lines(
-    directory: Path, found: FactsFound, control: list[str], kept: Path | None, dry_run: bool
+    directory: Path, found: "FactsFound", control: list[str], kept: Path | None, dry_run: bool
 ) -> list[str]:
     lines = [f"{directory}/manager.duckdb: {_state(found, dry_run)}"]
     lines += [f"  {each}" for each in found.damage]
@@ -86,7 +90,7 @@ def _lines(
     return lines
 
 
-def _state(found: FactsFound, dry_run: bool) -> str:
+def _state(found: "FactsFound", dry_run: bool) -> str:
     if found.state == "damaged":
         return "damaged, can be repaired" if dry_run else "was damaged, is repaired"
     return found.state

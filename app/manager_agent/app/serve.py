@@ -21,6 +21,7 @@ from manager_agent.api.app import build, metrics_app
 from manager_agent.api.services import Health, Services, Upkeep
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.backups import LiveBackup
+from manager_agent.app.history.target import LiveHistory
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
 from manager_agent.app.sockets import HttpServer, PortError, bound, serve_http
@@ -32,6 +33,7 @@ from manager_agent.delivery.notifier import Notifier
 from manager_agent.delivery.slack.notifier import SlackNotifier
 from manager_agent.delivery.worker import Worker
 from manager_agent.prices.book import PriceBook
+from manager_agent.receiver.call import Call
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
 from manager_agent.receiver.grpc_server import trace_server
@@ -91,6 +93,7 @@ class Manager:
     worker: Worker
     snapshots: Snapshots
     sql: SqlRunner
+    price: Callable[[Call], Call]
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 
@@ -166,10 +169,14 @@ def _built(settings: Settings) -> Iterator[Manager]:
 def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Door) -> Manager:
     commits = Commits()
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
+
+    def price(call: Call) -> Call:
+        return costed(call, book)
+
     intake = Intake(
         facts,
         door,
-        lambda call: costed(call, book),
+        price,
         time_ns,
         limits=Limits(
             pending_bytes=settings.receiver.max_pending_mib * _MIB,
@@ -193,6 +200,7 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         worker=worker,
         snapshots=Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq),
         sql=SqlRunner(),
+        price=price,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -339,7 +347,13 @@ def _services(manager: Manager) -> Services:
         slack=lambda: _slack(manager),
         upkeep=Upkeep(
             backup=LiveBackup(manager.facts, manager.intake, manager.settings.data_dir, now),
-            take_history=lambda rows: {},
+            take_history=LiveHistory(
+                manager.facts,
+                manager.intake,
+                manager.price,
+                manager.commits.add,
+                lambda: None,
+            ),
         ),
     )
 

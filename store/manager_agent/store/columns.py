@@ -1,5 +1,7 @@
 """Pure: what the merge window changed -> Arrow tables, one a statement."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from manager_agent.receiver.call import DAY_NS, Call
@@ -144,6 +146,16 @@ def retractions_table(retractions: list[Retraction]) -> pa.Table:
             "key": pa.array([each.key for each in retractions], pa.string()),
             "revision": pa.array([each.revision for each in retractions], pa.int64()),
             "ts": times([each.start_ns for each in retractions]),
+        }
+    )
+
+
+def imported_table(calls: Sequence[Call]) -> pa.Table:
+    """Return calls that are imported; columns of `imported_calls`."""
+    return pa.table(
+        {
+            "call_id": pa.array([call.call_id for call in calls], pa.string()),
+            "ts": times([call.start_ns for call in calls]),
         }
     )
 

@@ -14,9 +14,10 @@ import duckdb
 import pyarrow as pa
 import structlog
 
-from manager_agent.receiver.call import DAY_NS
+from manager_agent.receiver.call import DAY_NS, Call
 from manager_agent.receiver.changes import Changes
 from manager_agent.receiver.content import Door
+from manager_agent.receiver.history import sealed
 from manager_agent.receiver.remembered import Late
 from manager_agent.store import columns
 from manager_agent.store.recall import Recalled, recent, relatives
@@ -52,6 +53,10 @@ _SETTINGS = {
 
 class StoreError(Exception):
     """The file cannot be used; the message says which and what to do."""
+
+
+class InUseError(StoreError):
+    """Another process has the file open."""
 
 
 class FactStore:
@@ -95,23 +100,49 @@ class FactStore:
     def append(self, changes: Changes) -> None:
         """Store what the window changed in one transaction; committed and synced on return."""
         with self._transaction():
-            if changes.spans:
-                self._insert("append_spans", arrived=columns.spans_table(changes, self._door))
-            if changes.calls:
-                self._insert("append_calls", versions=columns.calls_table(changes))
-            if changes.tools:
-                self._insert("append_tools", versions=columns.tools_table(changes))
-            if changes.minutes:
-                self._insert("append_usage", **columns.usage_tables(changes))
-                self._note_deltas(changes)
-            if changes.retracted_calls or changes.retracted_tools:
-                self._insert(
-                    "append_retractions",
-                    calls=columns.retractions_table(changes.retracted_calls),
-                    tools=columns.retractions_table(changes.retracted_tools),
-                )
-            if changes.sealed_calls or changes.sealed_tools or changes.dropped_calls:
-                self._seal([*changes.sealed_calls, *changes.dropped_calls], changes.sealed_tools)
+            self._put(changes)
+
+    def take_in(self, calls: Sequence[Call], now_ns: int) -> list[Call]:
+        """Store calls of the past that were not imported before, sealed; return those.
+
+        One transaction, with the note that they were imported.
+        """
+        table = columns.imported_table(calls)
+        with self._transaction():
+            known = self._imported(table)
+            fresh = list({c.call_id: c for c in calls if c.call_id not in known}.values())
+            if fresh:
+                self._put(sealed(fresh, now_ns))
+                self._insert("append_imported", imported=columns.imported_table(fresh))
+        return fresh
+
+    def _imported(self, offered: pa.Table) -> set[str]:
+        self._con.register("offered", offered)
+        try:
+            times = offered.column("ts").to_pylist()
+            bounds: dict[str, object] = {"low": min(times), "high": max(times)}
+            return {str(row[0]) for row in self.execute("imported", bounds)}
+        finally:
+            self._con.unregister("offered")
+
+    def _put(self, changes: Changes) -> None:
+        if changes.spans:
+            self._insert("append_spans", arrived=columns.spans_table(changes, self._door))
+        if changes.calls:
+            self._insert("append_calls", versions=columns.calls_table(changes))
+        if changes.tools:
+            self._insert("append_tools", versions=columns.tools_table(changes))
+        if changes.minutes:
+            self._insert("append_usage", **columns.usage_tables(changes))
+            self._note_deltas(changes)
+        if changes.retracted_calls or changes.retracted_tools:
+            self._insert(
+                "append_retractions",
+                calls=columns.retractions_table(changes.retracted_calls),
+                tools=columns.retractions_table(changes.retracted_tools),
+            )
+        if changes.sealed_calls or changes.sealed_tools or changes.dropped_calls:
+            self._seal([*changes.sealed_calls, *changes.dropped_calls], changes.sealed_tools)
 
     def seal_overdue(self, before_micros: int) -> int:
         """Seal what was left open by an earlier run and not touched since; return how many."""
@@ -194,7 +225,8 @@ class FactStore:
         except duckdb.Error as error:  # a damaged log is an IOException for 1.5, a bare one for 2.0
             if not (isinstance(error, duckdb.IOException) or is_corrupt_log(error)):
                 raise
-            raise StoreError(_cannot_open(self._path, error)) from error
+            kind = InUseError if "Could not set lock" in str(error) else StoreError
+            raise kind(_cannot_open(self._path, error)) from error
         con.execute("SET TimeZone = 'UTC'").fetchall()
         _migrate(con, self._path)
         self._install(con)
