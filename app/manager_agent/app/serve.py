@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from time import time_ns
+from time import monotonic, time_ns
 
 import grpc
 import structlog
@@ -18,14 +18,13 @@ from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.install import install
 from manager_agent.analytics.load import budget_rows
 from manager_agent.api.app import build, metrics_app
-from manager_agent.api.services import Health, Services, Upkeep
+from manager_agent.api.services import Health, Services
 from manager_agent.api.sql import SqlRunner
-from manager_agent.app.backups import LiveBackup
-from manager_agent.app.history.target import LiveHistory
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
 from manager_agent.app.sockets import HttpServer, PortError, bound, serve_http
 from manager_agent.app.tick import Ticker
+from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
 from manager_agent.delivery.console import Console
@@ -44,6 +43,7 @@ from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
+from manager_agent.store.room import Room
 from manager_agent.store.snapshot import SnapshotError, Snapshots
 
 _log = structlog.get_logger()
@@ -94,6 +94,7 @@ class Manager:
     snapshots: Snapshots
     sql: SqlRunner
     price: Callable[[Call], Call]
+    room: Room
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 
@@ -156,7 +157,10 @@ def _built(settings: Settings) -> Iterator[Manager]:
             keep=receiver.keep_attributes,
             capture=receiver.capture_content,
         )
-        facts = FactStore(directory / "manager.duckdb", door, install)
+        checkpoint_mib = settings.storage.checkpoint_mib
+        facts = FactStore(
+            directory / "manager.duckdb", door, install, checkpoint_mib=checkpoint_mib
+        )
         stack.callback(facts.close)
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
         manager = _wired(settings, facts, control, door)
@@ -168,6 +172,7 @@ def _built(settings: Settings) -> Iterator[Manager]:
 
 def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Door) -> Manager:
     commits = Commits()
+    room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
 
     def price(call: Call) -> Call:
@@ -181,8 +186,10 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         limits=Limits(
             pending_bytes=settings.receiver.max_pending_mib * _MIB,
             window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+            most_spans=settings.receiver.max_window_spans,
         ),
         committed=commits.add,
+        closed=room.closed,
     )
     mirror = AlertMirror(control, facts)
     worker = Worker(control, _notifiers(settings), now)
@@ -201,6 +208,7 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         snapshots=Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq),
         sql=SqlRunner(),
         price=price,
+        room=room,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -330,6 +338,7 @@ def _services(manager: Manager) -> Services:
             *manager.worker.metrics(),
             *manager.snapshots.metrics(),
             *manager.sql.metrics(),
+            *manager.room.metrics(),
         ]
 
     return Services(
@@ -345,21 +354,23 @@ def _services(manager: Manager) -> Services:
         metrics=metrics,
         health=lambda: _health(manager),
         slack=lambda: _slack(manager),
-        upkeep=Upkeep(
-            backup=LiveBackup(manager.facts, manager.intake, manager.settings.data_dir, now),
-            take_history=LiveHistory(
-                manager.facts,
-                manager.intake,
-                manager.price,
-                manager.commits.add,
-                lambda: None,
-            ),
+        upkeep=upkeep(
+            manager.facts,
+            manager.intake,
+            manager.room,
+            manager.price,
+            manager.commits.add,
+            manager.settings.data_dir,
+            now,
         ),
     )
 
 
 def _health(manager: Manager) -> Health:
     reasons = []
+    no_room = manager.room.closed()
+    if no_room is not None:
+        reasons.append(no_room)
     if manager.intake.trouble:
         reasons.append(f"facts cannot be stored: {manager.intake.trouble}")
     reasons += [f"rule {name} raises: {error}" for name, error in manager.ticker.broken.items()]

@@ -48,7 +48,8 @@ class Intake:
     """Takes requests from any thread; one thread of its own works on them.
 
     `clock_ns`: the time, nanoseconds since 1970 UTC. `committed`: told after each commit that
-    changed something, from the intake's thread.
+    changed something, from the intake's thread. `closed`: why nothing may be taken in at present,
+    None while all is well; asked for each request.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Intake:
         *,
         limits: Limits | None = None,
         committed: Callable[[], None] = lambda: None,
+        closed: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.counts = Counts()
         self._store = store
@@ -68,6 +70,7 @@ class Intake:
         self._clock_ns = clock_ns
         self._limits = limits or Limits()
         self._committed = committed
+        self._closed = closed
         self._decoder = Decoder()
         self._window: MergeWindow | None = None
         self._queue: deque[_Pending] = deque()
@@ -109,6 +112,11 @@ class Intake:
     def offer(self, payload: bytes) -> "Future[Answer]":
         """Take a request in, or answer at once that there is no room; never blocks."""
         pending = _Pending(payload, Future())
+        why = self._closed()
+        if why is not None:
+            self.counts.add("requests", "no_room")
+            pending.answer.set_result(Refused(f"{why}; try again later", retryable=True))
+            return pending.answer
         with self._wake:
             full = self._waiting_bytes + len(payload) > self._limits.pending_bytes
             if self._stopping or (full and self._waiting_bytes):

@@ -45,7 +45,6 @@ _FAULTS_OF_DATA = (
 
 _SETTINGS = {
     "storage_compatibility_version": "v1.5.0",  # readable by DuckDB 1.5 and 2.x, both ways
-    "wal_autocheckpoint": "256MB",  # a checkpoint every 16 MB stalls commits and costs half the CPU
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
@@ -73,12 +72,20 @@ class FactStore:
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
         memory_limit: str = "2GB",
+        checkpoint_mib: int = 256,
     ) -> None:
-        """Open the file, made if missing. Raises `StoreError`."""
+        """Open the file, made if missing. Raises `StoreError`.
+
+        `checkpoint_mib`: what the log may reach; a checkpoint every 16 MiB would stall commits and
+        cost half the CPU.
+        """
         self._path = path
         self._door = door
         self._install = install
-        self._memory_limit = memory_limit
+        self._limits = {
+            "memory_limit": memory_limit,
+            "wal_autocheckpoint": f"{checkpoint_mib}MiB",
+        }
         self._lock = RLock()
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._deltas = 0
@@ -219,9 +226,7 @@ class FactStore:
         if read_log(log_beside(self._path)).silently_damaged:
             raise StoreError(_damaged_log(self._path, "transactions after its first torn entry"))
         try:
-            con = duckdb.connect(
-                str(self._path), config={**_SETTINGS, "memory_limit": self._memory_limit}
-            )
+            con = duckdb.connect(str(self._path), config={**_SETTINGS, **self._limits})
         except duckdb.Error as error:  # a damaged log is an IOException for 1.5, a bare one for 2.0
             if not (isinstance(error, duckdb.IOException) or is_corrupt_log(error)):
                 raise
