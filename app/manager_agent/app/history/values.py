@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FRACTION = re.compile(r"([.,])(\d{1,9})(\d*)")
 _NUMBER = re.compile(r"\d{9,19}(\.\d{1,9})?")
+_MOST_DIGITS = 30
 _FAILED = {"error", "failure", "failed", "fail", "exception"}
 
 
@@ -47,13 +48,10 @@ def whole(text: str) -> int | None:
     found = text.strip().replace(",", "")
     if not found or found.lower() in ("null", "none", "nan", "n/a"):
         return None
-    try:
-        number = Decimal(found)
-        if number != number.to_integral_value():
-            raise CellError(f"{text!r} is no whole number")
-        return int(number)
-    except (InvalidOperation, ValueError, OverflowError) as error:
-        raise CellError(f"{text!r} is no whole number") from error
+    number = _decimal(found)
+    if number is None or number != number.to_integral_value():
+        raise CellError(f"{text!r} is no whole number")
+    return int(number)
 
 
 def nano_usd_of(text: str) -> int | None:
@@ -61,10 +59,19 @@ def nano_usd_of(text: str) -> int | None:
     found = text.strip().replace(",", "").removeprefix("$")
     if not found or found.lower() in ("null", "none", "nan", "n/a"):
         return None
+    number = _decimal(found)
+    if number is None:
+        raise CellError(f"{text!r} is no amount in USD")
+    return round(number * 10**9)
+
+
+def _decimal(text: str) -> Decimal | None:
+    """Return a number of a size that makes sense, None for what is none: 1e999999999 is not."""
     try:
-        return round(Decimal(found) * 10**9)
-    except (InvalidOperation, ValueError, OverflowError) as error:
-        raise CellError(f"{text!r} is no amount in USD") from error
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS else None
 
 
 def milliseconds(text: str) -> float | None:
