@@ -15,6 +15,7 @@ from manager_agent.app.version import VERSION
 from manager_agent.receiver.intake import Intake
 from manager_agent.store.backup import FACTS, BackupError, Manifest, write_backup
 from manager_agent.store.duck import FactStore
+from manager_agent.store.wal import log_beside, read_log
 
 _STAGING = "backup-staging"
 
@@ -23,9 +24,15 @@ class LiveBackup:
     """Backs a running manager up into its data directory; whoever asked moves it from there."""
 
     def __init__(
-        self, facts: FactStore, intake: Intake, data_dir: Path, clock: Callable[[], datetime]
+        self,
+        facts: FactStore,
+        intake: Intake,
+        data_dir: Path,
+        clock: Callable[[], datetime],
+        closed: Callable[[], str | None],
     ) -> None:
-        """Remove what an earlier run left."""
+        """Remove what an earlier run left. `closed`: why nothing more may be written at present."""
+        self._closed = closed
         self._facts = facts
         self._intake = intake
         self._data_dir = data_dir
@@ -35,6 +42,9 @@ class LiveBackup:
 
     def __call__(self) -> dict[str, Any]:
         """Return where the backup lies and its manifest. Raises `BusyError`."""
+        why = self._closed()
+        if why is not None:
+            raise BusyError(why)
         if not self._busy.acquire(blocking=False):
             raise BusyError("another backup is being taken; try again when it is done")
         try:
@@ -66,8 +76,10 @@ def backup_at_rest(data_dir: Path, target: Path, clock: Callable[[], datetime]) 
     """
     if not (data_dir / FACTS).exists():
         raise BackupError(f"{data_dir} holds no {FACTS}; name the data directory with --data-dir")
+    if read_log(log_beside(data_dir / FACTS)).silently_damaged:
+        raise BackupError(f"{data_dir}: the log is damaged; run `manager-agent repair` first")
     try:
-        con = duckdb.connect(str(data_dir / FACTS))
+        con = duckdb.connect(str(data_dir / FACTS), read_only=True)
     except duckdb.Error as error:
         if "Could not set lock" in str(error):
             raise InUseError(f"{data_dir} is in use by another process") from error

@@ -24,6 +24,6 @@ def upkeep(
 ) -> Upkeep:
     """Return backup and import over the parts of a running manager."""
     return Upkeep(
-        backup=LiveBackup(facts, intake, data_dir, clock),
+        backup=LiveBackup(facts, intake, data_dir, clock, room.closed),
         take_history=LiveHistory(facts, intake, price, committed, room.closed),
     )

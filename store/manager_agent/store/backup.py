@@ -70,6 +70,7 @@ def write_backup(
         raise BackupError(f"{target} is there already; name a folder that is not")
     try:
         target.mkdir(parents=True, mode=0o700)
+        _refuse_without_room(data_dir, target)
         return _written(con, data_dir, target, between, clock, version)
     except (duckdb.Error, OSError) as error:
         shutil.rmtree(target, ignore_errors=True)
@@ -181,6 +182,16 @@ def _give_up(con: duckdb.DuckDBPyConnection) -> None:
             con.execute(statement)
         except duckdb.Error:
             continue
+
+
+def _refuse_without_room(data_dir: Path, target: Path) -> None:
+    need = sum(path.stat().st_size for path in data_dir.iterdir() if path.is_file())
+    free = shutil.disk_usage(target).free
+    if free < need:
+        raise BackupError(
+            f"no backup of {data_dir} in {target}: it needs {need:,} bytes, {free:,} are free; make"
+            " room, or stop the manager and write the backup to another disk"
+        )
 
 
 def _take_archive(source: Path, target: Path) -> None:

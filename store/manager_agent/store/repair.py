@@ -113,7 +113,8 @@ def _mended(database: Path) -> Iterator[tuple[FactsFound, bytes]]:
         yield FactsFound("missing"), b""
         return
     scratch = database.parent / f"repair-scratch-{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
+    for left in database.parent.glob("repair-scratch-*"):  # of one that was killed
+        shutil.rmtree(left, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     con: duckdb.DuckDBPyConnection | None = None
     try:

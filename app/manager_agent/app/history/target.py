@@ -1,5 +1,6 @@
 """Where imported calls go: into a running manager, or straight into the data directory."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from manager_agent.store.duck import FactStore, InUseError
 
 _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 1.0
+_MOST_BYTES = 900_000
+"""Of one request; the API takes a little more."""
 
 
 class Directory:
@@ -48,6 +51,10 @@ class Running:
 
     def take(self, rows: Rows) -> Taken:
         """Have the rows stored. Raises `ManagerError`."""
+        size = len(json.dumps(list(rows)))
+        if size > _MOST_BYTES and len(rows) > 1:
+            half = len(rows) // 2
+            return self.take(rows[:half]) + self.take(rows[half:])
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
