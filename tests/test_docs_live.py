@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 from manager_agent.app import dispatch
+from manager_agent.store.control import ControlStore
+from manager_agent.store.digest_key import digest_key
 from tests.documented.pages import ROOT, Block, Command, blocks, columns, commands
 from tests.documented.world import World, docs_world, run_under_opentelemetry
+from tests.harness.facts import opened
 from tests.harness.manager import manager
 
 pytestmark = pytest.mark.xdist_group("docs")
@@ -73,6 +76,9 @@ def check_manager_agent(command: Command, world: World, patch: pytest.MonkeyPatc
     if words[0] == "demo":  # run below, in the slow ring
         assert words[1:] in ([], ["--seconds", "60"])
         return
+    if words[0] in ("backup", "restore", "repair", "import"):
+        check_upkeep(words, world.here / f"upkeep-{command.place.rpartition(':')[2]}", patch)
+        return
     patch.chdir(world.here)
     patch.setenv("MANAGER_API_URL", world.api)
     patch.setenv("MANAGER_DATA_DIR", str(world.here / "data"))
@@ -86,6 +92,23 @@ def check_openssl(command: Command, world: World, patch: pytest.MonkeyPatch) -> 
     if shutil.which("openssl") is None:
         pytest.skip("no openssl on this machine")
     subprocess.run(command.words, cwd=world.here, capture_output=True, timeout=60, check=True)
+
+
+def check_upkeep(words: list[str], here: Path, patch: pytest.MonkeyPatch) -> None:
+    """Run it on data at rest; that a manager may run is shown in tests/flow."""
+    (here / "data").mkdir(parents=True)
+    opened(here / "data").close()
+    ControlStore(here / "data" / "control.sqlite").close()
+    digest_key(here / "data" / "digest.key")
+    lines = "TIMESTAMP,ContextTokens,GeneratedTokens\n2026-11-01 18:17:03.9799600,4808,10\n"
+    (here / "history.csv").write_text(lines, "utf-8")
+    patch.chdir(here)
+    patch.setenv("MANAGER_DATA_DIR", str(here / "data"))
+    patch.delenv("MANAGER_CONFIG_PATH", raising=False)
+    if words[0] == "restore":
+        assert dispatch.main(["backup", words[1]]) == 0
+
+    assert dispatch.main(words) == 0
 
 
 def check_serve(words: list[str], world: World) -> None:

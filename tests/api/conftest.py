@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from manager_agent.analytics.install import install
 from manager_agent.api.app import build
-from manager_agent.api.services import Health, Services
+from manager_agent.api.services import Health, Services, Upkeep
 from manager_agent.api.sql import SqlRunner
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.store.snapshot import Snapshots
@@ -97,6 +97,7 @@ def services_over(live: Live, directory: Path, **runner: Any) -> Iterator[Servic
         metrics=lambda: [Metric("calls_total", "counter", "Calls.", [Sample(3, (("a", "b"),))])],
         health=lambda: live.health,
         slack=lambda: "off",
+        upkeep=Upkeep(backup=lambda: {}, take_history=lambda rows: {"added": len(rows)}),
     )
     sql.close()
 

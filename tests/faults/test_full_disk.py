@@ -1,5 +1,7 @@
 """A full disk: senders hear "later", nothing acknowledged is lost, and it goes on by itself."""
 
+import os
+import random
 import resource
 import subprocess
 import time
@@ -19,6 +21,9 @@ from tests.harness.otlp import Sender, one_call, refusal, request
 from tests.harness.rollups import assert_rollups_are_sums
 
 pytestmark = pytest.mark.slow
+
+# To the last byte: what is refused early never fails.
+TO_THE_END = {"storage": {"min_free_mib": 0}}
 
 
 @dataclass
@@ -97,7 +102,7 @@ def fill_under(load: Load, running: Manager, disk: Disk) -> None:
 
 def test_it_goes_on_once_there_is_room(disk: Disk) -> None:
     """Meanwhile it says what is wrong; afterwards every call is there once."""
-    with manager(disk.data) as running:
+    with manager(disk.data, TO_THE_END) as running:
         with Load(running.where, emitters=1, seed=5) as load:
             fill_under(load, running, disk)
             assert_says_so(running)
@@ -132,9 +137,75 @@ def more_than_fits() -> bytes:
     ).SerializeToString()
 
 
+BUSY = {
+    "storage": {"min_free_mib": 0, "checkpoint_mib": 1, "snapshot_seconds": 0.1},
+    "receiver": {"merge_window_seconds": 1},
+}
+"""Checkpoints, seals and snapshots all the time: the disk is full in the middle of one."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_full_while_it_checkpoints_seals_and_publishes(tmp_path: Path, seed: int) -> None:
+    """Filled and freed again and again; every call is there once, in the end and after a kill."""
+    rng = random.Random(seed)
+    place = tmp_path / "disk"
+    with small_disk(place, place / "data") as disk:
+        with manager(disk.data, BUSY) as running:
+            with Load(running.where, emitters=1, seed=20 + seed) as load:
+                for _ in range(3):
+                    before = len(load.so_far())
+                    until("load", lambda b=before: len(load.so_far()) > b + 200)  # type: ignore[misc]
+                    time.sleep(rng.uniform(0, 1.0))  # the moment the disk is full: any
+                    fill_under(load, running, disk)
+                    time.sleep(rng.uniform(0, 1.0))  # how long it is: any
+                    disk.free(running)
+                load.finish()
+            assert_complete(running, load.calls, emitters=1)
+            running.kill()
+        with manager(disk.data, BUSY) as again:
+            assert_complete(again, load.calls, emitters=1)
+
+
+def test_a_disk_nearly_full_is_refused_early(tmp_path: Path) -> None:
+    """Nothing fails to be stored; what is refused says why; with room it goes on by itself."""
+    place = tmp_path / "disk"
+    with small_disk(place, place / "data") as disk, manager(disk.data) as running:
+        with Load(running.where, emitters=1, seed=9) as load:
+            until("load", lambda: len(load.so_far()) > 100)
+            (place / "ballast").write_bytes(bytes(free_of(place) - 5 * 2**20))
+            refusals = load.refusals
+            until("refusals", lambda: load.refusals > refusals + 5)
+            status = running.get("/api/v1/manager/status")
+            with Sender(running.where) as sender:
+                refused = refusal(lambda: sender.raw(more_than_fits()))
+                over_http = sender.post(more_than_fits())
+            assert status["status"] == "degraded"
+            assert "below the 6 MiB of storage.min_free_mib" in status["reasons"][0]
+            assert refused.code() is grpc.StatusCode.UNAVAILABLE
+            assert "storage.min_free_mib" in str(refused.details())
+            assert over_http.status_code == 503
+            assert over_http.headers["retry-after"]
+            assert running.metric("manager_disk_refusing") == 1
+            assert running.metric("manager_receiver_requests_total", outcome="no_room") > 5
+            assert free_of(place) > 4 * 2**20
+            disk.free(running)
+            before = len(load.so_far())
+            until("it goes on", lambda: len(load.so_far()) > before + 100)
+            load.finish()
+        assert running.metric("manager_receiver_store_total", outcome="failed") == 0
+        assert running.get("/api/v1/manager/status")["status"] == "ok"
+        assert_complete(running, load.calls, emitters=1)
+
+
+def free_of(place: Path) -> int:
+    """Return the free bytes of a file system."""
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize
+
+
 @pytest.mark.parametrize("end", ["kill", "stop"])
 def test_nothing_acknowledged_is_lost_when_it_ends_while_full(disk: Disk, end: str) -> None:
-    with manager(disk.data) as running:
+    with manager(disk.data, TO_THE_END) as running:
         with Load(running.where, emitters=1, seed=6) as load:
             fill_under(load, running, disk)
             load.abandon()
@@ -154,7 +225,7 @@ def test_refusals_and_the_end_are_quick_with_much_in_the_window(tmp_path: Path) 
     """Senders give up after 10 seconds, and so does who waits for a SIGTERM."""
     with (
         limited_files(tmp_path) as disk,
-        manager(disk.data) as running,
+        manager(disk.data, TO_THE_END) as running,
         Sender(running.where) as sender,
         ThreadPoolExecutor(8) as pool,
     ):

@@ -16,6 +16,11 @@ pytestmark = pytest.mark.slow
 
 SEALS_AT_ONCE = {"receiver": {"merge_window_seconds": 1}}
 SEALS_MEANWHILE = {"receiver": {"merge_window_seconds": 20}}
+CHECKPOINTS = {
+    "storage": {"checkpoint_mib": 1, "snapshot_seconds": 0.2},
+    "receiver": {"merge_window_seconds": 1},
+}
+CROWDED = {"receiver": {"max_window_spans": 300, "merge_window_seconds": 20}}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +30,8 @@ SEALS_MEANWHILE = {"receiver": {"merge_window_seconds": 20}}
         pytest.param(6, 1, SEALS_AT_ONCE, 2, id="while calls are sealed"),
         pytest.param(6, 2, {}, 3, id="two emitters a call, in different requests"),
         pytest.param(6, 2, SEALS_AT_ONCE, 4, id="two emitters, one of them after the seal"),
+        pytest.param(12, 1, CHECKPOINTS, 5, id="while it checkpoints, seals and publishes"),
+        pytest.param(8, 1, CROWDED, 6, id="while a crowded window seals early"),
     ],
 )
 def test_kill(
@@ -33,6 +40,7 @@ def test_kill(
     """Exporters send again what was not answered, as real ones do; in the end all is there once."""
     rng, data = random.Random(seed), tmp_path / "data"
     ports: dict[str, int] = {}
+    sealed_early, longest_log = 0.0, 0
     with ExitStack() as stack:
         load: Load | None = None
         for _ in range(rounds):
@@ -45,7 +53,10 @@ def test_kill(
                 else:
                     assert_kept(running, load.so_far())
                 time.sleep(rng.uniform(0.3, 2.0))  # the moment of the kill: any
+                sealed_early += running.metric("manager_receiver_calls_total", event="sealed_early")
                 running.kill()
+                log = data / "manager.duckdb.wal"  # not there right after a checkpoint
+                longest_log = max(longest_log, log.stat().st_size if log.exists() else 0)
         assert load is not None
         with manager(data, config, **ports) as running:
             load.finish()
@@ -54,6 +65,8 @@ def test_kill(
             assert running.stop() == 0
         with manager(data, config) as again:
             assert_complete(again, load.calls, emitters)
+    assert (sealed_early > 0) == (config is CROWDED)
+    assert config is not CHECKPOINTS or longest_log < 2 * 2**20
 
 
 def assert_kept(running: Manager, acknowledged: dict[str, str]) -> None:

@@ -1,16 +1,21 @@
-"""Makes the database that a schema version is remembered by.
+"""Makes the databases that schema versions are remembered by.
 
 Run as `python -m tests.harness.database`, once, in the commit that adds a migration: it writes
-tests/data/databases/<version>.duckdb.gz with this version's code. Files of earlier versions stay
-as they are: they are what users have.
+tests/data/databases/<version>.duckdb.gz and .sqlite.gz with this version's code, where they
+are not there yet. Files of earlier versions stay as they are: they are what users have.
 """
 
 import gzip
+import sqlite3
 import tempfile
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from manager_agent.receiver.testing import NOW_NS, span
+from manager_agent.rules.finding import Finding
+from manager_agent.rules.step import step
+from manager_agent.store.control import ControlStore
+from manager_agent.store.control_file import newest_schema
 from manager_agent.store.sql_files import migrations
 from tests.harness.facts import opened
 from tests.harness.stories import Receiver, agent, llm
@@ -52,13 +57,56 @@ def make(folder: Path) -> Path:
     return store.path
 
 
+def make_control(folder: Path) -> Path:
+    """Write a control database with a row of every kind: firing, resolved, sent, given up."""
+    path = folder / "control.sqlite"
+    with ControlStore(path) as store:
+        for found, at in CONTROL_STEPS:
+            store.commit(step(store.memory(), found, at))
+        first, second, *_ = store.claim(LATER, 10)
+        store.sent(first.message.key, LATER)
+        store.give_up(second.message.key, LATER, "channel_not_found")
+    with sqlite3.connect(path) as con:
+        con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    con.close()
+    return path
+
+
+def control_finding(subject: str) -> Finding:
+    return Finding(
+        rule="budget",
+        subject=subject,
+        agent="writer",
+        severity="critical",
+        title=f"{subject}: hourly limit",
+        headline=f"{subject} spent $1.00 of its $1.00 hourly limit",
+        evidence={"spent_usd": "1.00", "share": 0.5, "none": None},
+    )
+
+
+BEGAN = datetime(2027, 1, 15, 8, tzinfo=UTC)
+LATER = BEGAN + timedelta(hours=2)
+CONTROL_STEPS = [
+    ([control_finding("a"), control_finding("b")], BEGAN),
+    ([control_finding("a")], BEGAN + timedelta(minutes=30)),
+    ([control_finding("a"), control_finding("c")], BEGAN + timedelta(hours=1)),
+]
+
+
+def keep(version: int, kind: str, made: Path) -> None:
+    target = FOLDER / f"{version:04}.{kind}.gz"
+    if target.exists():
+        print(f"{target}: is there, and stays as it is")
+        return
+    target.write_bytes(gzip.compress(made.read_bytes(), mtime=0))
+    print(f"{target}: {target.stat().st_size} bytes")
+
+
 def main() -> None:
     newest = max(version for version, _, _ in migrations())
     with tempfile.TemporaryDirectory() as folder:
-        content = make(Path(folder)).read_bytes()
-    target = FOLDER / f"{newest:04}.duckdb.gz"
-    target.write_bytes(gzip.compress(content, mtime=0))
-    print(f"{target}: {target.stat().st_size} bytes")
+        keep(newest, "duckdb", make(Path(folder)))
+        keep(newest_schema(), "sqlite", make_control(Path(folder)))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ import yaml
 START_SECONDS = 60.0
 """How long a start may take on a machine with much else to do."""
 
+KILLED: list[Path] = []
+"""Data directories of managers ended by kill -9, one for each time; told at the end of the run."""
+
 Rows = list[dict[str, Any]]
 T = TypeVar("T")
 
@@ -130,6 +133,7 @@ class Manager:
         """End it as a power cut would: kill -9 of the process alone, not of what it started."""
         self.process.kill()
         self.process.wait()
+        KILLED.append(self.data_dir)
 
     def reap(self) -> None:
         """Leave nothing behind: neither the process nor any it started."""

@@ -8,7 +8,7 @@ from starlette.routing import Route
 from manager_agent.api.door import Door
 from manager_agent.api.guard import Guard
 from manager_agent.api.problem import Problem, on_http_exception, on_problem
-from manager_agent.api.routes import archive, calls, manager, probes, sql
+from manager_agent.api.routes import archive, calls, manager, probes, sql, upkeep
 from manager_agent.api.services import Services
 
 
@@ -22,6 +22,7 @@ def build(services: Services) -> Starlette:
             *sql.routes(services),
             *archive.routes(services),
             *probes.routes(services),
+            *(upkeep.routes(services.upkeep) if services.upkeep else []),
         ],
     )
 

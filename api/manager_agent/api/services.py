@@ -1,8 +1,9 @@
 """What the API needs of the rest of the manager; `app/` puts it together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -25,6 +26,27 @@ class Health:
     reasons: tuple[str, ...] = ()
 
 
+class BadHistoryError(Exception):
+    """A row of history cannot be taken in; the message says which and why."""
+
+
+class BusyError(Exception):
+    """It cannot be done at present; the message says why. It may be tried again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What changes or copies the data as a whole; the callables block, and raise `BusyError`.
+
+    `backup`: writes a backup inside the data directory; returns its `path` and manifest.
+    `take_history`: stores calls of the past that are not there yet; returns how many were `added`
+    and how many `known`. Raises `BadHistoryError`, and stores nothing then.
+    """
+
+    backup: Callable[[], Mapping[str, Any]]
+    take_history: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
@@ -36,7 +58,7 @@ class Services:
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
-    `denied`: counts those who did not.
+    `denied`: counts those who did not. `upkeep`: None where nothing may be changed.
     """
 
     started: datetime
@@ -55,3 +77,4 @@ class Services:
     hosts: frozenset[str] = frozenset()
     tokens: Tokens = field(default_factory=Tokens)
     denied: Denials = field(default_factory=Denials)
+    upkeep: Upkeep | None = None

@@ -7,12 +7,15 @@ import typer
 
 from manager_agent.app import (
     cli_archive,
+    cli_backup,
     cli_bench,
     cli_config,
     cli_decode,
     cli_demo,
     cli_doctor,
+    cli_import,
     cli_prices,
+    cli_repair,
     cli_rules,
     cli_serve,
     cli_sql,
@@ -42,6 +45,9 @@ for part in (
     cli_tokens,
     cli_doctor,
     cli_bench,
+    cli_repair,
+    cli_backup,
+    cli_import,
 ):
     part.add_to(app)
 

@@ -13,6 +13,9 @@ from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, setti
 from manager_agent.app.rest import ManagerError, post
 
 
+_ARCHIVE_SECONDS = 600.0
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command()(archive)
@@ -50,7 +53,7 @@ def archive(
             found = _offline(settings, day, dry_run)
         except InUseError:
             asked = {"before": before, "dry_run": dry_run}
-            found = post(api_url, "/api/v1/archive", asked)
+            found = post(api_url, "/api/v1/archive", asked, seconds=_ARCHIVE_SECONDS)
     if as_json:
         print(json.dumps(found))
     else:

@@ -21,37 +21,40 @@ class ManagerError(Exception):
     """No manager answers, or it refuses; the message says what to do."""
 
 
+class LaterError(ManagerError):
+    """The manager cannot do it at present; it may be tried again."""
+
+
 def get(api_url: str, path: str) -> Any:
     """Return the JSON that `GET path` answers. Raises `ManagerError`."""
-    return _ask(api_url, urllib.request.Request(api_url.rstrip("/") + path), _TIMEOUT_SECONDS)
+    return _asked(api_url, path, None, _TIMEOUT_SECONDS)
 
 
-def post(api_url: str, path: str, body: dict[str, Any], timeout: float = 600.0) -> Any:
-    """Return the JSON that `POST path` answers within `timeout` seconds. Raises `ManagerError`."""
-    request = urllib.request.Request(
-        api_url.rstrip("/") + path,
-        data=json.dumps(body).encode(),
-        headers={"content-type": "application/json"},
-    )
-    return _ask(api_url, request, timeout)
+def post(api_url: str, path: str, body: Any, *, seconds: float = _TIMEOUT_SECONDS) -> Any:
+    """Return the JSON that `POST path` answers to `body`, within `seconds`.
+
+    Raises `ManagerError`, and `LaterError` where it may be tried again.
+    """
+    return _asked(api_url, path, json.dumps(body).encode(), seconds)
 
 
-def _ask(api_url: str, request: urllib.request.Request, timeout: float) -> Any:
+def _asked(api_url: str, path: str, body: bytes | None, seconds: float) -> Any:
+    url = api_url.rstrip("/") + path
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
     token = api_token()
     if token:
         request.add_header("authorization", f"Bearer {token}")
     try:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=timeout) as answer:
+        with opener.open(request, timeout=seconds) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == HTTPStatus.UNAUTHORIZED:
-                raise ManagerError(f"{request.full_url}: {UNAUTHORIZED}") from error
-            detail = _detail(error.read())
-            raise ManagerError(
-                f"{request.full_url}: {error.code} {detail or error.reason}"
-            ) from error
+                raise ManagerError(f"{url}: {UNAUTHORIZED}") from error
+            later = error.code == HTTPStatus.SERVICE_UNAVAILABLE
+            kind = LaterError if later else ManagerError
+            raise kind(f"{url}: {error.code} {_detail(error)}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise ManagerError(
@@ -60,9 +63,9 @@ def _ask(api_url: str, request: urllib.request.Request, timeout: float) -> Any:
         ) from error
 
 
-def _detail(body: bytes) -> str:
-    """Return what a refusal says of itself (RFC 9457); empty where it says nothing."""
+def _detail(error: urllib.error.HTTPError) -> str:
+    """Return what a refusal says of itself (RFC 9457), else its reason."""
     try:
-        return str(json.loads(body)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+        return str(json.loads(error.read())["detail"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return str(error.reason)

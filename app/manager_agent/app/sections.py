@@ -309,6 +309,8 @@ class Receiver(Section):
     """MiB that may wait to be stored; beyond it senders are told to try again later."""
     max_request_mib: Annotated[int, _Number, Field(ge=1, le=1024)] = 64
     """Largest request in MiB."""
+    max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 1_000_000
+    """Spans that are remembered for merging, about 1 kB each; beyond it calls are sealed early."""
     keep_attributes: tuple[str, ...] = ()
     """Further span attributes whose values may be stored."""
 
@@ -347,3 +349,9 @@ class Storage(Section):
     """Days the archive is kept."""
     snapshot_seconds: Duration = 15
     """Seconds between two snapshots for SQL."""
+    min_free_mib: Annotated[int, _Number, Field(ge=0, le=10**9)] = 512
+    """MiB that stay free on the disk, or a tenth of it where that is less: below it senders are
+    told to try again later. 512 is twice the log, which a checkpoint needs room for. 0: never."""
+    checkpoint_mib: Annotated[int, _Number, Field(ge=1, le=10**6)] = 256
+    """MiB that the log of changes may reach before they are worked into the database. More is
+    faster, and needs more room and a longer start after a crash."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from time import time_ns
+from time import monotonic, time_ns
 
 import structlog
 
@@ -23,6 +23,7 @@ from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
 from manager_agent.app.tick import Ticker
+from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
@@ -31,6 +32,7 @@ from manager_agent.delivery.notifier import Notifier
 from manager_agent.delivery.slack.notifier import SlackNotifier
 from manager_agent.delivery.worker import Worker
 from manager_agent.prices.book import PriceBook
+from manager_agent.receiver.call import Call
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
 from manager_agent.receiver.intake import Intake
@@ -39,6 +41,7 @@ from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
+from manager_agent.store.room import Room
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import SnapshotError, Snapshots
 
@@ -79,6 +82,8 @@ class Manager:
     snapshots: Snapshots
     sealer: Sealer
     sql: SqlRunner
+    price: Callable[[Call], Call]
+    room: Room
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 
@@ -133,7 +138,10 @@ def _built(settings: Settings) -> Iterator[Manager]:
             keep=receiver.keep_attributes,
             capture=receiver.capture_content,
         )
-        facts = FactStore(directory / "manager.duckdb", door, install)
+        checkpoint_mib = settings.storage.checkpoint_mib
+        facts = FactStore(
+            directory / "manager.duckdb", door, install, checkpoint_mib=checkpoint_mib
+        )
         stack.callback(facts.close)
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
         manager = _wired(settings, facts, control, door)
@@ -145,17 +153,24 @@ def _built(settings: Settings) -> Iterator[Manager]:
 
 def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Door) -> Manager:
     commits = Commits()
+    room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
+
+    def price(call: Call) -> Call:
+        return costed(call, book)
+
     intake = Intake(
         facts,
         door,
-        lambda call: costed(call, book),
+        price,
         time_ns,
         limits=Limits(
             pending_bytes=settings.receiver.max_pending_mib * _MIB,
             window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+            most_spans=settings.receiver.max_window_spans,
         ),
         committed=commits.add,
+        closed=room.closed,
     )
     mirror = AlertMirror(control, facts)
     worker = Worker(control, _notifiers(settings), now)
@@ -179,6 +194,8 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         snapshots=snapshots,
         sealer=Sealer(facts, write, now, kept(settings), snapshots.archive_in_use),
         sql=SqlRunner(),
+        price=price,
+        room=room,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -280,6 +297,7 @@ def _services(manager: Manager, tokens: Tokens) -> Services:
             *manager.sealer.metrics(),
             *manager.sql.metrics(),
             *denied.metrics(),
+            *manager.room.metrics(),
         ]
 
     return Services(
@@ -300,11 +318,23 @@ def _services(manager: Manager, tokens: Tokens) -> Services:
         hosts=frozenset(["*"]) if tokens else frozenset(manager.settings.api.names),
         tokens=tokens,
         denied=denied,
+        upkeep=upkeep(
+            manager.facts,
+            manager.intake,
+            manager.room,
+            manager.price,
+            manager.commits.add,
+            manager.settings.data_dir,
+            now,
+        ),
     )
 
 
 def _health(manager: Manager) -> Health:
     reasons = []
+    no_room = manager.room.closed()
+    if no_room is not None:
+        reasons.append(no_room)
     if manager.intake.trouble:
         reasons.append(f"facts cannot be stored: {manager.intake.trouble}")
     reasons += [f"rule {name} raises: {error}" for name, error in manager.ticker.broken.items()]

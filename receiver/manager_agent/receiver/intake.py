@@ -42,7 +42,8 @@ class Intake:
     """Takes requests from any thread; one thread of its own reads them, the writer's stores them.
 
     `clock_ns`: the time, nanoseconds since 1970 UTC. `committed`: told after each commit that
-    changed something, from the writer's thread.
+    changed something, from the writer's thread. `closed`: why nothing may be taken in at present,
+    None while all is well; asked for each request.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Intake:
         *,
         limits: Limits | None = None,
         committed: Callable[[], None] = lambda: None,
+        closed: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.counts = Counts()
         self._door = door
@@ -62,6 +64,7 @@ class Intake:
             store, cost, clock_ns, self._limits, self.counts, self._answered, committed
         )
         self._reader = Reader(self._recognised)
+        self._closed = closed
         self._queue: deque[_Pending] = deque()
         self._waiting_bytes = 0
         self._wake = Condition()
@@ -106,6 +109,11 @@ class Intake:
         `agent`: whom its sender proved to be; all of the request is booked on it.
         """
         pending = _Pending(payload, signal, agent, Future())
+        why = self._closed()
+        if why is not None:
+            self.counts.add("requests", "no_room")
+            pending.answer.set_result(Refused(f"{why}; try again later", retryable=True))
+            return pending.answer
         with self._wake:
             full = self._waiting_bytes + len(payload) > self._limits.pending_bytes
             if self._stopping or (full and self._waiting_bytes):

@@ -146,6 +146,16 @@ def retractions_table(retractions: list[Retraction]) -> pa.Table:
     )
 
 
+def imported_table(calls: Sequence[Call]) -> pa.Table:
+    """Return calls that are imported; columns of `imported_calls`."""
+    return pa.table(
+        {
+            "call_id": pa.array([call.call_id for call in calls], pa.string()),
+            "ts": times([call.start_ns for call in calls]),
+        }
+    )
+
+
 def keys_table(keys: list[str]) -> pa.Table:
     """Return one column, `key`."""
     return pa.table({"key": pa.array(keys, pa.string())})

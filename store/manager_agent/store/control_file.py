@@ -43,6 +43,57 @@ def connect(path: Path) -> sqlite3.Connection:
     return con
 
 
+def faults(path: Path) -> list[str]:
+    """Return what is wrong inside the file at `path`, in SQLite's words; empty where all is well.
+
+    SQLite mends a torn log by itself: every transaction before the damage is kept. A missing file
+    has no faults.
+    """
+    if not path.exists():
+        return []
+    try:
+        con = sqlite3.connect(path, isolation_level=None)
+        try:
+            rows = con.execute(_text("control_sql", "check.sql")).fetchall()
+        finally:
+            con.close()
+    except sqlite3.Error as error:
+        return [str(error)]
+    return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+def copy_of(path: Path, target: Path) -> None:
+    """Copy the file at `path` as it is at one moment, also while others write to it.
+
+    Raises `OSError` where it cannot be read or written.
+    """
+    os.close(os.open(target, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        source, copy = sqlite3.connect(path), sqlite3.connect(target)
+        try:
+            source.backup(copy)
+        finally:
+            source.close()
+            copy.close()
+    except sqlite3.Error as error:
+        raise OSError(f"{path} cannot be copied to {target}: {error}") from error
+
+
+def schema_of(path: Path) -> int:
+    """Return the version of the schema of the file at `path`; 0 for an empty one."""
+    con = sqlite3.connect(path)
+    try:
+        [(version,)] = con.execute(_text("control_sql", "version.sql")).fetchall()
+        return int(version)
+    finally:
+        con.close()
+
+
+def newest_schema() -> int:
+    """Return the newest version of the schema that this program knows."""
+    return max(_migrations())
+
+
 @contextmanager
 def transaction(con: sqlite3.Connection) -> Iterator[None]:
     """Commit all that is done inside together, on the disk when the block ends, or nothing."""

@@ -15,14 +15,16 @@ import duckdb
 import pyarrow as pa
 import structlog
 
-from manager_agent.receiver.call import DAY_NS
+from manager_agent.receiver.call import DAY_NS, Call
 from manager_agent.receiver.changes import Changes
 from manager_agent.receiver.content import Door
+from manager_agent.receiver.history import sealed
 from manager_agent.receiver.remembered import Late
 from manager_agent.store import columns
 from manager_agent.store.archive import Archive
 from manager_agent.store.recall import Recalled, reach, reach_of_recent, recent, relatives
 from manager_agent.store.sql_files import migrations, split, statements
+from manager_agent.store.wal import is_corrupt_log, log_beside, read_log
 
 _log = structlog.get_logger()
 
@@ -47,7 +49,6 @@ _FAULTS_OF_DATA = (
 
 _SETTINGS = {
     "storage_compatibility_version": "v1.5.0",  # readable by DuckDB 1.5 and 2.x, both ways
-    "wal_autocheckpoint": "256MB",  # a checkpoint every 16 MB stalls commits and costs half the CPU
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
@@ -75,12 +76,20 @@ class FactStore:
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
         memory_limit: str = "2GB",
+        checkpoint_mib: int = 256,
     ) -> None:
-        """Open the file, made if missing. Raises `StoreError`."""
+        """Open the file, made if missing. Raises `StoreError`.
+
+        `checkpoint_mib`: what the log may reach; a checkpoint every 16 MiB would stall commits and
+        cost half the CPU.
+        """
         self._path = path
         self._door = door
         self._install = install
-        self._memory_limit = memory_limit
+        self._limits = {
+            "memory_limit": memory_limit,
+            "wal_autocheckpoint": f"{checkpoint_mib}MiB",
+        }
         self._lock = RLock()
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._deltas = 0
@@ -103,24 +112,50 @@ class FactStore:
     def append(self, changes: Changes) -> None:
         """Store what the window changed in one transaction; committed and synced on return."""
         with self._transaction():
-            if changes.spans:
-                self._insert("append_spans", arrived=columns.spans_table(changes, self._door))
-            if changes.calls:
-                self._insert("append_calls", versions=columns.calls_table(changes))
-            if changes.tools:
-                self._insert("append_tools", versions=columns.tools_table(changes))
-            if changes.minutes:
-                self._insert("append_usage", **columns.usage_tables(changes))
-                self._note_deltas(changes)
-            if changes.retracted_calls or changes.retracted_tools:
-                self._insert(
-                    "append_retractions",
-                    calls=columns.retractions_table(changes.retracted_calls),
-                    tools=columns.retractions_table(changes.retracted_tools),
-                )
-            if changes.sealed_calls or changes.sealed_tools or changes.dropped_calls:
-                gone = [*changes.sealed_calls, *changes.dropped_calls]
-                self._seal(gone, changes.sealed_tools, changes.newest_sealed)
+            self._put(changes)
+
+    def take_in(self, calls: Sequence[Call], now_ns: int) -> list[Call]:
+        """Store calls of the past that were not imported before, sealed; return those.
+
+        One transaction, with the note that they were imported.
+        """
+        table = columns.imported_table(calls)
+        with self._transaction():
+            known = self._imported(table)
+            fresh = list({c.call_id: c for c in calls if c.call_id not in known}.values())
+            if fresh:
+                self._put(sealed(fresh, now_ns))
+                self._insert("append_imported", imported=columns.imported_table(fresh))
+        return fresh
+
+    def _imported(self, offered: pa.Table) -> set[str]:
+        self._con.register("offered", offered)
+        try:
+            times = offered.column("ts").to_pylist()
+            bounds: dict[str, object] = {"low": min(times), "high": max(times)}
+            return {str(row[0]) for row in self.execute("imported", bounds)}
+        finally:
+            self._con.unregister("offered")
+
+    def _put(self, changes: Changes) -> None:
+        if changes.spans:
+            self._insert("append_spans", arrived=columns.spans_table(changes, self._door))
+        if changes.calls:
+            self._insert("append_calls", versions=columns.calls_table(changes))
+        if changes.tools:
+            self._insert("append_tools", versions=columns.tools_table(changes))
+        if changes.minutes:
+            self._insert("append_usage", **columns.usage_tables(changes))
+            self._note_deltas(changes)
+        if changes.retracted_calls or changes.retracted_tools:
+            self._insert(
+                "append_retractions",
+                calls=columns.retractions_table(changes.retracted_calls),
+                tools=columns.retractions_table(changes.retracted_tools),
+            )
+        if changes.sealed_calls or changes.sealed_tools or changes.dropped_calls:
+            gone = [*changes.sealed_calls, *changes.dropped_calls]
+            self._seal(gone, changes.sealed_tools, changes.newest_sealed)
 
     def seal_overdue(self, before_micros: int) -> int:
         """Seal what was left open by an earlier run and not touched since; return how many."""
@@ -205,12 +240,14 @@ class FactStore:
         self._con.close()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
+        if read_log(log_beside(self._path)).silently_damaged:
+            raise StoreError(_damaged_log(self._path, "transactions after its first torn entry"))
         try:
-            con = duckdb.connect(
-                str(self._path), config={**_SETTINGS, "memory_limit": self._memory_limit}
-            )
-        except duckdb.IOException as error:
-            kind = InUseError if "lock" in str(error).lower() else StoreError
+            con = duckdb.connect(str(self._path), config={**_SETTINGS, **self._limits})
+        except duckdb.Error as error:  # a damaged log is an IOException for 1.5, a bare one for 2.0
+            if not (isinstance(error, duckdb.IOException) or is_corrupt_log(error)):
+                raise
+            kind = InUseError if "Could not set lock" in str(error) else StoreError
             raise kind(_cannot_open(self._path, error)) from error
         con.execute("SET TimeZone = 'UTC'").fetchall()
         _migrate(con, self._path)
@@ -286,9 +323,19 @@ def _migrate(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _cannot_open(path: Path, error: Exception) -> str:
     text = str(error)
+    if is_corrupt_log(error):
+        return _damaged_log(path, text.splitlines()[0])
     if "lock" in text.lower():
         return (
             f"{path} is in use by another process; stop the manager that runs on this data"
             f" directory, or choose another with --data-dir ({text.splitlines()[0]})"
         )
     return f"{path} cannot be opened: {text}"
+
+
+def _damaged_log(path: Path, found: str) -> str:
+    return (
+        f"{log_beside(path)} is damaged, as a power cut or a bad disk leaves it ({found}); run"
+        f" `manager-agent repair --data-dir {path.parent}`: it keeps a copy, and every transaction"
+        " before the damage"
+    )

@@ -1,0 +1,1 @@
+"""Usage of the past, from the files that other tools export."""

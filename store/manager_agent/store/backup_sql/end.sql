@@ -1,0 +1,3 @@
+-- name: end
+-- Closes the copy; its log is folded into it.
+DETACH backup_next;
