@@ -63,6 +63,10 @@ class Receiver(Generic[S]):
         since_ns = self.now_ns - self._limits[0]
         self.store.seal_overdue(since_ns // 1000)
         self.window.restore(*self.store.recent(since_ns, 10**6), self.now_ns)
+        torn = self.window.torn()
+        if torn:
+            traces = {late.trace_id for late in torn}
+            self.window.restore(*self.store.relatives(torn), self.now_ns, traces)
 
 
 def llm(trace: str, number: int, tokens: int = 100, **given: object) -> Span:

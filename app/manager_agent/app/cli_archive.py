@@ -12,7 +12,6 @@ from manager_agent.app import log
 from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, settings_from, told
 from manager_agent.app.rest import ManagerError, post
 
-
 _ARCHIVE_SECONDS = 600.0
 
 

@@ -1,5 +1,6 @@
 """What the merge window publishes, asks the store for, and gets back from it."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from manager_agent.receiver.call import Call
@@ -101,6 +102,34 @@ class Remembered:
 def late_of(span: Span, fact: Fact | None) -> Late:
     """Return what the store is asked about a span that comes late."""
     return _late(span, span.scope, span.resource.process, fact)
+
+
+def torn(versions: Iterable[Published], claims: Mapping[Key, Claim]) -> Iterator[Late]:
+    """Yield those of `claims` whose call more emitters told of than are in `claims`.
+
+    A claim of another trace may have come long before, so that it was not recent any more.
+    """
+    for version in versions:
+        here = [claims[key] for key in version.keys if key in claims]
+        scopes = {claim.scope for claim in here}
+        parted = len(here) == 1 and has_parts(here[0].scope)
+        if isinstance(version.row, Call) and (
+            parted or not scopes.issuperset(version.row.emitters.split(","))
+        ):
+            yield from map(_late_of_claim, here)
+
+
+def _late_of_claim(claim: Claim) -> Late:
+    call = claim.call
+    return Late(
+        claim.key[0],
+        claim.start_ns,
+        claim.end_ns,
+        claim.scope,
+        claim.process,
+        call.response_id,
+        call.call_id,
+    )
 
 
 def _late(span: Span | Remembered, scope: str, process: str, fact: Fact | None) -> Late:

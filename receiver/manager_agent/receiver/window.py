@@ -15,7 +15,14 @@ from manager_agent.receiver.claim import Claim, Key, claim_of
 from manager_agent.receiver.forgotten import Forgotten
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
-from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, name_of
+from manager_agent.receiver.remembered import (
+    Late,
+    Published,
+    Remembered,
+    late_of,
+    name_of,
+    torn,
+)
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.sums import Sums
 from manager_agent.receiver.tool import ToolCall, tool_call_of
@@ -104,6 +111,10 @@ class MergeWindow:
                 self._looked_up.add(trace_id)
             else:
                 trace.known_from_ns = 0
+
+    def torn(self) -> list[Late]:
+        """Return claims of calls that more emitters told of than are here, after a `restore`."""
+        return list(torn(self._published.values(), self._net.claims))
 
     def _take_back(self, published: Iterable[Published]) -> None:
         for version in published:

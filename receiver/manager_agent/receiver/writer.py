@@ -259,6 +259,9 @@ class Writer:
         spans, published = self._store.recent(since_ns, limits.most_traces)
         traces = {span.trace_id for span in spans}
         window.restore(spans, published, now_ns, complete=len(traces) < limits.most_traces)
+        torn = window.torn()
+        if torn:
+            window.restore(*self._store.relatives(torn), now_ns, {late.trace_id for late in torn})
         return window
 
     def _do_chores(self) -> None:
