@@ -72,9 +72,18 @@ def goes_through(key: str, name: str) -> bool:
     return key in NAMED or bool(FAMILIES.match(key)) or ("named", key) in SET
 
 
+ON_LOG_RECORDS = frozenset(
+    {"input_token_count", "output_token_count", "cached_token_count", "cache_write_token_count"}
+    | {"reasoning_token_count", "cost_usd", "event.name"}
+)
+"""Attributes of log records alone; of those all pass that are not named as content."""
+
+
 def test_what_the_receiver_reads_goes_through() -> None:
     """A new row of the tables needs its place in transform/redact, or spend is lost there."""
-    assert [row for row in read_by_the_tables() if not goes_through(*row)] == []
+    lost = [row for row in read_by_the_tables() if not goes_through(*row)]
+
+    assert [row for row in lost if row[0] not in ON_LOG_RECORDS] == []
 
 
 def test_what_the_manager_keeps_goes_through() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import pytest
@@ -138,12 +139,14 @@ def test_stopping_lets_the_message_under_way_finish_and_starts_no_other() -> Non
     class Slow(ScriptedNotifier):
         async def send(self, message: Message) -> Outcome:
             self.tried.append(message.key)
-            running.stop()
+            stopping.result(10).stop()
             await asyncio.sleep(0.05)
             return Sent()
 
+    stopping: Future[Running] = Future()  # the worker may send before the next line is reached
     outbox, slow = CountingOutbox("a", "b"), Slow("slack")
     with Running(worker_of(outbox, slow)) as running:
+        stopping.set_result(running)
         eventually(lambda: outbox.state("a") == "sent")
 
     assert slow.tried == ["a"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -95,12 +96,16 @@ def texts(data: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(data.rglob("*.duckdb")):
         with duckdb.connect(str(path)) as con:
             columns = con.sql(
-                "SELECT table_name, column_name FROM duckdb_columns()"
+                "SELECT schema_name, table_name, column_name FROM duckdb_columns()"
                 " WHERE NOT internal AND table_name IN (SELECT table_name FROM duckdb_tables())"
             ).fetchall()
-            for table, column in columns:
-                rows = con.sql(f'SELECT DISTINCT "{column}"::VARCHAR FROM "{table}"').fetchall()
+            for schema, table, column in columns:
+                query = f'SELECT DISTINCT "{column}"::VARCHAR FROM "{schema}"."{table}"'
+                rows = con.sql(query).fetchall()
                 yield from ((f"{path.name} {table}.{column}", row[0]) for row in rows if row[0])
+    for path in sorted(data.rglob("*.parquet")):
+        for row in pq.read_table(path).to_pylist():
+            yield from ((path.name, str(value)) for value in row.values() if value is not None)
     with sqlite3.connect(data / "control.sqlite") as control:
         yield from (("control.sqlite", line) for line in control.iterdump())
 

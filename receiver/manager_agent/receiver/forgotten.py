@@ -51,9 +51,10 @@ class Forgotten:
         for process, at_ns in latest_ns.items():
             self._latest_ns[process] = max(at_ns, self._latest_ns.get(process, 0))
 
-    def cut_off(self, traces: Iterable[str], latest_ns: int, now_ns: int) -> None:
-        """Note traces that are forgotten though they may go on, the last span ending at a time."""
-        self._all_until_ns = max(self._all_until_ns, min(latest_ns, now_ns))
+    def cut_off(self, traces: Iterable[str], latest_ns: Mapping[str, int], now_ns: int) -> None:
+        """Note traces that are forgotten though they may go on; `latest_ns` as for `add`."""
+        latest = max(latest_ns.values(), default=0)
+        self._all_until_ns = max(self._all_until_ns, min(latest, now_ns))
         for trace_id in traces:
             self._cut_off.add(trace_id, now_ns)
 

@@ -361,9 +361,8 @@ class MergeWindow:
             for each in linked:
                 self._drop(each, sealed, changes)
             if crowded:
-                latest_ns = max(trace.latest_ns.values(), default=0)
-                self._forgotten.cut_off(linked, latest_ns, changes.now_ns)
-            changes.sealed_early += (len(sealed) - early) if crowded else 0
+                self._forgotten.cut_off(linked, trace.latest_ns, changes.now_ns)
+                changes.sealed_early += len(sealed) - early
 
     def _linked(self, trace_id: str) -> set[str]:
         """Return the trace and all that share a call with it, directly or through others."""
