@@ -1,10 +1,13 @@
 """The merge window: what is published does not depend on order, portions, repeats or lateness."""
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import MINUTE_NS, UsageDelta, UsageKey
+from manager_agent.receiver.remembered import Late, Published, Remembered
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.testing import NOW_NS, MemoryStore, span
 from tests.harness.stories import Receiver, agent, llm, stories
@@ -148,6 +151,29 @@ def test_a_price_that_changed_does_not_touch_a_call_whose_usage_did_not() -> Non
 
     (call,) = receiver.store.calls().values()
     assert (call.agent, call.cost_nano) == ("late", 700)
+
+
+def test_a_crowded_window_asks_the_store_only_for_traces_it_cut_off() -> None:
+    class Counting(MemoryStore):
+        asked = 0
+
+        def relatives(self, late: Sequence[Late]) -> tuple[list[Remembered], list[Published]]:
+            self.asked += 1
+            return super().relatives(late)
+
+    store = Counting()
+    receiver = Receiver(store, most_spans=4)
+    for minute, trace in enumerate("abcdef"):
+        at_ns = NOW_NS + minute * 10**10
+        child = llm(trace, 2, parent=1, start_ns=at_ns)
+        receiver.take([child, agent(trace, 1, "writer", start_ns=at_ns)])
+        receiver.wait(10)
+    assert store.asked == 0
+
+    receiver.take([llm("a", 3, parent=1, start_ns=NOW_NS + 6 * 10**10)])
+
+    assert store.asked == 1
+    assert {call.agent for call in store.calls().values()} == {"writer"}
 
 
 def counted(store: MemoryStore) -> dict[UsageKey, UsageDelta]:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -48,7 +47,6 @@ from manager_agent.store.snapshot import SnapshotError, Snapshots
 _log = structlog.get_logger()
 
 _MIB = 2**20
-_TURN_SECONDS = 0.0005
 _DELIVERED_KEPT = timedelta(days=30)
 
 
@@ -104,17 +102,12 @@ async def serve(settings: Settings, ports: Ports, announce: Callable[[str], None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with doors(settings, ports) as found, _built(settings) as manager:
-        _calm_interpreter()
+        _calm_collector()
         await _run(manager, found, stop, announce)
 
 
-def _calm_interpreter() -> None:
-    """Fit Python to a few threads that share one window of a million small records.
-
-    Cycles are looked for less often: the records make none. Threads take turns sooner: the writer
-    comes back from the database many times per commit, and would wait its turn each time.
-    """
-    sys.setswitchinterval(_TURN_SECONDS)
+def _calm_collector() -> None:
+    """Collect cycles less often: the window holds a million small records and makes no cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)

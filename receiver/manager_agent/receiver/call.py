@@ -70,11 +70,25 @@ class Call(NamedTuple):
 def call_of(claims: Sequence[Claim]) -> Call:
     """Return the call, not yet priced, that a group of claims (outermost first) makes up."""
     outer = claims[0]
+    if len(claims) == 1:
+        fact, own, above = outer.call, outer.fact, outer.above
+        end_ns, emitters = outer.end_ns, outer.scope
+        model = above.model
+        conversation_id = own.conversation_id or above.conversation_id
+        user_id = own.user_id or above.user_id
+    else:
+        fact = merged(claims)
+        end_ns = max(claim.end_ns for claim in claims)
+        emitters = ",".join(sorted({claim.scope for claim in claims}))
+        aboves = [claim.above for claim in claims]
+        model = _first(each.model for each in aboves)
+        conversation_id = _first(claim.fact.conversation_id for claim in claims) or _first(
+            each.conversation_id for each in aboves
+        )
+        user_id = _first(claim.fact.user_id for claim in claims) or _first(
+            each.user_id for each in aboves
+        )
     trace_id, span_id = outer.key
-    alone = len(claims) == 1
-    fact = outer.call if alone else merged(claims)
-    end_ns = outer.end_ns if alone else max(claim.end_ns for claim in claims)
-    said = [(claim.fact, claim.above) for claim in claims]
     return Call(
         fact.call_id or trace_id[16:] + span_id,
         outer.start_ns,
@@ -84,7 +98,7 @@ def call_of(claims: Sequence[Claim]) -> Call:
         outer.environment,
         fact.provider,
         fact.operation,
-        fact.request_model or _first(above.model for _, above in said),
+        fact.request_model or model,
         fact.response_model,
         fact.input_tokens,
         fact.output_tokens,
@@ -98,13 +112,12 @@ def call_of(claims: Sequence[Claim]) -> Call:
         fact.http_status,
         fact.streaming,
         fact.finish_reason,
-        _first(own.conversation_id for own, _ in said)
-        or _first(above.conversation_id for _, above in said),
-        _first(own.user_id for own, _ in said) or _first(above.user_id for _, above in said),
+        conversation_id,
+        user_id,
         trace_id,
         span_id,
         fact.response_id,
-        outer.scope if alone else ",".join(sorted({claim.scope for claim in claims})),
+        emitters,
         fact.prompt_digest,
         fact.guarded,
         fact.estimated or (fact.interrupted and not fact.error),

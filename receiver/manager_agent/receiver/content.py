@@ -57,32 +57,32 @@ class Door:
         if self._capture:
             return json.dumps(attributes, default=str, ensure_ascii=False)
         if shape is None:
-            return "{" + self._pairs(attributes) + "}"
+            return "{" + ",".join(self._pairs(attributes)) + "}"
         known = shape.kept
         if known is None or known[0] is not self:
             known = shape.kept = self, self._pairs(shape.constants)
-        shared: str = known[1]
-        own = self._pairs({key: attributes[key] for key in shape.varying})
-        return "{" + shared + ("," if shared and own else "") + own + "}"
+        shared: list[str] = known[1]
+        return "{" + ",".join([*shared, *self._pairs(attributes, shape.varying)]) + "}"
 
-    def _pairs(self, attributes: Attributes) -> str:
-        """Return the inside of a JSON object of those attributes that may be stored."""
+    def _pairs(self, attributes: Attributes, keys: Iterable[str] | None = None) -> list[str]:
+        """Return the members of a JSON object of those attributes that may be stored."""
         pairs = []
-        for key, value in attributes.items():
+        for key in attributes if keys is None else keys:
+            value = attributes[key]
             kind = type(value)
-            if kind is int:
+            if kind is str:
+                if key in self._keep:
+                    pairs.append(f"{_member(key)}{_quoted(value[:_LONGEST_TEXT])}")
+            elif kind is int:
                 if len(key) <= _LONGEST_KEY:
-                    pairs.append(f"{_quoted_key(key)}:{value}")
+                    pairs.append(f"{_member(key)}{value}")
             elif kind is float or kind is bool:
                 if len(key) <= _LONGEST_KEY and isfinite(value):
-                    pairs.append(f"{_quoted_key(key)}:{_ENCODER.encode(value)}")
-            elif kind is str:
-                if key in self._keep:
-                    pairs.append(f"{_quoted_key(key)}:{_quoted(value[:_LONGEST_TEXT])}")
+                    pairs.append(f"{_member(key)}{_ENCODER.encode(value)}")
             elif kind is list and key in self._keep:
                 items = [_scalar(item) for item in value[:_MOST_ITEMS]]
-                pairs.append(f"{_quoted_key(key)}:{_ENCODER.encode(items)}")
-        return ",".join(pairs)
+                pairs.append(f"{_member(key)}{_ENCODER.encode(items)}")
+        return pairs
 
     def prompt_digest(self, attributes: Attributes, keys: PromptKeys | None = None) -> str | None:
         """Return the keyed digest of the prompt, None where the span carries none.
@@ -90,6 +90,8 @@ class Door:
         `keys`: what `prompt_keys` says of the attributes, where that is known.
         """
         whole, parts = prompt_keys(attributes) if keys is None else keys
+        if not whole and not parts:
+            return None
         found = self._first(attributes, whole)
         if found is not None:
             return self.digest(found)
@@ -138,8 +140,8 @@ def _scalar(item: Any) -> Any:
 
 
 @lru_cache(16_384)
-def _quoted_key(key: str) -> str:
-    return _quoted(key)
+def _member(key: str) -> str:
+    return f"{_quoted(key)}:"
 
 
 _quoted = json.encoder.encode_basestring

@@ -1,6 +1,7 @@
 """Pure: what one call cost, and how sure that is."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from manager_agent.prices.book import PriceBook
 from manager_agent.prices.usage import Usage
@@ -24,7 +25,7 @@ def costed(call: Call, book: PriceBook) -> Call:
         _usage(call),
         call.provider,
         (call.response_model, call.request_model),
-        datetime.fromtimestamp(call.start_ns / 1e9, UTC),
+        _second(call.start_ns // 10**9),
         call.service_tier,
     )
     if priced.cost_nano is None:
@@ -42,10 +43,15 @@ def _reported(call: Call, otherwise: str | None) -> Call:
 def _usage(call: Call) -> Usage:
     """Return what is known, the unknown half counted as nothing: a lower bound."""
     return Usage(
-        input_tokens=call.input_tokens or 0,
-        output_tokens=call.output_tokens or 0,
-        cache_read_tokens=call.cache_read_tokens,
-        cache_write_tokens=call.cache_write_tokens,
-        cache_write_1h_tokens=call.cache_write_1h_tokens or 0,
-        reasoning_tokens=call.reasoning_tokens,
+        call.input_tokens or 0,
+        call.output_tokens or 0,
+        call.cache_read_tokens,
+        call.cache_write_tokens,
+        call.cache_write_1h_tokens or 0,
+        call.reasoning_tokens,
     )
+
+
+@lru_cache(1024)
+def _second(since_1970: int) -> datetime:
+    return datetime.fromtimestamp(since_1970, UTC)

@@ -19,8 +19,11 @@ MOST_VALUES = 20_000
 MOST_JSON_VALUES = 3_000_000
 """Values of one JSON document, which take some hundred bytes each while it is read."""
 
-_SMALL_BYTES = 64 * 1024
+SMALL_BYTES = 64 * 1024
 """What is no larger is not counted: the most it may hold takes a few MiB."""
+
+_SMALL_REQUEST_BYTES = 512 * 1024
+"""What 512 plain spans take; a request no larger may make some ten MiB of objects at worst."""
 
 _DEEPEST = 100
 """Protobuf's parsers go no deeper."""
@@ -52,7 +55,7 @@ _FIXED = {_FIXED64: 8, _FIXED32: 4}
 
 def refuse_crowd(payload: bytes, signal: str = "traces") -> None:
     """Raise `MalformedRequestError` where a request holds more than `MOST_ITEMS` things."""
-    if _holds_more(signal, payload, MOST_ITEMS):
+    if len(payload) > _SMALL_REQUEST_BYTES and _holds_more(signal, payload, MOST_ITEMS):
         raise MalformedRequestError(
             f"the request holds more than {MOST_ITEMS:,} items, scopes and resources; lower the"
             " exporter's or the collector's batch size"
@@ -79,7 +82,7 @@ def _holds_more(message: str, data: bytes, most: int) -> bool:
     Bytes that make no sense end the count: a parser will not go beyond them either. Groups are no
     part of OTLP, and what is in one is counted as if it were not.
     """
-    if len(data) <= _SMALL_BYTES:
+    if len(data) <= SMALL_BYTES:
         return False
     count = 0
     at, end, inside = 0, len(data), _INSIDE[message]

@@ -12,9 +12,10 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourcePro
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 
 from manager_agent.contract.attributes import AGENT
-from manager_agent.receiver.crowd import crowded, refuse_crowd
+from manager_agent.receiver.crowd import SMALL_BYTES, crowded, refuse_crowd
 from manager_agent.receiver.home import at_home, told_by_several
 from manager_agent.receiver.shape import Pair, Shape, Shapes
+from manager_agent.receiver.simple import NOT_SIMPLE, simple_value
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
 from manager_agent.receiver.values import text as short_text
 from manager_agent.receiver.wire import WireScopeSpans, WireSpan, parse
@@ -101,7 +102,7 @@ class Decoder:
         if len(raws) > MOST_ATTRIBUTES:
             dropped["too_many_attributes"] += len(raws) - MOST_ATTRIBUTES
             raws = raws[:MOST_ATTRIBUTES]
-        shared = self._shapes.pairs
+        shared, known = self._shapes.pairs, self._shapes.varying
         pairs: list[Pair] = []
         varying: Attributes = {}
         for raw in raws:
@@ -109,6 +110,12 @@ class Decoder:
             if pair is not None:
                 pairs.append(pair)
                 continue
+            told = known.get(raw[: raw[1] + 2]) if len(raw) > 1 else None
+            if told is not None:
+                value = simple_value(raw, raw[1] + 2)
+                if value is not NOT_SIMPLE:
+                    varying[told] = value
+                    continue
             read = read_pair(raw)
             if read is None:
                 dropped["malformed_attribute"] += 1
@@ -182,7 +189,7 @@ class Decoder:
 
 def read_pair(raw: bytes) -> tuple[str, Any] | None:
     """Return key and value of an attribute, None where the bytes are none that could be used."""
-    if crowded("pair", raw):
+    if len(raw) > SMALL_BYTES and crowded("pair", raw):
         return None
     try:
         read = KeyValue.FromString(raw)

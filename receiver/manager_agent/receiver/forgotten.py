@@ -33,6 +33,10 @@ class Forgotten:
         latest = self._latest_ns
         return lambda process: max(always, latest.get(process, -1) + 1)
 
+    def torn(self, now_ns: int) -> bool:
+        """Tell whether any trace may have been cut off."""
+        return now_ns < self._unsure_until_ns or self._cut_off.any
+
     def tore(self, trace_id: str, *, child: bool, now_ns: int) -> bool:
         """Tell whether a trace may have been cut off, so that a span of it misses its relatives.
 
@@ -75,6 +79,11 @@ class _Names:
         self._keep_ns = keep_ns
         self._new = self._old = bytearray()
         self._since_ns = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there may be a name."""
+        return bool(self._new)
 
     def __contains__(self, name: str) -> bool:
         return any(

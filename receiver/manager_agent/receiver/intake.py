@@ -61,14 +61,21 @@ class Intake:
         self._door = door
         self._limits = limits or Limits()
         self._writer = Writer(
-            store, cost, clock_ns, self._limits, self.counts, self._answered, committed
+            store,
+            cost,
+            clock_ns,
+            self._limits,
+            self.counts,
+            reading=lambda: bool(self._busy or self._queue),
+            answered=self._answered,
+            committed=committed,
         )
         self._reader = Reader(self._recognised)
         self._closed = closed
         self._queue: deque[_Pending] = deque()
         self._waiting_bytes = 0
         self._wake = Condition()
-        self._stopping = False
+        self._stopping = self._busy = False
         self._thread = Thread(target=self._run, name="intake", daemon=True)
 
     @property
@@ -145,7 +152,9 @@ class Intake:
                 if not self._queue:
                     return
                 pending = self._queue.popleft()
+            self._busy = True
             self._writer.put(self._read(pending))
+            self._busy = False
 
     def _answered(self, size: int) -> None:
         """Make room for others: a request of `size` bytes has its answer."""

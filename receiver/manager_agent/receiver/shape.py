@@ -50,6 +50,8 @@ class Shapes:
 
     def __init__(self) -> None:
         self.pairs: dict[bytes, Pair] = {}
+        self.varying: dict[bytes, str] = {}
+        """Keys whose values vary, by how an attribute of theirs begins: `0A`, length, key."""
         self._values: dict[str, int] = {}
         self._shapes: dict[tuple[str, str, tuple[Pair, ...], tuple[str, ...]], Shape] = {}
         self._shape_bytes = 0
@@ -73,10 +75,14 @@ class Shapes:
             return None
         values = self._values.get(key, 0)
         if values >= _MANY_VALUES:
+            head = raw[: raw[1] + 2]
+            if head[2:] == key.encode():  # not if the fields come in another order
+                self.varying[head] = key
             return None
         if len(self.pairs) >= _MOST_ATTRIBUTES or len(self._values) >= _MOST_ATTRIBUTES:
             self.pairs.clear()
             self._values.clear()
+            self.varying.clear()
             self._shapes.clear()
         self._values[key] = values + 1
         pair = self.pairs[raw] = Pair(key, value)

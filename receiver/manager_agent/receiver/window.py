@@ -1,8 +1,7 @@
 """The merge window: claims that arrive in any order, in any request -> versions of calls.
 
-Deterministic: what is published depends on the set of spans, not on their order. The window
-is memory only; everything it publishes is stored in the same transaction as the spans behind it,
-so it can be rebuilt from the store at any time (`restore`).
+Deterministic: what is published depends on the set of spans, not on their order. What it publishes
+is stored in one transaction with the spans behind it, so that it can be rebuilt (`restore`).
 """
 
 from collections import OrderedDict
@@ -64,8 +63,9 @@ class MergeWindow:
         """Return those spans whose relatives may have left the window."""
         found = []
         known_from = self._forgotten.known_from(now_ns)
+        torn = self._forgotten.torn(now_ns)
         for span, fact in arrived:
-            orphaned = self._orphaned(span, now_ns)
+            orphaned = torn and self._orphaned(span, now_ns)
             recent = span.start_ns >= known_from(span.resource.process)
             if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue

@@ -1,0 +1,49 @@
+"""Attributes that are read by hand: a short text, a small number or a double under a known key.
+
+On the wire a `KeyValue` is `0A n key 12 n value`. Most values that differ from span to span are of
+these kinds, and reading them takes a third of the time that a protobuf message of their own does.
+Whatever looks unlike it in any byte is left to protobuf.
+"""
+
+from struct import Struct
+from typing import Any, Final
+
+NOT_SIMPLE: Final = object()
+"""Said of an attribute that protobuf must read."""
+
+_VALUE, _TEXT, _NUMBER, _DOUBLE = 0x12, 0x0A, 0x18, 0x21
+_MORE = 0x80
+_double = Struct("<d").unpack_from
+
+
+def simple_value(raw: bytes, at: int) -> Any:
+    """Return the value of an attribute whose key ends before `at`, `NOT_SIMPLE` if it is not."""
+    size = len(raw)
+    if at + 4 > size or raw[at] != _VALUE or raw[at + 1] != size - at - 2 or size - at > 127:
+        return NOT_SIMPLE
+    kind, first = raw[at + 2], raw[at + 3]
+    if kind == _NUMBER:
+        return _number(raw, at + 3, size)
+    if kind == _TEXT and first == size - at - 4:
+        try:
+            return raw[at + 4 :].decode()
+        except UnicodeDecodeError:
+            return NOT_SIMPLE
+    if kind == _DOUBLE and size == at + 11:
+        return _double(raw, at + 3)[0]
+    return NOT_SIMPLE
+
+
+def _number(raw: bytes, at: int, size: int) -> Any:
+    """Return a number of one to three bytes, least significant seven bits first."""
+    first = raw[at]
+    if size == at + 1:
+        return first if first < _MORE else NOT_SIMPLE
+    second = raw[at + 1]
+    if first < _MORE:
+        return NOT_SIMPLE
+    if size == at + 2:
+        return (first & 0x7F) | second << 7 if second < _MORE else NOT_SIMPLE
+    if size == at + 3 and second >= _MORE and raw[at + 2] < _MORE:
+        return (first & 0x7F) | (second & 0x7F) << 7 | raw[at + 2] << 14
+    return NOT_SIMPLE
