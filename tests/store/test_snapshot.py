@@ -218,6 +218,18 @@ def test_at_least_gives_up_in_time_and_the_copy_serves_the_next(live: Live) -> N
     assert snapshots.metrics()[0].samples[0].value == 1
 
 
+def test_the_age_counts_only_while_something_is_missing(live: Live) -> None:
+    clock = [NOW]
+    snapshots = Snapshots(live.directory, live.con.cursor, lambda: clock[0], lambda: live.changes)
+    live.add_call("c1")
+    snapshots.publish(NOW)
+    clock[0] = NOW + timedelta(hours=1)
+
+    assert snapshots.metrics()[1].samples[0].value == 0
+    live.add_call("c2")
+    assert snapshots.metrics()[1].samples[0].value == 3600
+
+
 def test_many_who_ask_at_once_get_one_copy(live: Live) -> None:
     snapshots = live.snapshots()
     live.add_call("c1")

@@ -120,9 +120,15 @@ class Snapshots:
             return self._named | self._readers.needed()
 
     def metrics(self) -> list[Metric]:
-        """Return counts of publications and the age of the data, in seconds."""
+        """Return counts of publications and the age of the data, in seconds.
+
+        What nothing came in after is not old: an idle night must wake nobody.
+        """
         info = self._info
-        age = [] if info is None else [Sample((self._clock() - info.data_until).total_seconds())]
+        age = []
+        if info is not None:
+            whole = info.seq == self._changes()
+            age = [Sample(0.0 if whole else (self._clock() - info.data_until).total_seconds())]
         return [
             Metric(
                 "manager_snapshots_total",
