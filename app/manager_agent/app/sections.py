@@ -309,8 +309,8 @@ class Receiver(Section):
     """MiB that may wait to be stored; beyond it senders are told to try again later."""
     max_request_mib: Annotated[int, _Number, Field(ge=1, le=1024)] = 64
     """Largest request in MiB."""
-    max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 1_000_000
-    """Spans that are remembered for merging, about 1 kB each; beyond it calls are sealed early."""
+    max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 400_000
+    """Spans remembered for merging, about 1.7 kB each; beyond it calls are sealed early."""
     keep_attributes: tuple[str, ...] = ()
     """Further span attributes whose values may be stored."""
 

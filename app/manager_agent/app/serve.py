@@ -107,7 +107,7 @@ async def serve(settings: Settings, ports: Ports, announce: Callable[[str], None
 
 
 def _calm_collector() -> None:
-    """Collect cycles less often: the window holds a million small records and makes no cycles."""
+    """Collect cycles less often: the window holds very many small records and makes no cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)

@@ -37,7 +37,7 @@ class MergeWindow:
     """
 
     def __init__(
-        self, cost: Callable[[Call], Call], *, window_ns: int, most_spans: int = 1_000_000
+        self, cost: Callable[[Call], Call], *, window_ns: int, most_spans: int = 400_000
     ) -> None:
         self._cost = cost
         self._window_ns = window_ns
