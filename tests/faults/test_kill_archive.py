@@ -47,19 +47,19 @@ def test_kill_while_days_expire(tmp_path: Path) -> None:
     fill_days(tmp_path)
     rng = random.Random(5)
     days_left = []
-    for _ in range(KILLS):
-        killed("expire", tmp_path, rng.uniform(0.1, 1.0))
+    for kill in range(KILLS):
+        killed("expire", tmp_path, rng.uniform(0, 0.05), steps=2 + 5 * kill)
 
         store = opened(tmp_path)
         query = "SELECT CAST(ts AS DATE) AS day, count(*) FROM {} GROUP BY 1 ORDER BY 1"
         spans, calls = (rows(store, query.format(name)) for name in ("spans_kept", "llm_calls"))
         assert spans == calls
-        assert {count for _, count in calls} == {50}
+        assert {count for _, count in calls} <= {50}
         assert rows(store, "SELECT sum(calls) FROM usage_day") == [(50 * DAYS,)]
         days_left.append(len(calls))
         store.close()
     assert days_left == sorted(days_left, reverse=True)
-    assert days_left[-1] < DAYS
+    assert DAYS > days_left[0] > days_left[-1], "days were there to be expired until the last kill"
 
 
 def fill_days(folder: Path) -> None:

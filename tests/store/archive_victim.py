@@ -40,6 +40,8 @@ def main(mode: str, folder: Path) -> None:
         sealer.run()
         if mode == "publish":
             snapshots.publish(now())
+        if mode == "expire":
+            say(con)
     print("done", flush=True)
     sys.stdin.read()
 
