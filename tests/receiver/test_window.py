@@ -176,6 +176,28 @@ def test_a_crowded_window_asks_the_store_only_for_traces_it_cut_off() -> None:
     assert {call.agent for call in store.calls().values()} == {"writer"}
 
 
+def test_a_claim_that_begins_just_after_one_that_was_crowded_out_joins_it() -> None:
+    receiver = in_memory(most_spans=1)
+    receiver.take([llm("b", 1, 10, scope="one", lasts_ns=10**6)])
+    receiver.take([llm("a", 1)])
+    receiver.wait(0)
+    receiver.take([llm("c", 1, 10, scope="two", start_ns=NOW_NS + 2 * 10**6, lasts_ns=10**6)])
+
+    assert {call.emitters for call in receiver.store.calls().values()} == {"one,two", "test.scope"}
+
+
+def test_a_restart_keeps_the_emitter_of_a_call_that_came_long_before() -> None:
+    receiver = in_memory()
+    receiver.take([llm("a", 1, scope="one")])
+    receiver.wait(700)
+    receiver.take([llm("b", 1, scope="two", parent=9)])
+    receiver.restart()
+    receiver.take([agent("b", 9, "writer")])
+
+    (call,) = receiver.store.calls().values()
+    assert (call.agent, call.emitters) == ("writer", "one,two")
+
+
 def counted(store: MemoryStore) -> dict[UsageKey, UsageDelta]:
     return {key: delta for key, delta in store.usage.items() if delta.calls}
 

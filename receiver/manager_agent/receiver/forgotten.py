@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from manager_agent.receiver.claim import NEAR_NS
+
 SKEW_NS = 60 * 10**9
 """Senders' clocks may be off by a minute before a relative of a late span is missed."""
 
@@ -27,11 +29,11 @@ class Forgotten:
         """Return a function: since when every span of a process that arrived is still here.
 
         By the process's own clock: that may be hours ahead, so that what was forgotten of it says
-        more than the time does.
+        more than the time does. A claim of one call may begin a little after the other has ended.
         """
         always = max(now_ns - self._window_ns + SKEW_NS, self._all_until_ns)
         latest = self._latest_ns
-        return lambda process: max(always, latest.get(process, -1) + 1)
+        return lambda process: max(always, latest.get(process, 0) + NEAR_NS + 1)
 
     def torn(self, now_ns: int) -> bool:
         """Tell whether any trace may have been cut off."""
