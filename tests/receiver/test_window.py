@@ -188,7 +188,7 @@ def test_a_claim_that_begins_just_after_one_that_was_crowded_out_joins_it() -> N
 
 def test_a_restart_keeps_the_emitter_of_a_call_that_came_long_before() -> None:
     receiver = in_memory()
-    receiver.take([llm("a", 1, scope="one")])
+    receiver.take([llm("a", 1, scope="one", start_ns=NOW_NS + 10**6, lasts_ns=10**6)])
     receiver.wait(700)
     receiver.take([llm("b", 1, scope="two", parent=9)])
     receiver.restart()
