@@ -96,12 +96,12 @@ class Remembered:
     @property
     def late(self) -> Late:
         """The span as one whose relatives are asked for."""
-        return _late(self, self.scope, self.process, self.fact)
+        return _late(self.trace_id, self, self.process, self.fact)
 
 
 def late_of(span: Span, fact: Fact | None) -> Late:
     """Return what the store is asked about a span that comes late."""
-    return _late(span, span.scope, span.resource.process, fact)
+    return _late(span.trace_id, span, span.resource.process, fact)
 
 
 def torn(versions: Iterable[Published], claims: Mapping[Key, Claim]) -> Iterator[Late]:
@@ -116,30 +116,17 @@ def torn(versions: Iterable[Published], claims: Mapping[Key, Claim]) -> Iterator
         if isinstance(version.row, Call) and (
             parted or not scopes.issuperset(version.row.emitters.split(","))
         ):
-            yield from map(_late_of_claim, here)
+            yield from (_late(each.key[0], each, each.process, each.fact) for each in here)
 
 
-def _late_of_claim(claim: Claim) -> Late:
-    call = claim.call
-    return Late(
-        claim.key[0],
-        claim.start_ns,
-        claim.end_ns,
-        claim.scope,
-        claim.process,
-        call.response_id,
-        call.call_id,
-    )
-
-
-def _late(span: Span | Remembered, scope: str, process: str, fact: Fact | None) -> Late:
+def _late(trace_id: str, of: Span | Remembered | Claim, process: str, fact: Fact | None) -> Late:
     call = fact.call if fact else None
     told = fact is not None and fact.told
     return Late(
-        span.trace_id,
-        span.start_ns,
-        span.end_ns,
-        scope if told else "",
+        trace_id,
+        of.start_ns,
+        of.end_ns,
+        of.scope if told else "",
         process if told else "",
         call.response_id if call else None,
         call.call_id if call else None,

@@ -28,7 +28,7 @@ _LONGEST_LINGER_SECONDS = 0.1
 _SMALL_GROUP_BYTES = 4 * 1024 * 1024
 """A transaction of less waits a moment for more: each costs some ten milliseconds of its own."""
 _GROUP_BYTES = 16 * 1024 * 1024
-"""What one transaction takes in; read requests beyond that wait unread, where they are smaller."""
+"""What may be ready for one transaction; more is not read before that has begun."""
 _SWEEP_SECONDS = 1.0
 _MAINTAIN_SECONDS = 60.0
 _LONGEST_REST_SECONDS = 30.0
