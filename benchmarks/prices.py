@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import genai_prices
 
+from manager_agent.contract.usage import Usage
 from manager_agent.prices.book import PriceBook
-from manager_agent.prices.usage import Usage
 
 CASES = [
     ("openai", "gpt-4o", Usage(1000, 500, 200)),

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from manager_agent.contract.usage import Usage
 from manager_agent.prices.book import PriceBook
 from manager_agent.prices.custom import CustomPrice
-from manager_agent.prices.usage import Usage
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MILLION = Usage(1_000_000, 1_000_000)
@@ -235,7 +235,7 @@ def test_strangers_names_cannot_fill_the_memory() -> None:
 def test_the_records_load_no_price_table() -> None:
     """An agent's light install has no genai-prices."""
     code = (
-        "import sys, json, manager_agent.prices.usage, manager_agent.prices.custom;"
+        "import sys, json, manager_agent.contract.usage, manager_agent.prices.custom;"
         "print(json.dumps([m for m in sys.modules if m.startswith('genai_prices')]))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manager_agent.contract.money import nano_usd
+from manager_agent.contract.usage import Priced, Usage
 from manager_agent.prices.book import PriceBook
 from manager_agent.prices.table import FIELD, context_of
-from manager_agent.prices.usage import Priced, Usage
 
 BOOK = PriceBook()
 CALLS = json.loads((Path(__file__).parents[1] / "data/prices/calls.json").read_text())

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from types import MappingProxyType
 
+from manager_agent.contract.rates import Rates
+from manager_agent.contract.usage import Priced, Reason, Source, Usage
 from manager_agent.prices.custom import CustomPrice, choose
 from manager_agent.prices.names import SELF_HOSTED, candidates, canonical, usable
-from manager_agent.prices.rates import Rates
 from manager_agent.prices.table import find, find_provider, new_snapshot, segments
-from manager_agent.prices.usage import Priced, Reason, Source, Usage
 
 _MOST_KEPT = 4096
 """Looked-up days kept at once: model names come from strangers, so the cache is bounded."""

@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
+from manager_agent.contract.rates import Rates, UnitPrice, compile_rates
 from manager_agent.prices.names import canonical
-from manager_agent.prices.rates import Rates, UnitPrice, compile_rates
 
 _MILLION = 1_000_000
 _INPUT = frozenset({"input_tokens"})

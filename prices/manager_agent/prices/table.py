@@ -17,8 +17,8 @@ from genai_prices.types import (
 )
 from genai_prices.units import UnitDef, UnitRegistry
 
+from manager_agent.contract.rates import Rates, UnitPrice, compile_rates
 from manager_agent.prices.names import GENAI_ID, is_fine_tune
-from manager_agent.prices.rates import Rates, UnitPrice, compile_rates
 
 _UNITS = UnitRegistry(unit_data)
 

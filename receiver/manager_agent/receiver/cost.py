@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from manager_agent.contract.usage import Usage
 from manager_agent.prices.book import PriceBook
-from manager_agent.prices.usage import Usage
 from manager_agent.receiver.call import Call
 
 

@@ -8,7 +8,7 @@ from math import lcm
 from operator import attrgetter
 
 from manager_agent.contract.money import NANO_PER_USD
-from manager_agent.prices.usage import Reason, Usage
+from manager_agent.contract.usage import Reason, Usage
 
 ROOTS = ("input_tokens", "output_tokens")
 

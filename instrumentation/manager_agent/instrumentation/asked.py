@@ -1,0 +1,27 @@
+"""What a request asks for, read from its body before it leaves."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The facts of one request that metering and budgets need; None where it does not say.
+
+    `wants_usage`: a stream of this request ends with usage. `max_output_tokens`: most that may be
+    generated for one of `choices` answers, reasoning included. `tier`: the service tier asked for.
+    `body_bytes`: size of the body, which bounds its tokens; None where it cannot be known without
+    consuming it. `text_bytes`: UTF-8 bytes of what is prompt in it. `media`: images, audio and
+    files in it, whose tokens the size does not tell.
+    """
+
+    model: str | None = None
+    streaming: bool = False
+    wants_usage: bool = True
+    max_output_tokens: int | None = None
+    choices: int = 1
+    tier: str | None = None
+    body_bytes: int | None = None
+    text_bytes: int | None = None
+    media: int = 0
+    conversation_id: str | None = None
+    user_id: str | None = None

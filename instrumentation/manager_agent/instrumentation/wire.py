@@ -1,0 +1,36 @@
+"""How one provider's protocol is read: what each `*_wire.py` offers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from manager_agent.contract.decision import Refuse
+from manager_agent.instrumentation.asked import Asked
+from manager_agent.instrumentation.endpoint import Endpoint
+from manager_agent.instrumentation.told import Told
+
+
+class StreamReader(Protocol):
+    """Reads a stream's bytes as they pass; keeps what it tells, never the stream."""
+
+    def feed(self, data: bytes) -> None:
+        """Read on; `data` is decoded (no compression), cut anywhere. Never raises."""
+
+    def told(self) -> Told:
+        """Return what was told up to here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One protocol, pure; none of the functions raises on any bytes.
+
+    `asked`: (endpoint, body or None where it cannot be read) -> what is asked for. `whole`:
+    (endpoint, HTTP status, decoded body) -> what is told. `stream`: (endpoint, content type) -> a
+    reader for an answer in pieces. `refusal`: (refusal, HTTP status) -> the JSON of an error as
+    this provider words it, so that its SDK shows the message.
+    """
+
+    asked: Callable[[Endpoint, bytes | None], Asked]
+    whole: Callable[[Endpoint, int, bytes], Told]
+    stream: Callable[[Endpoint, str], StreamReader]
+    refusal: Callable[[Refuse, int], bytes]
