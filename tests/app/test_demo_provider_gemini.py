@@ -57,10 +57,11 @@ def test_thoughts_are_beside_the_candidates_tokens(
 @pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
 def test_a_stream_counts_up_to_the_whole(provider: Provider, client: genai.Client) -> None:
     async def streamed() -> list[types.GenerateContentResponse]:
-        stream = await client.aio.models.generate_content_stream(
-            model="gemini-2.5-flash", contents="hello"
-        )
-        return [chunk async for chunk in stream]
+        async with client.aio as live:
+            stream = await live.models.generate_content_stream(
+                model="gemini-2.5-flash", contents="hello"
+            )
+            return [chunk async for chunk in stream]
 
     chunks = asyncio.run(streamed())
 
