@@ -15,16 +15,17 @@ class Faults:
     """Switches; those that are off change nothing.
 
     `fail_first`: so many attempts of every request fail before one succeeds. `fail_every`: every
-    n-th attempt fails, 1: all of them. `fail_status`: what they answer. `bill_errors`: they count
-    as billed, as some providers do. `cut_after`: the connection of a stream is closed after so
-    many events. `no_usage`: no answer tells usage. `hang_seconds`: before any answer.
-    `chunk_seconds`: between two events of a stream. `encoding`: `gzip`, `deflate`, `br` or `zstd`,
-    asked for or not.
+    n-th attempt fails, 1: all of them. `fail_status`: what they answer. `retry_after_ms`: when the
+    client may come again, 0: not said. `bill_errors`: they count as billed, as some providers do.
+    `cut_after`: the connection of a stream is closed after so many events. `no_usage`: no answer
+    tells usage. `hang_seconds`: before any answer. `chunk_seconds`: between two events of a
+    stream. `encoding`: `gzip`, `deflate`, `br` or `zstd`, asked for or not.
     """
 
     fail_first: int = 0
     fail_every: int = 0
     fail_status: int = 500
+    retry_after_ms: int = 0
     bill_errors: bool = False
     cut_after: int | None = None
     no_usage: bool = False

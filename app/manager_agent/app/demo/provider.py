@@ -162,6 +162,8 @@ class Provider:
         if status == 429:
             wait = self.settings.retry_after_seconds
             headers |= {"retry-after": f"{ceil(wait)}", "retry-after-ms": f"{wait * 1000:.0f}"}
+        elif call.faults.retry_after_ms:
+            headers["retry-after-ms"] = str(call.faults.retry_after_ms)
         message = _FAILED.get(status, "The service is overloaded.")
         return _json(call, dict(call.wire.error(status, message)), status, headers)
 
