@@ -140,8 +140,8 @@ def _row(row: Mapping[str, Any]) -> Attempt:
 
 
 def _truth(entry: Served, prices: PriceBook) -> Attempt:
-    if entry.usage is None:
-        return Attempt(entry.status, None, None)
+    if entry.usage is None:  # an error that nobody pays for
+        return Attempt(entry.status, dict.fromkeys(KINDS, 0), 0)
     told: dict[str, int] = entry.as_json()["usage"]
     models = [entry.response_model, entry.model]
     priced = prices.price(Usage(**told), entry.provider, models, datetime.now(UTC))
