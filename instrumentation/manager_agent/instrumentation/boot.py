@@ -30,7 +30,7 @@ SEAMS = {
     "httpx2": "seam_httpx",
     "requests": "seam_requests",
     "aiohttp": "seam_aiohttp",
-    "botocore": "seam_botocore",
+    "botocore.httpsession": "seam_botocore",
 }
 """Which of our modules patches which client."""
 
