@@ -219,7 +219,9 @@ def read(path: str) -> tuple[Rule, ...]:
         with open(path, "rb") as file:
             found = json.load(file)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{VARIABLE}: {path} cannot be read as JSON ({error}); correct it") from error
+        raise ValueError(
+            f"{VARIABLE}: {path} cannot be read as JSON ({error}); correct it"
+        ) from error
     if not isinstance(found, list):
         kind = type(found).__name__
         raise ValueError(f"{VARIABLE}: {path}: a list of rules is wanted, found {kind}")

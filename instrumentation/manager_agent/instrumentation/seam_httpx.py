@@ -195,5 +195,7 @@ def _form(request: Any) -> bytes | None:
         plain = {part.name: part.value for part in parts if isinstance(part.value, str | bytes)}
     except Exception:  # noqa: BLE001 - not of that shape: then nothing is known of it
         return None
-    texts = {k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in plain.items()}
+    texts = {
+        k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in plain.items()
+    }
     return json.dumps(texts).encode() if texts else None
