@@ -141,8 +141,7 @@ class _Reading:
         return await self._waited("readexactly", args)
 
     async def readchunk(self) -> Any:
-        call, inner, decoded = self._metered
-        piece, ends = await self._guarded(inner.readchunk())
+        piece, ends = await self._guarded(self._metered[1].readchunk())
         return self._saw(piece), ends
 
     def read_nowait(self, *args: Any) -> Any:
