@@ -1,9 +1,11 @@
 """The gate: asks the policy about a call that is about to leave, and waits where it must wait."""
 
+import json
 import os
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
+from dataclasses import dataclass, replace
 
 from opentelemetry.context import Context, get_current
 
@@ -12,6 +14,7 @@ from manager_agent.instrumentation import hosts, identity, mishap, reentry, span
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ask
 from manager_agent.instrumentation.endpoint import Endpoint
+from manager_agent.instrumentation.holding import unanswered
 from manager_agent.instrumentation.identity import Identity
 from manager_agent.instrumentation.local_policy import AllowAll, from_environment
 from manager_agent.instrumentation.meter import Call
@@ -22,6 +25,17 @@ from manager_agent.instrumentation.wires import WIRES
 _FAILED_OPEN = Allow("policy_failed")
 _inside: ContextVar[bool] = ContextVar("manager_agent_inside", default=False)
 _policy: Policy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The plain fields of a form whose files are on their way: all that is known of its body."""
+
+    values: Mapping[str, str]
+
+
+Body = bytes | Fields | None
+"""The body of a request; None where it cannot be read without consuming it."""
 
 
 def policy() -> Policy:
@@ -68,40 +82,40 @@ def end(token: Token[bool]) -> None:
     _inside.reset(token)
 
 
-def enter(endpoint: Endpoint, body: bytes | None) -> Call | Refusal:
-    """Decide about a request; block while it is held. `body`: None where it cannot be read."""
-    ask = _ask(endpoint, body)
-    decider = policy()
-    decision = _decide(decider, ask)
+def enter(endpoint: Endpoint, body: Body) -> Call | Refusal:
+    """Decide about a request; block while it is held."""
+    ask, decider = _ask(endpoint, body), policy()
+    decision: object = _decide(decider, ask)
     if isinstance(decision, Hold):
+        hold = decision
         try:
-            decision = decider.wait(ask, decision)
+            decision = decider.wait(ask, hold)
         except Exception as error:  # noqa: BLE001 - not the agent's concern
-            decision = _unanswered(decision, error)
+            decision = _unanswered(hold, error)
     return _entered(decider, ask, decision)
 
 
-async def enter_async(endpoint: Endpoint, body: bytes | None) -> Call | Refusal:
+async def enter_async(endpoint: Endpoint, body: Body) -> Call | Refusal:
     """Do as `enter` does; the event loop is free while the call is held."""
-    ask = _ask(endpoint, body)
-    decider = policy()
-    decision = _decide(decider, ask)
+    ask, decider = _ask(endpoint, body), policy()
+    decision: object = _decide(decider, ask)
     if isinstance(decision, Hold):
+        hold = decision
         try:
-            decision = await decider.wait_async(ask, decision)
+            decision = await decider.wait_async(ask, hold)
         except Exception as error:  # noqa: BLE001 - not the agent's concern
-            decision = _unanswered(decision, error)
+            decision = _unanswered(hold, error)
     return _entered(decider, ask, decision)
 
 
-def _entered(decider: Policy, ask: Ask, decision: Allow | Refuse) -> Call | Refusal:
+def _entered(decider: Policy, ask: Ask, decision: object) -> Call | Refusal:
     if isinstance(decision, Refuse):
         try:
             spans.refused(ask, decision)
         except Exception as error:  # noqa: BLE001 - not the agent's concern
             mishap.note("spans.refused", "a refusal could not be told", error)
         return refusal(ask.endpoint, decision)
-    return Call(ask, decision, decider)
+    return Call(ask, decision if isinstance(decision, Allow) else _FAILED_OPEN, decider)
 
 
 def _decide(decider: Policy, ask: Ask) -> Decision:
@@ -125,18 +139,7 @@ def _unanswered(hold: Hold, error: Exception) -> Allow | Refuse:
     return unanswered(hold)
 
 
-def unanswered(hold: Hold) -> Allow | Refuse:
-    """Return what becomes of a held call that nobody answered for."""
-    if hold.on_timeout == "allow":
-        return Allow("approved")
-    return Refuse(
-        "approval_timeout",
-        f"{hold.message} Nobody answered within {hold.timeout_seconds:g} s.",
-        f"Ask for an answer to {hold.approval_id}, then try again.",
-    )
-
-
-def _ask(endpoint: Endpoint, body: bytes | None) -> Ask:
+def _ask(endpoint: Endpoint, body: Body) -> Ask:
     started = time.time_ns()
     return Ask(
         call_id=_call_id(started),
@@ -148,12 +151,16 @@ def _ask(endpoint: Endpoint, body: bytes | None) -> Ask:
     )
 
 
-def _asked(endpoint: Endpoint, body: bytes | None) -> Asked:
+def _asked(endpoint: Endpoint, body: Body) -> Asked:
     try:
-        return WIRES[endpoint.api].asked(endpoint, body)
+        read = WIRES[endpoint.api].asked
+        if isinstance(body, Fields):
+            told = read(endpoint, json.dumps(dict(body.values)).encode())
+            return replace(told, body_bytes=None, text_bytes=None)
+        return read(endpoint, body)
     except Exception as error:  # noqa: BLE001 - not the agent's concern
         mishap.note("gate.asked", "a request's body cannot be read", error)
-        return Asked(model=endpoint.model, body_bytes=None if body is None else len(body))
+        return Asked(model=endpoint.model)
 
 
 def _identity() -> Identity:

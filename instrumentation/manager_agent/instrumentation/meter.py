@@ -8,8 +8,9 @@ from typing import Literal, Protocol
 from manager_agent.contract.decision import Allow
 from manager_agent.instrumentation import mishap, reentry, spans
 from manager_agent.instrumentation.call import Ask, Ended, Ending
+from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.estimate import estimated
-from manager_agent.instrumentation.inflate import Inflate, inflater
+from manager_agent.instrumentation.inflate import Inflater, inflater
 from manager_agent.instrumentation.policy import Policy
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.wire import StreamReader
@@ -18,6 +19,10 @@ from manager_agent.instrumentation.wires import WIRES
 _ERROR_BYTES = 65_536
 """Bytes of an error's body that are kept where it comes in pieces."""
 _STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")
+_BEFORE = frozenset(
+    ("ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError", "PoolTimeout")
+)
+"""Time-outs that struck before anything was asked."""
 
 
 class Headers(Protocol):
@@ -38,7 +43,6 @@ class Call:
         "_content_type",
         "_done",
         "_encoding",
-        "_feeding",
         "_first_ns",
         "_inflate",
         "_lock",
@@ -54,11 +58,10 @@ class Call:
         self.ask, self.decision, self._policy = ask, decision, policy
         self._lock = Lock()
         self._done = False
-        self._feeding = False
         self._status: int | None = None
         self._first_ns: int | None = None
         self._reader: StreamReader | None = None
-        self._inflate: Inflate | None = None
+        self._inflate: Inflater | None = None
         self._content_type = self._encoding = ""
 
     def answered(self, status: int, headers: Mapping[str, str] | Headers) -> None:
@@ -81,15 +84,15 @@ class Call:
             mishap.note("meter.whole", "an answer cannot be metered", error)
         self._end("whole", None, told)
 
-    def chunk(self, raw: bytes) -> None:
-        """Read on in a body that comes in pieces, just as they come from the wire."""
+    def chunk(self, raw: bytes, decoded: bool = False) -> None:
+        """Read on in a body that comes in pieces: as they come from the wire, or `decoded`."""
         if self._done:
             return
         if self._first_ns is None:
             self._first_ns = time.time_ns()
         with self._lock:
             try:
-                self._feed(raw)
+                self._feed(raw, decoded)
             except Exception as error:  # noqa: BLE001 - not the agent's concern
                 mishap.note("meter.chunk", "a piece of an answer cannot be metered", error)
 
@@ -121,16 +124,18 @@ class Call:
             return reader.told()
         return wire.whole(endpoint, status, body)
 
-    def _feed(self, raw: bytes) -> None:
+    def _feed(self, raw: bytes, decoded: bool) -> None:
         if self._reader is None:
             endpoint, status = self.ask.endpoint, self._status or 0
-            self._inflate = inflater(self._encoding)
             if status >= 400:
-                self._reader = _ErrorBody(self)
+                self._reader = _ErrorBody(endpoint, status)
             else:
                 self._reader = WIRES[endpoint.api].stream(endpoint, self._content_type)
+            self._inflate = inflater("" if decoded else self._encoding)
+            if self._inflate is None:
+                mishap.warn("meter.encoding", f"{self._encoding!r} bodies cannot be metered here")
         if self._inflate is not None:
-            self._reader.feed(self._inflate(raw))
+            self._reader.feed(self._inflate.feed(raw))
 
     def _end(self, ending: Ending, failure: str | None, told: Told | None = None) -> None:
         with self._lock:
@@ -150,17 +155,16 @@ class Call:
             if ending == "abandoned" and told.complete:
                 ending = "whole"  # SDKs leave behind the last event, before the last byte
         streaming = self.ask.asked.streaming or self.ask.endpoint.streaming
-        ended = Ended(
+        return Ended(
             ask=self.ask,
             decision=self.decision,
             ended_ns=time.time_ns(),
             ending=ending,
-            told=told,
+            told=estimated(self.ask.asked, told),
             status=self._status,
             first_chunk_ns=self._first_ns if streaming else None,
             failure=failure,
         )
-        return estimated(ended)
 
     def _tell(self, ended: Ended) -> None:
         try:
@@ -176,16 +180,16 @@ class Call:
 class _ErrorBody:
     """Collects the body of an error that comes in pieces, its beginning at least."""
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, endpoint: Endpoint, status: int) -> None:
+        self._endpoint, self._status = endpoint, status
         self._kept = bytearray()
 
     def feed(self, data: bytes) -> None:
         self._kept += data[: _ERROR_BYTES - len(self._kept)]
 
     def told(self) -> Told:
-        ask, status = self._call.ask, self._call._status or 0
-        return WIRES[ask.endpoint.api].whole(ask.endpoint, status, bytes(self._kept))
+        wire = WIRES[self._endpoint.api]
+        return wire.whole(self._endpoint, self._status, bytes(self._kept))
 
 
 def ending_of(error: BaseException) -> Literal["cancelled", "broken"]:
@@ -195,7 +199,7 @@ def ending_of(error: BaseException) -> Literal["cancelled", "broken"]:
     """
     for kind in type(error).__mro__:
         name = kind.__name__
-        if name in ("ConnectTimeout", "ConnectTimeoutError", "PoolTimeout"):
+        if name in _BEFORE:
             return "broken"
         if name in ("CancelledError", "Cancelled", "KeyboardInterrupt", "SystemExit"):
             return "cancelled"

@@ -5,7 +5,6 @@ passes here is one attempt. A stream's bytes are read on their way, before they 
 request whose body is a generator or a file goes out with its body unread.
 """
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from datetime import timedelta
 from functools import wraps
@@ -14,6 +13,7 @@ from typing import Any
 
 from manager_agent.instrumentation import gate, mishap
 from manager_agent.instrumentation.endpoint import Endpoint
+from manager_agent.instrumentation.gate import Fields
 from manager_agent.instrumentation.meter import Call
 from manager_agent.instrumentation.refusal import Refusal
 
@@ -85,7 +85,7 @@ class _Seam:
         setattr(send, _OURS, True)
         return send
 
-    def _body(self, request: Any, endpoint: Endpoint) -> bytes | None:
+    def _body(self, request: Any, endpoint: Endpoint) -> bytes | Fields | None:
         try:
             content: bytes = request.content
             return content
@@ -188,14 +188,11 @@ def _endpoint(request: Any) -> Endpoint | None:
         return None
 
 
-def _form(request: Any) -> bytes | None:
-    """Return the plain fields of a form that is not read yet, as JSON: its files stay unread."""
-    try:
-        parts = getattr(request.stream, "fields", ())
-        plain = {part.name: part.value for part in parts if isinstance(part.value, str | bytes)}
-    except Exception:  # noqa: BLE001 - not of that shape: then nothing is known of it
-        return None
-    texts = {
-        k: v.decode("utf-8", "replace") if isinstance(v, bytes) else v for k, v in plain.items()
-    }
-    return json.dumps(texts).encode() if texts else None
+def _form(request: Any) -> Fields | None:
+    """Return the plain fields of a form that is not read yet; its files stay unread."""
+    found = {}
+    for part in getattr(request.stream, "fields", None) or ():
+        name, value = getattr(part, "name", None), getattr(part, "value", None)
+        if isinstance(name, str) and isinstance(value, str | bytes):
+            found[name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return Fields(found) if found else None
