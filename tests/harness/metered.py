@@ -1,4 +1,4 @@
-"""Calls as the meter inside an agent hands them on; and a receiver of OTLP that keeps what comes."""
+"""Calls as the meter in an agent hands them on; and a receiver of OTLP that keeps what comes."""
 
 import threading
 from collections.abc import Iterator, Sequence

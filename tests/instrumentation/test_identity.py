@@ -52,7 +52,7 @@ def test_decorated_functions_run_as_the_agent_however_often_at_once() -> None:
         return current().agent
 
     async def both() -> list[str]:
-        return await asyncio.gather(write_later(), write_later(), other())
+        return list(await asyncio.gather(write_later(), write_later(), other()))
 
     @agent("other")
     async def other() -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from manager_agent.contract import attributes as names
@@ -43,7 +44,7 @@ class Exporter:
         if isinstance(item, Refused):
             return refusal_of(item.ask, item.refuse, item.at_ns, self._resource)
         assert isinstance(item, ReadableSpan), f"no call and no span: {type(item).__name__}"
-        return item
+        return _of(self._resource, item)
 
     def send(self, batch: Sequence[ReadableSpan]) -> None:
         """Export spans. Raises `UnreachableError` or `GaveUpError`."""
@@ -59,6 +60,24 @@ class Exporter:
             return _cost_attributes(nano_usd(ended.told.cost_usd), "provider")
         nano = self._rates.cost_nano(ended)
         return {} if nano is None else _cost_attributes(nano, "local")
+
+
+def _of(resource: Resource, span: ReadableSpan) -> ReadableSpan:
+    """Return another instrumentor's span as this process's: it may name one we were forked from."""
+    return ReadableSpan(
+        name=span.name,
+        context=span.get_span_context(),
+        parent=span.parent,
+        resource=resource,
+        attributes=span.attributes,
+        events=span.events,
+        links=span.links,
+        kind=span.kind,
+        instrumentation_scope=span.instrumentation_scope,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+    )
 
 
 def _cost_attributes(nano: int, source: str) -> dict[str, Any]:
