@@ -90,3 +90,51 @@ are decimal text, exact."""
 
 REFUSED_SPAN = "manager.refused"
 """Name of the span that tells of a refused call. It has no operation, so that it claims no call."""
+
+USAGE_ESTIMATED = "manager.usage.estimated"
+"""True where the tokens are the meter's estimate, since the answer brought no count."""
+
+TIER = "gen_ai.response.service_tier"
+OPENAI_TIER = "openai.response.service_tier"
+ANTHROPIC_TIER = "anthropic.response.service_tier"
+"""The service tier that served a call, which its price depends on; by provider where the
+conventions name it."""
+
+WRITES_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+"""Those of the cache writes that are kept, and paid, for an hour."""
+
+DECISION = "manager.decision"
+DECISION_REASON = "manager.decision.reason"
+LIMIT_NAME = "manager.limit.name"
+LIMIT_USD = "manager.limit.usd"
+SPENT_USD = "manager.limit.spent_usd"
+RESERVED_USD = "manager.limit.reserved_usd"
+"""What a gate decided of a call that then never left: `refuse`, why, and the limit in its way; sums
+are decimal text, exact."""
+
+REFUSED_SPAN = "manager.refused"
+"""Name of the span that tells of a refused call. It has no operation, so that it claims no call."""
+
+USAGE_ESTIMATED = "manager.usage.estimated"
+"""True where the tokens are the meter's estimate, since the answer brought no count."""
+
+TIER = "gen_ai.response.service_tier"
+OPENAI_TIER = "openai.response.service_tier"
+ANTHROPIC_TIER = "anthropic.response.service_tier"
+"""The service tier that served a call, which its price depends on; by provider where the
+conventions name it."""
+
+WRITES_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+"""Those of the cache writes that are kept, and paid, for an hour."""
+
+DECISION = "manager.decision"
+DECISION_REASON = "manager.decision.reason"
+LIMIT_NAME = "manager.limit.name"
+LIMIT_USD = "manager.limit.usd"
+SPENT_USD = "manager.limit.spent_usd"
+RESERVED_USD = "manager.limit.reserved_usd"
+"""What a gate decided of a call that then never left: `refuse`, why, and the limit in its way; sums
+are decimal text, exact."""
+
+REFUSED_SPAN = "manager.refused"
+"""Name of the span that tells of a refused call. It has no operation, so that it claims no call."""
