@@ -12,13 +12,15 @@ from manager_agent.contract.decision import Allow, Decision, Hold, Refuse
 from manager_agent.instrumentation import gate, hosts, mishap, spans
 from manager_agent.instrumentation.call import Ask, Ended
 
+ALLOW, APPROVED = Allow("no_policy"), Allow("approved")
+
 
 @dataclass
 class Recorder:
     """Decides as `decision` says, keeps `asks` and `settled`, and what spans were told."""
 
-    decision: Decision | Callable[[Ask], Decision] = Allow("no_policy")
-    answer: Allow | Refuse = Allow("approved")
+    decision: Decision | Callable[[Ask], Decision] = ALLOW
+    answer: Allow | Refuse = APPROVED
     asks: list[Ask] = field(default_factory=list)
     settled: list[Ended] = field(default_factory=list)
     emitted: list[Ended] = field(default_factory=list)

@@ -126,7 +126,9 @@ def _attempt(draw: st.DrawFn, trace: str, number: int, given: dict[str, int]) ->
     more = {CALL_ID: draw(st.sampled_from("abcdef")) * 32}
     kind = draw(st.sampled_from(["refused", "failed", "whole", "whole"]))
     if kind == "refused":
-        more = {"manager.decision": "refuse", "gen_ai.provider.name": "openai", **more}
+        # No call id of a refused call is another's: one word of it takes all claims away.
+        more = {CALL_ID: f"{trace}{number}" * 16}
+        more |= {"manager.decision": "refuse", "gen_ai.provider.name": "openai"}
         return span(trace, number, more, scope="manager_agent", status=2, **given)  # type: ignore[arg-type]
     if kind == "failed":
         return llm(trace, number, 0, scope="manager_agent", status=2, attributes=more, **given)

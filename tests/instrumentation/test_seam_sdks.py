@@ -18,8 +18,8 @@ from tests.harness.llm_server import (
     ANTHROPIC_MESSAGE,
     OPENAI_CHAT,
     LlmServer,
-    anthropic_stream,
     answering,
+    anthropic_stream,
     openai_stream,
     whole,
 )

@@ -57,12 +57,24 @@ def test_a_refused_call_is_no_call_though_an_instrumentation_tells_of_its_error(
         assert emitters([[each] for each in order]) == []
 
 
-def test_a_framework_in_another_trace_that_tells_of_the_refusal_claims_no_call() -> None:
+def test_a_failed_call_in_another_trace_is_not_taken_for_the_refused_one() -> None:
+    """Likeness alone makes no call disappear: it may have gone out."""
     story = [llm("b", 1, 0, scope="openinference", status=2, lasts_ns=3 * MS)]
     story.append(refused("a", 1, start_ns=NOW_NS + MS, lasts_ns=MS))
 
-    assert emitters([story]) == []
-    assert emitters([[story[1]], [story[0]]]) == []
+    assert emitters([story]) == ["openinference"]
+    assert emitters([[story[1]], [story[0]]]) == ["openinference"]
+
+
+def test_who_knows_of_an_answer_tells_of_no_refused_call() -> None:
+    """A router that answers from another provider, whose call nobody else saw."""
+    story = [
+        llm("a", 1, 70, scope="litellm", lasts_ns=90 * MS),
+        refused("a", 2, parent=1, start_ns=NOW_NS + MS, lasts_ns=MS),
+    ]
+
+    for order in permutations(story):
+        assert emitters([[each] for each in order]) == ["litellm"]
 
 
 def test_a_retry_that_is_refused_leaves_the_first_attempt() -> None:

@@ -76,6 +76,8 @@ def _wanted() -> "Mapping[str, Found]":
     wanted[leaving.PROVIDER] = leaving.at_sigterm
     try:
         wanted |= _module("official").triggers()
+    except ModuleNotFoundError:
+        return wanted
     except Exception as error:  # noqa: BLE001 - without the official spans there are still ours
         _note("official", error)
     return wanted

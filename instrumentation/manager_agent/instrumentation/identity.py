@@ -126,8 +126,12 @@ class agent:
 
 
 def current() -> Identity:
-    """Return whose a call is that is made here and now. Never raises."""
-    context = get_current()
+    """Return whose a call is that is made here and now."""
+    return named_in(get_current())
+
+
+def named_in(context: Context) -> Identity:
+    """Return whose a call is that is made here, `context` being OpenTelemetry's."""
     frame = _entered.get()
     if not context:  # as nearly always: no span, no baggage
         return of_process() if frame is None else frame.identity

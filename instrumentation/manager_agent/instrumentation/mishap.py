@@ -1,4 +1,4 @@
-"""What goes wrong of ours inside an agent: logged once by `manager_agent`, counted, never raised."""
+"""What goes wrong of ours in an agent: logged once by `manager_agent`, counted, never raised."""
 
 import logging
 from collections import Counter

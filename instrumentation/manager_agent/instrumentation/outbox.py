@@ -145,8 +145,12 @@ class Outbox:
 
     def _take(self, sender: Sender) -> None:
         """Prepare what is new: it holds on to its caller's context, which must not be kept long."""
-        while self._new:
-            item = self._new.popleft()
+        items = [self._new.popleft() for _ in range(len(self._new))]
+        try:
+            sender.learn(items)
+        except Exception:  # noqa: BLE001 - what is unknown then is left out of the spans
+            _log.exception("what calls cost could not be asked for")
+        for item in items:
             try:
                 prepared = sender.prepare(item)
             except Exception:  # noqa: BLE001 - one strange call must not stop the others

@@ -29,7 +29,8 @@ class _Seam:
     def __init__(self, module: ModuleType) -> None:
         self._module = module
         self._error = type("RefusedError", (module.ClientResponseError,), {"__doc__": _ERROR_DOC})
-        self._content = type("MeteredReader", (_Reading, module.StreamReader), {"__slots__": ()})
+        bases, slots = (_Reading, module.StreamReader), {"__slots__": ("_metered",)}
+        self._content = type("MeteredReader", bases, slots)
 
     def around(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """Return `ClientSession._request` with the seam around it."""
@@ -112,7 +113,7 @@ class _Reading:
     Everything but reading is the reader's own. Its iterators are built from these methods.
     """
 
-    __slots__ = ("_metered",)
+    __slots__ = ()
 
     def __getattribute__(self, name: str) -> Any:
         found = object.__getattribute__(self, "_metered")
@@ -141,8 +142,7 @@ class _Reading:
         return await self._waited("readexactly", args)
 
     async def readchunk(self) -> Any:
-        call, inner, decoded = self._metered
-        piece, ends = await self._guarded(inner.readchunk())
+        piece, ends = await self._guarded(self._metered[1].readchunk())
         return self._saw(piece), ends
 
     def read_nowait(self, *args: Any) -> Any:

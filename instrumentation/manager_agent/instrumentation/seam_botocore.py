@@ -80,7 +80,9 @@ class _Synthetic(BytesIO):
 
 def _refused(module: ModuleType, request: Any, refusal: Refusal) -> Any:
     raw = _Synthetic(refusal.body)
-    response = module.botocore.awsrequest.AWSResponse(request.url, BUDGET_STATUS, refusal.headers, raw)
+    response = module.botocore.awsrequest.AWSResponse(
+        request.url, BUDGET_STATUS, refusal.headers, raw
+    )
     _ = response.content
     return response
 

@@ -15,6 +15,9 @@ class GaveUpError(Exception):
 class Sender(Protocol):
     """Prepares and sends; called by one thread alone."""
 
+    def learn(self, items: Sequence[Any]) -> None:
+        """Find out what preparing these items needs, all at once."""
+
     def prepare(self, item: Any) -> Any:
         """Return what is sent for an item, holding on to nothing else of it."""
 

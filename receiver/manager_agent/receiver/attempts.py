@@ -19,24 +19,27 @@ def apart(group: Sequence[Claim]) -> list[list[Claim]]:
     """Return a group with each of its attempts apart; the other claims go where they fit best.
 
     That is the attempt below or above them; of several the one with the same response id, else the
-    last that succeeded, else the last.
+    last that succeeded, else the last. Who knows of an answer tells of no attempt that was refused.
     """
-    if len(group) < 2 or len(attempts_of(group)) < 2:
-        return [list(group)]
-    by_key = {claim.key: claim for claim in group}
     attempts: dict[str, list[Claim]] = {}
-    for claim in group:
-        if claim.call.call_id is not None:
-            attempts.setdefault(claim.call.call_id, []).append(claim)
-    calls = {call_id: list(claims) for call_id, claims in attempts.items()}
+    others = []
     for claim in group:
         if claim.call.call_id is None:
-            fits = max(
-                (_fit(claim, attempt, by_key), call_id)
-                for call_id, stamped in attempts.items()
-                for attempt in stamped
-            )
-            calls[fits[1]].append(claim)
+            others.append(claim)
+        else:
+            attempts.setdefault(claim.call.call_id, []).append(claim)
+    if len(attempts) < 2 and not any(claim.call.refused for claim in group):
+        return [list(group)]
+    by_key = {claim.key: claim for claim in group}
+    calls = {call_id: list(claims) for call_id, claims in attempts.items()}
+    for claim in others:
+        fits = [
+            (_fit(claim, attempt, by_key), call_id)
+            for call_id, stamped in attempts.items()
+            for attempt in stamped
+            if not (attempt.call.refused and claim.call.answered)
+        ]
+        calls.setdefault(max(fits)[1] if fits else "", []).append(claim)
     return list(calls.values())
 
 

@@ -49,6 +49,11 @@ class CallFact(NamedTuple):
     """Set where this span reports the end of a stream whose request another span reported: how
     long before this span the stream began."""
 
+    @property
+    def answered(self) -> bool:
+        """Whether it knows of an answer."""
+        return bool(self.response_id or self.input_tokens or self.output_tokens)
+
 
 class ToolFact(NamedTuple):
     """One execution of a tool; digests are keyed, never the content."""

@@ -34,6 +34,8 @@ def resemblance(one: Claim, other: Claim) -> str | None:
     """
     if one.emitter == other.emitter or one.process != other.process:
         return None
+    if one.call.refused or other.call.refused:
+        return None  # a likeness must not make a call disappear
     if follows(one, other):
         return None if one.evidence and other.evidence else "c"
     if not nested(one, other) and not told_twice(one, other):
