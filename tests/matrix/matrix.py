@@ -1,5 +1,6 @@
 """The matrix: SDKs x modes x outcomes, each cell's three accounts laid side by side."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ FAULTS: Mapping[Outcome, Faults] = {
 }
 AT_ONCE = 2
 SETTLE_SECONDS = 10.0
+_MOST_SAID = 2000
 _CALLS = """
     SELECT agent, request_model, http_status, cost_usd, cost_source, input_tokens, output_tokens,
            cache_read_tokens, cache_write_tokens, reasoning_tokens
@@ -51,7 +53,16 @@ def run(wanted: Sequence[Environment], place: Path) -> list[Cell]:
             for outcome in OUTCOMES
         ]
         done = [job.result() for job in jobs]
+        _show_what_was_said(done)
         return list(_cells(done, running, providers))
+
+
+def _show_what_was_said(done: Sequence[Ran]) -> None:
+    """Print what the agents wrote to stderr, each once: warnings of ours among it."""
+    for each in done:
+        if each.stderr.strip():
+            said = each.stderr.strip()[-_MOST_SAID:]
+            print(f"{agent_of(each.environment, each.outcome)} said:\n{said}\n", file=sys.stderr)
 
 
 _CONFIG = {"monitoring": {"check_interval_seconds": 3600}, "storage": {"snapshot_seconds": 3600}}
