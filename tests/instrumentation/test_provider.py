@@ -1,12 +1,9 @@
 """The private way out, for real: over gRPC and HTTP, with tokens, forked, without a manager."""
 
 import os
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from textwrap import dedent
 from threading import Thread
 from time import perf_counter
 
@@ -16,15 +13,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from manager_agent.instrumentation import provider, spans
 from manager_agent.instrumentation.call import Ended
-from tests.harness.manager import environment, until
+from tests.harness.manager import until
 from tests.harness.metered import Collected, collector, ended, values
+from tests.harness.programs import run
 
-ROOT = Path(__file__).parents[2]
-BEGIN = """
-import os, sys, time
-sys.path.insert(0, {root!r})
+METER = """
 from tests.harness.metered import asked, ended
-from manager_agent.instrumentation import provider, spans
 """
 
 
@@ -45,20 +39,6 @@ def _of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def got() -> Iterator[Collected]:
     with collector() as collected:
         yield collected
-
-
-def run(code: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    """Run a program that uses the way out, to its end."""
-    done = subprocess.run(
-        [sys.executable, "-c", BEGIN.format(root=str(ROOT)) + textwrap.dedent(code)],
-        env=environment(**env),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 def test_a_call_arrives_as_a_span_of_this_process(
@@ -146,7 +126,7 @@ def test_without_a_manager_nothing_is_slow_and_one_line_says_so() -> None:
     print(time.perf_counter() - began)
     """
 
-    done = run(code, MANAGER_ENDPOINT="http://127.0.0.1:1")
+    done = run(METER + dedent(code), MANAGER_ENDPOINT="http://127.0.0.1:1")
 
     emitted, left = map(float, done.stdout.split())
     assert emitted < 0.5
@@ -192,7 +172,7 @@ def test_a_forked_child_sends_its_own_calls_under_its_own_name(got: Collected) -
     assert provider.flush(20)
     """
 
-    run(code, MANAGER_ENDPOINT=got.address)
+    run(METER + dedent(code), MANAGER_ENDPOINT=got.address)
 
     found = [values(span.attributes)["manager.call.id"] for span in got.spans]
     assert len(found) == len(set(found)) == 6
@@ -213,7 +193,7 @@ def test_the_global_tracer_provider_stays_the_users(got: Collected) -> None:
     assert trace.get_tracer_provider() is mine
     """
 
-    assert "Overriding" not in run(code, MANAGER_ENDPOINT=got.address).stderr
+    assert "Overriding" not in run(METER + dedent(code), MANAGER_ENDPOINT=got.address).stderr
 
 
 def test_time_spent_in_the_callers_thread(got: Collected, monkeypatch: pytest.MonkeyPatch) -> None:
