@@ -137,5 +137,6 @@ class AnthropicEvents:
         self._told = replace(
             self._told,
             finish_reason=reason or self._told.finish_reason,
+            complete=self._told.complete or reason is not None,
             tier=text(raw.get("service_tier")) or self._told.tier,
         )

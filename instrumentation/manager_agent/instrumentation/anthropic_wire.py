@@ -23,6 +23,7 @@ from manager_agent.instrumentation.weight import weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
 
 _PROMPT = ("system", "messages", "tools", "mcp_servers")
+_SERVERS_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "tool_search_", "mcp_toolset")
 _CONVERSATION = ("session_id", "conversation_id", "thread_id")
 
 
@@ -48,10 +49,18 @@ def asked_of(endpoint: Endpoint, fields: Json, size: int) -> Asked:
         body_bytes=size,
         text_bytes=weight.text_bytes,
         media=weight.media,
-        held_context=isinstance(fields.get("container"), str),
+        held_context=_held(fields),
         conversation_id=first_text(map(metadata.get, _CONVERSATION)),
         user_id=text(metadata.get("user_id")),
     )
+
+
+def _held(fields: Json) -> bool:
+    """Whether the prompt is not all here: servers run tools, and what they find is added."""
+    if fields.get("mcp_servers") or isinstance(fields.get("container"), str):
+        return True
+    kinds = (tool.get("type") for tool in objects(fields.get("tools")))
+    return any(isinstance(kind, str) and kind.startswith(_SERVERS_TOOLS) for kind in kinds)
 
 
 def _batch(endpoint: Endpoint, fields: Json, size: int) -> Asked:

@@ -64,10 +64,12 @@ def metrics_usage(raw: Json) -> Usage | None:
 
 
 def with_headers(told: Told, headers: Mapping[str, str]) -> Told:
-    """Return `told` with the counts in the headers of an `invoke_model` where the body has none.
-
-    `headers`: by lower-case name.
+    """Return `told` with what only the headers of an answer say: counts of an `invoke_model` whose
+    body has none, the name of an error. `headers`: by lower-case name.
     """
+    if told.error_type is not None:
+        name = headers.get("x-amzn-errortype", "").partition(":")[0].rpartition("#")[2]
+        return replace(told, error_type=name or told.error_type)
     if told.usage is not None and told.usage.output_tokens is not None:
         return told
     numbers = [

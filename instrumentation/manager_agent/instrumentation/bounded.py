@@ -37,4 +37,5 @@ class Bounded:
 
     def value(self) -> bytes:
         """Return what is kept, together."""
-        return self._head + b"".join(self._pieces)
+        joined = b"".join(self._pieces)
+        return self._head + joined[-KEPT_OF_LONG:] if self.cut else joined

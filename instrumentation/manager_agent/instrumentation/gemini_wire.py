@@ -17,6 +17,7 @@ from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
 
+_CALLED_BACK = frozenset({"functionDeclarations", "function_declarations"})
 _PROMPT = ("systemInstruction", "system_instruction", "contents", "content", "tools", "instances")
 
 
@@ -37,8 +38,15 @@ def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
         body_bytes=len(body),
         text_bytes=weight.text_bytes,
         media=weight.media,
-        held_context=bool(_either(fields, "cachedContent", "cached_content")),
+        held_context=_held(fields),
     )
+
+
+def _held(fields: Json) -> bool:
+    """Whether the prompt is not all here: kept in a cache, or searched for by the provider."""
+    if _either(fields, "cachedContent", "cached_content"):
+        return True
+    return any(not _CALLED_BACK.issuperset(tool) for tool in objects(fields.get("tools")))
 
 
 def _either(fields: Json, camel: str, snake: str) -> Any:

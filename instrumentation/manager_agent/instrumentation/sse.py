@@ -70,6 +70,7 @@ class Sse:
             if self._line.size:
                 self._line.add(piece)
                 piece = self._line.value()
+                self.cut += self._line.cut
                 self._line = Bounded()
             self._take(piece, events)
         self._line.add(begun)
