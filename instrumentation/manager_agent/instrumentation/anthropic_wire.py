@@ -17,7 +17,7 @@ from manager_agent.instrumentation.lenient import (
 )
 from manager_agent.instrumentation.refusals import anthropic_refusal
 from manager_agent.instrumentation.sse import Sse
-from manager_agent.instrumentation.stream import BodyReader, EventReader, is_json
+from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
@@ -109,9 +109,8 @@ def told_of(answer: Json) -> Told:
 
 def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     """Return a reader for an answer in pieces."""
-    if is_json(content_type):
-        return BodyReader(partial(whole, endpoint, 200))
-    return EventReader(Sse(), AnthropicEvents())
+    body = BodyReader(partial(whole, endpoint, 200))
+    return reader(content_type, body, EventReader(Sse(), AnthropicEvents()))
 
 
 ANTHROPIC = Wire(asked, whole, stream, anthropic_refusal)

@@ -12,7 +12,7 @@ from manager_agent.instrumentation.json_array import JsonArray
 from manager_agent.instrumentation.lenient import Json, count, mapping, objects, parsed, text
 from manager_agent.instrumentation.refusals import gemini_refusal
 from manager_agent.instrumentation.sse import Sse
-from manager_agent.instrumentation.stream import BodyReader, EventReader, is_json
+from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
@@ -70,11 +70,10 @@ def _complete(told: Told) -> Told:
 
 def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     """Return a reader for an answer in pieces: events, or an array that grows."""
-    if not is_json(content_type):
-        return EventReader(Sse(), GeminiEvents(endpoint.kind))
+    body: StreamReader = BodyReader(partial(whole, endpoint, 200))
     if endpoint.streaming:
-        return EventReader(JsonArray(), GeminiEvents(endpoint.kind))
-    return BodyReader(partial(whole, endpoint, 200))
+        body = EventReader(JsonArray(), GeminiEvents(endpoint.kind))
+    return reader(content_type, body, EventReader(Sse(), GeminiEvents(endpoint.kind)))
 
 
 GEMINI = Wire(asked, whole, stream, gemini_refusal)
