@@ -92,8 +92,8 @@ def whole(endpoint: Endpoint, status: int, body: bytes) -> Told:
 
 def told_of(answer: Json) -> Told:
     """Return what a message, a batch or an error tells."""
-    if answer.get("type") == "error":
-        kind, message = named(mapping(answer.get("error")))
+    if error := mapping(answer.get("error")):
+        kind, message = named(error)
         return Told(error_type=kind or "error", error_message=message, complete=True)
     raw = mapping(answer.get("usage"))
     return Told(
