@@ -112,7 +112,7 @@ def _matters(data: bytes) -> bool:
     return (
         says(data, b'"usage"')
         or says(data, b'"finish_reason"')
-        or b'"error"' in data
+        or says(data, b'"error"')
         or b'"response"' in data
     )
 
