@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from manager_agent.contract.usage import Usage
 from manager_agent.instrumentation.told import Told
-from tests.harness.wires import PLACES, cut, dumps, endpoint, sse, streamed, whole
+from manager_agent.instrumentation.wires import WIRES
+from tests.harness.wires import FEW, PLACES, cut, dumps, endpoint, sse, streamed, whole
 
 CHAT = endpoint("openai", "chat_completions")
 RESPONSES = endpoint("openai", "responses")
@@ -103,6 +104,11 @@ FULL = counts(
             id="Gemini's compatible service: thoughts only in the grand total",
         ),
         pytest.param(
+            counts(10, 5, total=215, prompt_tokens_details={"cached_tokens": 4}),
+            Usage(10, 205, cache_read_tokens=4),
+            id="the same with a cache",
+        ),
+        pytest.param(
             counts(3, 5, total=108, prompt_tokens_details={"cached_tokens": 100}),
             Usage(103, 5, cache_read_tokens=100),
             id="a gateway that leaves the cache out",
@@ -149,6 +155,15 @@ def test_what_the_provider_charged(usage: Any, cost: str | None) -> None:
     assert told.cost_usd == (None if cost is None else Decimal(cost))
 
 
+@pytest.mark.parametrize(
+    ("header", "cost"), [("0.00021", "0.00021"), ("0.0", None), ("None", None), ("", None)]
+)
+def test_what_litellms_proxy_says_it_cost(header: str, cost: str | None) -> None:
+    found = WIRES["openai"].headers(Told(complete=True), {"x-litellm-response-cost": header})
+
+    assert found == Told(complete=True, cost_usd=None if cost is None else Decimal(cost))
+
+
 LAST = chunk(usage=FULL, choices=[])
 STREAMS = {
     "asked for usage": [chunk("", usage=None), chunk("Hi", usage=None), chunk(None, "stop"), LAST],
@@ -165,6 +180,7 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("events", [pytest.param(e, id=name) for name, e in STREAMS.items()])
+@FEW
 @given(places=PLACES)
 def test_a_stream_cut_anywhere_tells_the_same(events: list[Any], places: list[int]) -> None:
     told = streamed(CHAT, *cut(sse(*events, "[DONE]"), places))
@@ -243,6 +259,7 @@ def response_events(last: str, response: dict[str, Any]) -> list[Any]:
     ]
 
 
+@FEW
 @given(places=PLACES)
 def test_responses_tell_the_same_whole_and_in_any_pieces(places: list[int]) -> None:
     expected = Told(
@@ -348,6 +365,7 @@ def test_long_messages_are_cut() -> None:
     assert told.error_message == "x" * 512
 
 
+@FEW
 @given(data=st.binary(max_size=300), places=PLACES)
 def test_garbage_raises_nothing(data: bytes, places: list[int]) -> None:
     for at in (CHAT, RESPONSES, EMBEDDINGS):

@@ -5,7 +5,7 @@ from functools import partial
 from manager_agent.instrumentation.anthropic_wire import asked_of
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.bedrock_stream import BedrockReader
-from manager_agent.instrumentation.bedrock_told import converse_told, invoke_told
+from manager_agent.instrumentation.bedrock_told import converse_told, invoke_told, with_headers
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.failure import failed
 from manager_agent.instrumentation.lenient import (
@@ -13,6 +13,7 @@ from manager_agent.instrumentation.lenient import (
     first_count,
     first_text,
     mapping,
+    objects,
     parsed,
     text,
 )
@@ -57,10 +58,16 @@ def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
         body_bytes=len(body),
         text_bytes=weight.text_bytes,
         media=weight.media,
-        held_context="promptVariables" in fields,
+        held_context=_held(fields),
         conversation_id=first_text(map(metadata.get, _CONVERSATION)),
         user_id=text(metadata.get("user_id")),
     )
+
+
+def _held(fields: Json) -> bool:
+    """Whether the prompt is not all here: stored at the provider, or searched for by it."""
+    tools = objects(mapping(fields.get("toolConfig")).get("tools"))
+    return "promptVariables" in fields or any("systemTool" in tool for tool in tools)
 
 
 def _limit(fields: Json) -> int | None:
@@ -70,7 +77,7 @@ def _limit(fields: Json) -> int | None:
 
 
 def whole(endpoint: Endpoint, status: int, body: bytes) -> Told:
-    """Return what a whole answer tells; `with_headers` adds what only its headers say."""
+    """Return what a whole answer tells; its headers may say more."""
     if status >= 400:
         return failed(status, body)
     answer = mapping(parsed(body))
@@ -84,4 +91,4 @@ def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     return BedrockReader()
 
 
-BEDROCK = Wire(asked, whole, stream, bedrock_refusal)
+BEDROCK = Wire(asked, whole, stream, bedrock_refusal, with_headers)
