@@ -26,6 +26,7 @@ from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
+from manager_agent.control.service import ControlService
 from manager_agent.delivery.console import Console
 from manager_agent.delivery.notifier import Notifier
 from manager_agent.delivery.slack.notifier import SlackNotifier
@@ -82,6 +83,7 @@ class Manager:
     sql: SqlRunner
     price: Callable[[Call], Call]
     room: Room
+    agents: ControlService
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 
@@ -189,6 +191,7 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         sql=SqlRunner(),
         price=price,
         room=room,
+        agents=ControlService(book, now),
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -207,7 +210,7 @@ async def _run(
     manager: Manager, found: Doors, stop: asyncio.Event, announce: Callable[[str], None]
 ) -> None:
     services = _services(manager, found.api.tokens)
-    front = await opened(found, manager.settings, manager.intake, services)
+    front = await opened(found, manager.settings, manager.intake, services, manager.agents)
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
