@@ -118,7 +118,7 @@ for method in ("fork", "forkserver", "spawn"):
 def test_each_process_that_called_flushes(notes: Path, ending: str) -> None:
     body, code = ENDINGS[ending]
 
-    done = run_agent("python", agent(notes, body), **variables(notes))
+    done = run_agent("python", agent(notes, body), cwd=None, **variables(notes))
 
     assert done.returncode == code, done.stderr
     called = told(notes, "called")
@@ -129,7 +129,7 @@ def test_each_process_that_called_flushes(notes: Path, ending: str) -> None:
 def test_a_child_is_told_that_it_is_one(notes: Path) -> None:
     body = "job()\npid = os.fork()\njob()\nif pid: os.waitpid(pid, 0)"
 
-    run_agent("python", agent(notes, body), **variables(notes))
+    run_agent("python", agent(notes, body), cwd=None, **variables(notes))
 
     assert len(told(notes, "called")) == 2
     assert len(told(notes, "forked")) == 1
@@ -159,7 +159,7 @@ def test_the_agents_own_handler_stays(notes: Path) -> None:
         "time.sleep(30)"
     )
 
-    done = run_agent("python", agent(notes, body), **variables(notes))
+    done = run_agent("python", agent(notes, body), cwd=None, **variables(notes))
 
     assert (done.returncode, done.stdout) == (4, "mine\n")
     assert told(notes, "flushed") == told(notes, "called")
@@ -178,7 +178,7 @@ def test_a_handler_that_calls_the_one_before_it_decides(notes: Path) -> None:
         "time.sleep(30)"
     )
 
-    done = run_agent("python", agent(notes, body), **variables(notes))
+    done = run_agent("python", agent(notes, body), cwd=None, **variables(notes))
 
     assert (done.returncode, done.stdout) == (4, "orderly\n")
 
@@ -192,7 +192,7 @@ def test_a_process_that_calls_nobody_keeps_its_signals() -> None:
 def test_a_library_first_imported_in_a_thread_does_no_harm(notes: Path) -> None:
     body = "import threading\nt = threading.Thread(target=job)\nt.start(); t.join()"
 
-    done = run_agent("python", agent(notes, body), **variables(notes))
+    done = run_agent("python", agent(notes, body), cwd=None, **variables(notes))
 
     assert (done.returncode, done.stderr) == (0, "")
     assert told(notes, "flushed") == told(notes, "called")
@@ -212,7 +212,7 @@ def test_asyncios_own_handler_stays(notes: Path) -> None:
         "asyncio.run(main())"
     )
 
-    done = run_agent("python", agent(notes, body), **variables(notes))
+    done = run_agent("python", agent(notes, body), cwd=None, **variables(notes))
 
     assert (done.returncode, done.stdout) == (0, "orderly\n")
     assert told(notes, "flushed") == told(notes, "called")

@@ -145,9 +145,7 @@ def test_a_stream_that_is_cancelled(server: LlmServer, recorder: Recorder) -> No
 def test_a_time_out_and_a_broken_stream(server: LlmServer, recorder: Recorder) -> None:
     server.reply = openai_stream(silent=True)
     with pytest.raises(TimeoutError):
-        posted(
-            server.url + PATH, STREAMED, lambda a: a.read(), timeout=aiohttp.ClientTimeout(0.2)
-        )
+        posted(server.url + PATH, STREAMED, lambda a: a.read(), timeout=aiohttp.ClientTimeout(0.2))
     server.reply.go.set()
     server.reply = openai_stream()
     server.reply.pieces, server.reply.cut = server.reply.pieces[:2], True
