@@ -55,15 +55,16 @@ def coverage(env: Mapping[str, str]) -> Iterator[Check]:
     for name, why in _OUT_OF_REACH.items():
         if _version(name):
             remedy = "its calls count where spans tell of them, and cannot be refused"
-            yield Check(True, f"{name} {_version(name)}", f"not metered: {why}", remedy)
+            yield _note(f"{name} {_version(name)}", f"not metered: {why}", remedy)
     for name, why in _NEVER.items():
-        yield Check(True, f"not metered: {name}", why)
-    yield from (Check(False, VARIABLE, error, "correct it") for error in added(env).errors)
+        yield _note("never metered", f"{name}: {why}")
+    for error in added(env).errors:
+        yield Check(False, VARIABLE, error.removeprefix(f"{VARIABLE}: "), "correct this entry")
 
 
 def _start(env: Mapping[str, str]) -> Check:
     if is_on(env.get(DISABLED)):
-        return Check(True, "start", f"{DISABLED} is set: nothing is metered", f"unset {DISABLED}")
+        return _note("start", f"{DISABLED} is set: nothing is metered", f"unset {DISABLED}")
     ways = []
     if str(SITE) in env.get("PYTHONPATH", "").split(os.pathsep):
         ways.append("PYTHONPATH")
@@ -75,7 +76,7 @@ def _start(env: Mapping[str, str]) -> Check:
     if not pth_here():
         remedy = f"manager-agent run CMD, or PYTHONPATH={SITE} ({PTH} is missing here)"
     found = f"{sys.executable} meters nothing by itself in this environment"
-    return Check(True, "start", found, remedy)
+    return _note("start", found, remedy)
 
 
 def _library(name: str) -> Check:
@@ -84,7 +85,7 @@ def _library(name: str) -> Check:
     if by:
         return Check(True, title, f"metered, through {', '.join(by)}")
     wanted = " or ".join(_LIBRARIES[name])
-    return Check(True, title, f"not metered: it has none of {wanted}", "update it, or tell us")
+    return _note(title, f"not metered: it has none of {wanted}", "update it, or tell us")
 
 
 def _client(name: str) -> Check:
@@ -94,6 +95,10 @@ def _client(name: str) -> Check:
         return Check(True, f"{name} {_version(name)}", "has a seam")
     needed = ".".join(map(str, oldest))
     return Check(False, f"{name} {_version(name)}", "too old to be metered", f"{name}>={needed}")
+
+
+def _note(name: str, found: str, remedy: str = "") -> Check:
+    return Check(True, name, found, remedy, worth_knowing=True)
 
 
 def _version(name: str) -> str:

@@ -8,7 +8,7 @@ Only that command loads this file; `opentelemetry-instrumentation` comes with it
 import os
 from typing import Any
 
-from opentelemetry.instrumentation.distro import BaseDistro
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined] # no types
 
 from manager_agent.instrumentation import boot, mishap, official
 
@@ -64,7 +64,7 @@ def _configure_the_sdk() -> None:
     # Underscored, but its docstring says that distributions shall build on it.
     from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 
-    _OTelSDKConfigurator().configure()
+    _OTelSDKConfigurator().configure()  # type: ignore[no-untyped-call]
 
 
 def _module(entry_point: Any) -> str:
