@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping
 from uuid import uuid4
 
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from manager_agent.instrumentation.identity import of_process, resource_attributes
 
@@ -25,7 +25,10 @@ def resource_of(env: Mapping[str, str]) -> Resource:
     }
     if not env.get("OTEL_SERVICE_NAME", "").strip() and not said.get("service.name"):
         own["service.name"] = of_process().agent
-    made = Resource.create(dict(own))
+    try:
+        made = Resource.create(dict(own))
+    except RuntimeError:  # a process about to end: the SDK may start no thread to look around
+        made = OTELResourceDetector().detect().merge(Resource(dict(own)))
     if made.attributes.get(_INSTANCE):
         return made
     return made.merge(Resource({_INSTANCE: str(uuid4())}))
