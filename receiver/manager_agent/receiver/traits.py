@@ -63,7 +63,7 @@ class CallTraits(NamedTuple):
     `counts`: the counts of `COUNTS` that the shape tells; `counting`: the places of the others
     and whom to ask. `answer_ids`: whom to ask for the response id. `cut_short`: the answer stopped
     before its end; `cut_at_one`: it did if a single token came. `guesses`: the emitter may have
-    counted by itself. `costed`: a reported cost is in USD.
+    counted by itself. `costed`: a reported cost is in USD; `by_hand`: it holds even where it is 0.
     `digest`: of the prompt, made by the sender.
     """
 
@@ -83,6 +83,7 @@ class CallTraits(NamedTuple):
     cost: Told
     costed: bool
     by_provider: bool
+    by_hand: bool
     guarded: bool
     call_id: Told
     digest: Told
@@ -194,6 +195,7 @@ def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -
         cost=_told(fields, "cost", amount, varying),
         costed=text(attributes.get(names.COST_CURRENCY)) in (None, "USD"),
         by_provider=attributes.get(names.COST_SOURCE) == "provider",
+        by_hand=attributes.get(names.COST_SOURCE) == names.BY_HAND,
         guarded=flag(attributes.get(names.GUARDED)) or False,
         call_id=_told_by(names.CALL_ID, attributes, varying),
         digest=_told_by(names.PROMPT_DIGEST, attributes, varying),
