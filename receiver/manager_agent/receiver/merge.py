@@ -7,6 +7,7 @@ claims alone, not on the order they arrived in.
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from manager_agent.receiver.attempts import apart, attempts_of
 from manager_agent.receiver.claim import Claim, Key, close, follows, nested, told_twice
 from manager_agent.receiver.home import told_by_several
 from manager_agent.receiver.models import undated
@@ -55,8 +56,9 @@ def resemblance(one: Claim, other: Claim) -> str | None:
 def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
     """Return the calls that `claims` make up, each as its claims in order of their start.
 
-    Certain rules (a: nested claims, b: one response id) join first. The likely ones (c to e)
-    then join one to one: a call never takes two claims of one emitter by resemblance.
+    Certain rules (a: nested claims, b: one response id) join first; then attempts with call ids
+    of their own are told apart. The likely rules (c to e) then join one to one: a call never takes
+    two claims of one emitter by resemblance, nor two attempts.
     """
     if len(claims) == 1:
         return [list(claims)]
@@ -68,6 +70,7 @@ def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
     for one, other in combinations(claims, 2):
         if same_answer(one, other):
             groups.join(one.key, other.key)
+    groups.tell_apart()
     for rule, one, other in _likely(claims):
         _join_by_resemblance(groups, rule, one, other)
     return groups.all()
@@ -97,6 +100,8 @@ def _apart(one: Claim, other: Claim) -> int:
 def _join_by_resemblance(groups: "_Groups", rule: str, one: Claim, other: Claim) -> None:
     left, right = groups.of(one.key), groups.of(other.key)
     if left is right or {claim.emitter for claim in left} & {claim.emitter for claim in right}:
+        return
+    if len(attempts_of([*left, *right])) > 1:
         return
     knowing = any(claim.evidence for claim in left), any(claim.evidence for claim in right)
     if rule == "d" and knowing[0] == knowing[1]:
@@ -134,9 +139,17 @@ class _Groups:
         for claim in right:
             self._of[claim.key] = left
 
+    def tell_apart(self) -> None:
+        for group in self._distinct():
+            for attempt in apart(group):
+                for claim in attempt:
+                    self._of[claim.key] = attempt
+
     def all(self) -> list[list[Claim]]:
-        distinct = {id(group): group for group in self._of.values()}.values()
-        return [sorted(group, key=_order) for group in distinct]
+        return [sorted(group, key=_order) for group in self._distinct()]
+
+    def _distinct(self) -> list[list[Claim]]:
+        return list({id(group): group for group in self._of.values()}.values())
 
 
 def _order(claim: Claim) -> tuple[int, int, Key]:
