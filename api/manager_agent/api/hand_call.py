@@ -1,5 +1,6 @@
 """The body of `POST /api/v1/calls` -> the call to record."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -18,7 +19,6 @@ AHEAD = timedelta(minutes=10)
 
 _FIRST_YEAR = 2000
 _LONGEST_MS = 10**8  # a day and a bit
-_HEX_DIGITS = 32
 KNOWN = (
     "agent_id",
     "timestamp",
@@ -86,7 +86,7 @@ def call_id_of(agent: str | None, said: str | None) -> str:
     if said is None:
         return uuid4().hex
     lower = said.lower()
-    if len(lower) == _HEX_DIGITS and set(lower) <= set("0123456789abcdef") and int(lower, 16):
+    if re.fullmatch(r"[0-9a-f]{32}", lower) and lower[16:].strip("0"):
         return lower
     return blake2b(f"{agent}\n{said}".encode(), digest_size=16).hexdigest()
 

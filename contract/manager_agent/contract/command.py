@@ -27,9 +27,9 @@ class SetBudget:
 class RecordCall:
     """Book a call that its agent reports by hand.
 
-    `call_id`: 32 hex digits; a call with an id that is known is not booked again. `started`: aware,
-    UTC. `usage`: as far as it is known. `cost_usd`: what the agent says it cost; None: priced as
-    any other call. `error_type`, `error_message`: only of a call that failed.
+    `call_id`: 32 hex digits, the last 16 not all 0; a call with a known id is not booked again.
+    `started`: aware, UTC. `usage`: as far as it is known. `cost_usd`: what the agent says it cost;
+    None: priced as any other call. `error_type`, `error_message`: only of a call that failed.
     """
 
     call_id: str

@@ -11,11 +11,14 @@ from manager_agent.contract import attributes as names
 from manager_agent.contract.command import RecordCall
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_SPAN = "0" * 16
 
 
 def request_of(call: RecordCall) -> bytes:
-    """Return the request, one span whose ids follow from the call's id: sent again, it is known."""
+    """Return the request: one span whose ids follow from the call's id, so that it is known again.
+
+    The id is in them, as the receiver makes one of a span's. It is no call id of a guard: who else
+    tells of the same answer, by its response id, tells of the same call.
+    """
     message = ExportTraceServiceRequest()
     sent = message.resource_spans.add()
     # A process of its own: nothing that resembles it in time and usage is taken for the same call.
@@ -30,10 +33,10 @@ def request_of(call: RecordCall) -> bytes:
 
 def _span(call: RecordCall) -> Span:
     start_ns = (call.started - _EPOCH) // timedelta(microseconds=1) * 1000
-    span_id = call.call_id[16:]
+    first, last = bytes.fromhex(call.call_id[:16]), bytes.fromhex(call.call_id[16:])
     return Span(
-        trace_id=bytes.fromhex(call.call_id),
-        span_id=bytes.fromhex(span_id if span_id != _NO_SPAN else call.call_id[:16]),
+        trace_id=last + first,
+        span_id=last,
         name=call.operation if call.model is None else f"{call.operation} {call.model}",
         kind=Span.SPAN_KIND_CLIENT,
         start_time_unix_nano=start_ns,
@@ -59,7 +62,6 @@ def _attributes(call: RecordCall) -> dict[str, Any]:
         "gen_ai.usage.cache_write.input_tokens": usage.cache_write_tokens,
         "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
         names.AGENT: call.agent,
-        names.CALL_ID: call.call_id,
     }
     if not call.success:
         said |= {"error.type": call.error_type or "error", "error.message": call.error_message}
