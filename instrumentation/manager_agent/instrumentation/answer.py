@@ -77,11 +77,12 @@ def read_one(found: Any) -> Answer:
     usage = _usage(found)
     told = _counts(usage, found) if usage is not None else {}
     own = _own(found)
+    cost = own.pop("cost_usd")
     return Answer(
         model=_model(found) or _model(usage),
         provider=_text(_get(found, "provider")) if usage is None else None,
         response_id=_text(_get(found, "id")) if usage is not None else None,
-        cost_usd=own.pop("cost_usd") or _usd(_get(usage, "cost", "cost_usd")),
+        cost_usd=_usd(_get(usage, "cost", "cost_usd")) if cost is None else cost,
         **{**own, **{name: count for name, count in told.items() if count is not None}},
     )
 

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 from uuid import UUID, uuid4
 
 from manager_agent.instrumentation import answer, identity, mishap, recorder, within
 from manager_agent.instrumentation.answer import Answer
-from manager_agent.instrumentation.client import CostTracker
 from manager_agent.instrumentation.client import cost_tracker as of_environment
 from manager_agent.instrumentation.manager_http import ManagerError
 from manager_agent.instrumentation.records import APICall
@@ -22,6 +21,16 @@ F = TypeVar("F")
 _LONGEST_MESSAGE = 500
 _GATE = "manager_agent.instrumentation.gate"
 """Loaded only where calls are metered as they leave."""
+
+
+class Recording(Protocol):
+    """Whatever records calls: a `CostTracker`, or what stands in for one in a test.
+
+    Where `enforce` is asked for, its `check_budget_limits` and `acheck_budget_limits` are, too.
+    """
+
+    def record_api_call(self, call: APICall, /) -> object:
+        """Record a call. Raises `ManagerError`."""
 
 
 class BudgetExceededError(Exception):
@@ -42,7 +51,7 @@ class BudgetExceededError(Exception):
 
 @overload
 def track_llm_call(
-    target: CostTracker | None = None, *, enforce: bool = False
+    target: Recording | None = None, *, enforce: bool = False
 ) -> Callable[[F], F]: ...
 @overload
 def track_llm_call(target: F) -> F: ...
@@ -250,8 +259,8 @@ class Tracked:
             return  # calls are metered here, and there was none
         try:
             within.note()  # functions around this one need not record it again
-            send = self._tracker.record_api_call
-            recorder.of(self._tracker, send).put(self._call(error))
+            tracker = self._tracker
+            recorder.of(tracker, lambda call: tracker.record_api_call(call)).put(self._call(error))
         except Exception as mistake:  # noqa: BLE001 - not the agent's concern
             mishap.note("track.record", "a call cannot be recorded", mistake)
 
