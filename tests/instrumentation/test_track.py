@@ -437,9 +437,7 @@ def test_who_asks_for_it_is_stopped_by_a_used_up_budget(kind: str) -> None:
         ran.append(1)
         yield 1
 
-    with pytest.raises(
-        BudgetExceededError, CostTracker, match=r"daily_limit_usd of agent a is used up, 1.5 of"
-    ):
+    with pytest.raises(BudgetExceededError, match=r"daily_limit_usd of agent a is used up, 1.5 of"):
         drive(locals()[kind]())
 
     assert (ran, tracker.calls) == ([], [])
