@@ -124,7 +124,11 @@ def stories(draw: st.DrawFn, traces: int = 3, most: int = 6) -> list[Span]:
 def _attempt(draw: st.DrawFn, trace: str, number: int, given: dict[str, int]) -> Span:
     """Return what our own meter says of one attempt; ids repeat, as no meter's should."""
     more = {CALL_ID: draw(st.sampled_from("abcdef")) * 32}
-    if draw(st.booleans()):
+    kind = draw(st.sampled_from(["refused", "failed", "whole", "whole"]))
+    if kind == "refused":
+        more = {"manager.decision": "refuse", "gen_ai.provider.name": "openai", **more}
+        return span(trace, number, more, scope="manager_agent", status=2, **given)  # type: ignore[arg-type]
+    if kind == "failed":
         return llm(trace, number, 0, scope="manager_agent", status=2, attributes=more, **given)
     more["gen_ai.response.id"] = draw(st.sampled_from(["", "resp_1", "resp_2"]))
     tokens = draw(st.sampled_from([0, 10, 20]))

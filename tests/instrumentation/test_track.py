@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -49,6 +50,12 @@ class Tracker:
         found = recorder.known(self)
         assert found is None or found.flush(10)
         return self.taken
+
+
+@pytest.fixture(autouse=True)
+def _without_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of this process may have loaded it; with it see test_track_seam.py."""
+    monkeypatch.delitem(sys.modules, "manager_agent.instrumentation.gate", raising=False)
 
 
 @pytest.fixture

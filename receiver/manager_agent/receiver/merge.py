@@ -56,12 +56,14 @@ def resemblance(one: Claim, other: Claim) -> str | None:
 def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
     """Return the calls that `claims` make up, each as its claims in order of their start.
 
+    A call that our gate refused never left: it is none, and so are the claims that tell of it.
+
     Certain rules (a: nested claims, b: one response id) join first; then attempts with call ids
     of their own are told apart. The likely rules (c to e) then join one to one: a call never takes
     two claims of one emitter by resemblance, nor two attempts.
     """
     if len(claims) == 1:
-        return [list(claims)]
+        return [] if claims[0].call.refused else [list(claims)]
     groups = _Groups(claims)
     by_key = {claim.key: claim for claim in claims}
     for claim in claims:
@@ -73,7 +75,7 @@ def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
     groups.tell_apart()
     for rule, one, other in _likely(claims):
         _join_by_resemblance(groups, rule, one, other)
-    return groups.all()
+    return [group for group in groups.all() if not any(claim.call.refused for claim in group)]
 
 
 def _likely(claims: Sequence[Claim]) -> Iterator[tuple[str, Claim, Claim]]:

@@ -141,6 +141,9 @@ class FactStore:
     def _put(self, changes: Changes) -> None:
         if changes.spans:
             self._insert("append_spans", arrived=columns.spans_table(changes, self._door))
+            decided = [each for each in changes.spans if each.fact and each.fact.decision]
+            if decided:
+                self._insert("append_decisions", decided=columns.decisions_table(decided))
         if changes.calls:
             self._insert("append_calls", versions=columns.calls_table(changes))
         if changes.tools:
