@@ -17,10 +17,10 @@ OTHERS = sorted(
 )
 
 
-def python(code: str, *before: str | Path, **variables: str) -> tuple[str, str]:
+def python(code: str, *before: str | Path) -> tuple[str, str]:
     """Run code with our folder first on the path, then `before`; return what it said."""
     path = os.pathsep.join(map(str, (SITE, *before)))
-    done = run("python", "-c", code, PYTHONPATH=path, **variables)
+    done = run("python", "-c", code, PYTHONPATH=path)
     return done.stdout, done.stderr
 
 

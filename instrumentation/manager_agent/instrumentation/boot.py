@@ -14,7 +14,7 @@ from manager_agent.instrumentation.import_hook import ImportHook
 
 TYPE_CHECKING = False  # `typing` would cost each process more than all of this
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import ModuleType
 
     from manager_agent.instrumentation.import_hook import Found
@@ -32,7 +32,23 @@ SEAMS = {
     "aiohttp": "seam_aiohttp",
     "botocore.httpsession": "seam_botocore",
 }
-"""Which of our modules patches which client."""
+"""Module of a client -> which of our modules patches it."""
+LIBRARIES = (
+    "openai",
+    "anthropic",
+    "google.genai",
+    "litellm",
+    "mistralai",
+    "groq",
+    "cohere",
+    "ollama",
+)
+"""Libraries that are there to call models: with them comes, in the same thread, all we need.
+
+Left to the first call, it would be loaded by a thread of ours: too late in a process that ends
+after that call, and a fork while it loads would leave the child with modules locked for ever.
+"""
+_NEEDED = ("manager_agent.instrumentation.exporter", "grpc")
 
 _hook = ImportHook()
 _lock = allocate_lock()
@@ -48,7 +64,8 @@ def start() -> None:
                 return
             _started = True
         leaving.prepare()
-        _hook.watch(_wanted())
+        for wanted in _watched():
+            _hook.watch(wanted)
     except Exception as error:  # noqa: BLE001 - the agent must start, whatever is wrong with us
         _note("start", error)
 
@@ -69,18 +86,18 @@ def is_on(value: "str | None") -> bool:
     return (value or "").strip().lower() in ("1", "true", "yes", "on")
 
 
-def _wanted() -> "Mapping[str, Found]":
-    wanted: dict[str, Found] = {name: _patching(seam) for name, seam in SEAMS.items()}
-    wanted["multiprocessing.util"] = leaving.at_end_of_children
-    wanted["billiard.util"] = leaving.at_end_of_children  # Celery's multiprocessing
-    wanted[leaving.PROVIDER] = leaving.at_sigterm
+def _watched() -> "Iterator[Mapping[str, Found]]":
+    yield {name: _patching(seam) for name, seam in SEAMS.items()}
+    yield {
+        "multiprocessing.util": leaving.at_end_of_children,
+        "billiard.util": leaving.at_end_of_children,  # Celery's multiprocessing
+        leaving.PROVIDER: leaving.at_sigterm,
+    }
+    yield dict.fromkeys(LIBRARIES, _load)
     try:
-        wanted |= _module("official").triggers()
-    except ModuleNotFoundError:
-        return wanted
+        yield _module("official").triggers()
     except Exception as error:  # noqa: BLE001 - without the official spans there are still ours
         _note("official", error)
-    return wanted
 
 
 def _patching(seam: str) -> "Found":
@@ -88,6 +105,11 @@ def _patching(seam: str) -> "Found":
         _module(seam).patch(module)
 
     return patch
+
+
+def _load(_: "ModuleType") -> None:
+    for name in _NEEDED:
+        __import__(name)
 
 
 def _module(name: str) -> "ModuleType":

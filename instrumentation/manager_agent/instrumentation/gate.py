@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from opentelemetry.context import Context, get_current
 
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse
-from manager_agent.instrumentation import hosts, identity, mishap, reentry, spans
+from manager_agent.instrumentation import hosts, identity, mishap, reentry, spans, within
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ask
 from manager_agent.instrumentation.endpoint import Endpoint
@@ -109,6 +109,7 @@ async def enter_async(endpoint: Endpoint, body: Body) -> Call | Refusal:
 
 
 def _entered(decider: Policy, ask: Ask, decision: object) -> Call | Refusal:
+    within.note()
     if isinstance(decision, Refuse):
         try:
             spans.refused(ask, decision)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 PROVIDER = "manager_agent.instrumentation.provider"
 """Who holds what has not been sent: `flush(seconds)`, `after_fork()`. Asked only if loaded."""
 GRACE_SECONDS = 2.5
-"""How long a process that ends may be held back."""
+"""How long a process that was told to end may be held back; who told it may be counting."""
+EXIT_SECONDS = 5.0
+"""How long one that ends by itself may be."""
 _LAST = -1000  # of the finalizers of multiprocessing, which run from the highest number down
 
 _handling = False
@@ -29,12 +31,12 @@ _handling = False
 
 def prepare() -> None:
     """Be called when the process exits or forks. Changes nothing that the agent could see."""
-    atexit.register(flush)
+    atexit.register(flush, EXIT_SECONDS)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
 
 
-def flush(seconds: float = GRACE_SECONDS) -> None:
+def flush(seconds: float = EXIT_SECONDS) -> None:
     """Send what waits, within so many seconds, if anything was metered; never raises."""
     _ask("flush", seconds)
 
