@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from manager_agent.instrumentation.endpoint import Api, Endpoint, Kind
@@ -61,4 +62,6 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(at)]
 
 
-PLACES = st.lists(st.integers(0, 1 << 16), max_size=40)
+PLACES = st.lists(st.integers(0, 1 << 16), max_size=12)
+FEW = settings(max_examples=25, deadline=None)
+"""For properties that many tests share: each looks at a few cases, together they see many."""

@@ -9,7 +9,7 @@ from manager_agent.contract.usage import Usage
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.wires import WIRES
-from tests.harness.wires import PLACES, cut, dumps, endpoint, sse, streamed, whole
+from tests.harness.wires import FEW, PLACES, cut, dumps, endpoint, sse, streamed, whole
 
 MESSAGES = endpoint("anthropic", "messages")
 USAGE = {
@@ -94,6 +94,7 @@ def test_a_message() -> None:
         pytest.param(NOTHING | {"service_tier": "standard"}, USAGE, id="all of it in the delta"),
     ],
 )
+@FEW
 @given(places=PLACES)
 def test_a_stream_cut_anywhere_tells_what_the_whole_tells(
     first: dict[str, Any], last: dict[str, Any], places: list[int]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from manager_agent.contract.usage import Usage
 from manager_agent.instrumentation.told import Told
-from tests.harness.wires import PLACES, cut, dumps, endpoint, sse, streamed, whole
+from tests.harness.wires import FEW, PLACES, cut, dumps, endpoint, sse, streamed, whole
 
 CHAT = endpoint("openai", "chat_completions")
 RESPONSES = endpoint("openai", "responses")
@@ -165,6 +165,7 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("events", [pytest.param(e, id=name) for name, e in STREAMS.items()])
+@FEW
 @given(places=PLACES)
 def test_a_stream_cut_anywhere_tells_the_same(events: list[Any], places: list[int]) -> None:
     told = streamed(CHAT, *cut(sse(*events, "[DONE]"), places))
@@ -243,6 +244,7 @@ def response_events(last: str, response: dict[str, Any]) -> list[Any]:
     ]
 
 
+@FEW
 @given(places=PLACES)
 def test_responses_tell_the_same_whole_and_in_any_pieces(places: list[int]) -> None:
     expected = Told(
@@ -348,6 +350,7 @@ def test_long_messages_are_cut() -> None:
     assert told.error_message == "x" * 512
 
 
+@FEW
 @given(data=st.binary(max_size=300), places=PLACES)
 def test_garbage_raises_nothing(data: bytes, places: list[int]) -> None:
     for at in (CHAT, RESPONSES, EMBEDDINGS):

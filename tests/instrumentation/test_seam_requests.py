@@ -137,9 +137,10 @@ def test_a_time_out_of_the_caller(server: LlmServer, recorder: Recorder) -> None
 def test_redirects_are_one_attempt(server: LlmServer, recorder: Recorder) -> None:
     server.reply = Reply([b""], 308, headers={"location": PATH + "/"})
 
-    with requests.Session() as session, pytest.raises(requests.TooManyRedirects):
+    with requests.Session() as session:
         session.max_redirects = 2
-        session.post(server.url + PATH, json=BODY, timeout=9)
+        with pytest.raises(requests.TooManyRedirects):
+            session.post(server.url + PATH, json=BODY, timeout=9)
 
     assert len(server.hits) > 1
     assert recorder.one().failure == "TooManyRedirects"

@@ -58,7 +58,7 @@ class DayRates:
                 record["model"],
                 record["source"],
                 tuple(time.fromisoformat(start) for start in record["starts"][:_MOST_SEGMENTS]),
-                tuple(each and _rates_of_json(each) for each in record["rates"][:_MOST_SEGMENTS]),
+                tuple(map(_rates_or_none, record["rates"][:_MOST_SEGMENTS])),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no rates of a day: {error!r}") from error
@@ -78,6 +78,10 @@ def _rates_to_json(rates: Rates) -> dict[str, Any]:
         "needs_output": rates.needs_output,
         "free": rates.free,
     }
+
+
+def _rates_or_none(record: Mapping[str, Any] | None) -> Rates | None:
+    return None if record is None else _rates_of_json(record)
 
 
 def _rates_of_json(record: Mapping[str, Any]) -> Rates:

@@ -96,6 +96,8 @@ class AnthropicEvents:
         if b'"content_block_delta"' in data:
             self._delivered += delivered(_TEXT, data)
             return
+        if b'"message_' not in data and b'"error"' not in data:
+            return  # blocks that begin and end; one may hold all that a search found
         event = mapping(parsed(data))
         match event.get("type"):
             case "message_start":
@@ -104,8 +106,8 @@ class AnthropicEvents:
                 self._delta(event)
             case "message_stop":
                 self._told = replace(self._told, complete=True)
-            case "error":
-                kind, message = named(mapping(event.get("error")))
+            case _ if error := mapping(event.get("error")):
+                kind, message = named(error)
                 self._told = replace(
                     self._told, error_type=kind or "error", error_message=message, complete=True
                 )
@@ -137,5 +139,6 @@ class AnthropicEvents:
         self._told = replace(
             self._told,
             finish_reason=reason or self._told.finish_reason,
+            complete=self._told.complete or reason is not None,
             tier=text(raw.get("service_tier")) or self._told.tier,
         )

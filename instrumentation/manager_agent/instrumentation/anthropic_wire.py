@@ -17,12 +17,13 @@ from manager_agent.instrumentation.lenient import (
 )
 from manager_agent.instrumentation.refusals import anthropic_refusal
 from manager_agent.instrumentation.sse import Sse
-from manager_agent.instrumentation.stream import BodyReader, EventReader, is_json
+from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
 
 _PROMPT = ("system", "messages", "tools", "mcp_servers")
+_SERVERS_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "tool_search_", "mcp_toolset")
 _CONVERSATION = ("session_id", "conversation_id", "thread_id")
 
 
@@ -48,10 +49,18 @@ def asked_of(endpoint: Endpoint, fields: Json, size: int) -> Asked:
         body_bytes=size,
         text_bytes=weight.text_bytes,
         media=weight.media,
-        held_context=isinstance(fields.get("container"), str),
+        held_context=_held(fields),
         conversation_id=first_text(map(metadata.get, _CONVERSATION)),
         user_id=text(metadata.get("user_id")),
     )
+
+
+def _held(fields: Json) -> bool:
+    """Whether the prompt is not all here: servers run tools, and what they find is added."""
+    if fields.get("mcp_servers") or isinstance(fields.get("container"), str):
+        return True
+    kinds = (tool.get("type") for tool in objects(fields.get("tools")))
+    return any(isinstance(kind, str) and kind.startswith(_SERVERS_TOOLS) for kind in kinds)
 
 
 def _batch(endpoint: Endpoint, fields: Json, size: int) -> Asked:
@@ -83,8 +92,8 @@ def whole(endpoint: Endpoint, status: int, body: bytes) -> Told:
 
 def told_of(answer: Json) -> Told:
     """Return what a message, a batch or an error tells."""
-    if answer.get("type") == "error":
-        kind, message = named(mapping(answer.get("error")))
+    if error := mapping(answer.get("error")):
+        kind, message = named(error)
         return Told(error_type=kind or "error", error_message=message, complete=True)
     raw = mapping(answer.get("usage"))
     return Told(
@@ -100,9 +109,8 @@ def told_of(answer: Json) -> Told:
 
 def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     """Return a reader for an answer in pieces."""
-    if is_json(content_type):
-        return BodyReader(partial(whole, endpoint, 200))
-    return EventReader(Sse(), AnthropicEvents())
+    body = BodyReader(partial(whole, endpoint, 200))
+    return reader(content_type, body, EventReader(Sse(), AnthropicEvents()))
 
 
 ANTHROPIC = Wire(asked, whole, stream, anthropic_refusal)

@@ -23,6 +23,7 @@ class BedrockReader:
     def __init__(self) -> None:
         self._frames = EventStream()
         self._told = Told()
+        self._delivered = 0
         self._anthropic: AnthropicEvents | None = None
 
     def feed(self, data: bytes) -> None:
@@ -33,7 +34,7 @@ class BedrockReader:
     def told(self) -> Told:
         """Return what was told up to here."""
         if self._anthropic is None:
-            return self._told
+            return replace(self._told, delivered_bytes=self._told.delivered_bytes + self._delivered)
         told = self._anthropic.told()
         usage = told.usage
         if usage is None or usage.output_tokens is None:
@@ -69,8 +70,7 @@ class BedrockReader:
         """Take note of an event of `converse`; Nova's are the same, one to a chunk."""
         match name:
             case "contentBlockDelta":
-                size = weigh(body.get("delta")).text_bytes
-                self._told = replace(self._told, delivered_bytes=self._told.delivered_bytes + size)
+                self._delivered += weigh(body.get("delta")).text_bytes
             case "messageStop":
                 self._told = replace(self._told, finish_reason=text(body.get("stopReason")))
             case "metadata":

@@ -23,6 +23,7 @@ from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
 
 _HEADER = "x-amzn-bedrock-{}-token-count"
+_TIER = "x-amzn-bedrock-service-tier"
 METRICS = "amazon-bedrock-invocationMetrics"
 """Where the last piece of a streamed `invoke_model` has counts, whatever the model."""
 
@@ -64,10 +65,13 @@ def metrics_usage(raw: Json) -> Usage | None:
 
 
 def with_headers(told: Told, headers: Mapping[str, str]) -> Told:
-    """Return `told` with the counts in the headers of an `invoke_model` where the body has none.
-
-    `headers`: by lower-case name.
+    """Return `told` with what only the headers of an answer say: counts of an `invoke_model` whose
+    body has none, its tier, the name of an error. `headers`: by lower-case name.
     """
+    if told.error_type is not None:
+        name = headers.get("x-amzn-errortype", "").partition(":")[0].rpartition("#")[2]
+        return replace(told, error_type=name or told.error_type)
+    told = replace(told, tier=told.tier or headers.get(_TIER))
     if told.usage is not None and told.usage.output_tokens is not None:
         return told
     numbers = [

@@ -13,6 +13,7 @@ from manager_agent.instrumentation.lenient import (
     first_count,
     first_text,
     mapping,
+    objects,
     parsed,
     text,
 )
@@ -57,10 +58,16 @@ def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
         body_bytes=len(body),
         text_bytes=weight.text_bytes,
         media=weight.media,
-        held_context="promptVariables" in fields,
+        held_context=_held(fields),
         conversation_id=first_text(map(metadata.get, _CONVERSATION)),
         user_id=text(metadata.get("user_id")),
     )
+
+
+def _held(fields: Json) -> bool:
+    """Whether the prompt is not all here: stored at the provider, or searched for by it."""
+    tools = objects(mapping(fields.get("toolConfig")).get("tools"))
+    return "promptVariables" in fields or any("systemTool" in tool for tool in tools)
 
 
 def _limit(fields: Json) -> int | None:

@@ -7,34 +7,30 @@ KEPT_OF_LONG = 1 << 16
 
 
 class Bounded:
-    """Bytes that are put together, at most `LONGEST_EVENT`; beyond it only both ends are kept.
+    """Bytes that are put together, at most `LONGEST_EVENT`; of more only both ends are kept.
 
-    `size` is 0 only where nothing was added. `cut`: the middle is gone.
+    `cut`: the middle is gone.
     """
 
-    __slots__ = ("_head", "_pieces", "cut", "size")
+    __slots__ = ("_kept", "cut")
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._head = b""
-        self.size = 0
+        self._kept = bytearray()
         self.cut = False
+
+    def __len__(self) -> int:
+        """Return how many bytes are held, 0 only where nothing was added."""
+        return len(self._kept)
 
     def add(self, piece: bytes) -> None:
         """Add a piece."""
-        if piece:
-            self._pieces.append(piece)
-            self.size += len(piece)
-            if self.size > LONGEST_EVENT:
-                self._shorten()
-
-    def _shorten(self) -> None:
-        joined = b"".join(self._pieces)
-        if not self.cut:
-            self._head, joined, self.cut = joined[:KEPT_OF_LONG], joined[KEPT_OF_LONG:], True
-        self._pieces = [joined[-KEPT_OF_LONG:]]
-        self.size = LONGEST_EVENT // 2 + len(self._pieces[0])  # shorten again after half of it
+        self._kept += piece
+        if len(self._kept) > LONGEST_EVENT:
+            del self._kept[KEPT_OF_LONG:-KEPT_OF_LONG]
+            self.cut = True
 
     def value(self) -> bytes:
         """Return what is kept, together."""
-        return self._head + b"".join(self._pieces)
+        if not self.cut:
+            return bytes(self._kept)
+        return bytes(self._kept[:KEPT_OF_LONG] + self._kept[-KEPT_OF_LONG:])

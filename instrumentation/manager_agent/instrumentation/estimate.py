@@ -20,22 +20,23 @@ def estimated(asked: Asked, told: Told) -> Told:
         input  = text_bytes / BYTES_PER_TOKEN + media x TOKENS_PER_MEDIUM
         output = delivered_bytes / BYTES_PER_TOKEN
 
-    each rounded up, output at most what was allowed. Counts that the provider gave are kept.
+    each rounded up, output at most what was allowed. Counts that the provider gave are kept, but
+    of a stream that was left they are counts up to there, and the higher one is taken.
     Biased low for output that was made and not shown (hidden reasoning, or what is on its way
     when a stream is left), and high for English prose. Nothing is estimated for an answer that
     delivered nothing: nobody can tell what it cost, and it stays unknown.
     """
     usage = told.usage or Usage()
-    if not told.delivered_bytes:
-        return told
     read, written = usage.input_tokens, usage.output_tokens
-    if read is None:
-        read = _input(asked)
-    if written is None:
-        written = _output(asked, told.delivered_bytes)
-    if (read, written) == (usage.input_tokens, usage.output_tokens):
+    known = read is not None and written is not None
+    if not told.delivered_bytes or (known and told.complete):
         return told
-    guessed = usage._replace(input_tokens=read, output_tokens=written)
+    guessed = usage._replace(
+        input_tokens=_input(asked) if read is None else read,
+        output_tokens=max(written or 0, _output(asked, told.delivered_bytes))
+        if written is None or not told.complete
+        else written,
+    )
     return replace(told, usage=guessed, estimated=True)
 
 

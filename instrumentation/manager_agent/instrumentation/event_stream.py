@@ -1,7 +1,8 @@
 """AWS's binary events (`application/vnd.amazon.eventstream`), read from bytes cut anywhere."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -15,12 +16,14 @@ _MOST = 24 << 20
 _FIXED = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Bytes of a header's value by its type; 6 and 7 (bytes, text) have their length in front."""
 _TEXT = 7
+_USUAL = 512
+"""Bytes of a block of headers that is remembered."""
 
 
 class Message(NamedTuple):
     """One message: its headers that are text, and its payload, mostly JSON."""
 
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     payload: bytes
 
 
@@ -81,11 +84,22 @@ class EventStream:
 def _message(frame: bytes) -> Message | None:
     _, size, _ = _PRELUDE.unpack_from(frame)
     end = _PRELUDE.size + size
+    block = frame[_PRELUDE.size : end]
+    headers = _named(block) if size <= _USUAL else _read(block)
+    return None if headers is None else Message(headers, frame[end:-_TRAILER])
+
+
+@lru_cache(64)
+def _named(block: bytes) -> Mapping[str, str] | None:
+    return _read(block)  # the same block for all events of a kind
+
+
+def _read(block: bytes) -> Mapping[str, str] | None:
+    """Return the headers in a block, None where it is none."""
     try:
-        headers = dict(_headers(frame[_PRELUDE.size : end]))
+        return dict(_headers(block))
     except (struct.error, IndexError, KeyError):
         return None
-    return Message(headers, frame[end:-_TRAILER])
 
 
 def _headers(data: bytes) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,8 @@ def error_in(body: Any) -> Json:
 
 def _tells(whole: Json) -> bool:
     """Whether an object without `error` is one itself: `{"message": ...}` of AWS and vLLM."""
-    return any(isinstance(whole.get(key), str) for key in ("message", "Message", "detail"))
+    words = (whole.get(key) for key in ("message", "Message", "detail"))
+    return whole.get("object") == "error" or any(isinstance(word, str) for word in words)
 
 
 def named(error: Json) -> tuple[str | None, str | None]:

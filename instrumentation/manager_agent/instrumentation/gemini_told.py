@@ -34,8 +34,8 @@ def usage_of(raw: Json, kind: Kind) -> Usage | None:
         return None
     read = None if prompt is None else prompt + (tools or 0)
     written = None if said is None and thought is None else (said or 0) + (thought or 0)
-    if kind in _EMBEDDINGS:
-        written = 0
+    if kind in _EMBEDDINGS or (written is None and raw.get("totalTokenCount") == read):
+        written = 0  # a blocked prompt: counts of 0 are left out
     into, cached = raw.get("promptTokensDetails"), raw.get("cacheTokensDetails")
     out, used = raw.get("candidatesTokensDetails"), raw.get("toolUsePromptTokensDetails")
     return Usage(

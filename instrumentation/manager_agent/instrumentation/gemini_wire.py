@@ -12,11 +12,12 @@ from manager_agent.instrumentation.json_array import JsonArray
 from manager_agent.instrumentation.lenient import Json, count, mapping, objects, parsed, text
 from manager_agent.instrumentation.refusals import gemini_refusal
 from manager_agent.instrumentation.sse import Sse
-from manager_agent.instrumentation.stream import BodyReader, EventReader, is_json
+from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
 
+_CALLED_BACK = frozenset({"functionDeclarations", "function_declarations"})
 _PROMPT = ("systemInstruction", "system_instruction", "contents", "content", "tools", "instances")
 
 
@@ -37,8 +38,15 @@ def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
         body_bytes=len(body),
         text_bytes=weight.text_bytes,
         media=weight.media,
-        held_context=bool(_either(fields, "cachedContent", "cached_content")),
+        held_context=_held(fields),
     )
+
+
+def _held(fields: Json) -> bool:
+    """Whether the prompt is not all here: kept in a cache, or searched for by the provider."""
+    if _either(fields, "cachedContent", "cached_content"):
+        return True
+    return any(not _CALLED_BACK.issuperset(tool) for tool in objects(fields.get("tools")))
 
 
 def _either(fields: Json, camel: str, snake: str) -> Any:
@@ -62,11 +70,10 @@ def _complete(told: Told) -> Told:
 
 def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     """Return a reader for an answer in pieces: events, or an array that grows."""
-    if not is_json(content_type):
-        return EventReader(Sse(), GeminiEvents(endpoint.kind))
+    body: StreamReader = BodyReader(partial(whole, endpoint, 200))
     if endpoint.streaming:
-        return EventReader(JsonArray(), GeminiEvents(endpoint.kind))
-    return BodyReader(partial(whole, endpoint, 200))
+        body = EventReader(JsonArray(), GeminiEvents(endpoint.kind))
+    return reader(content_type, body, EventReader(Sse(), GeminiEvents(endpoint.kind)))
 
 
 GEMINI = Wire(asked, whole, stream, gemini_refusal)

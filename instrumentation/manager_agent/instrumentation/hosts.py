@@ -93,6 +93,7 @@ class Hosts:
             else:
                 exact.setdefault(route.host, []).append(route)
         self._exact, self._wild = exact, wild
+        self._any_wild = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in wild))
         self._hosts: dict[tuple[str, int], tuple[Route, ...]] = {}
         self._seen: dict[tuple[str, int, str, str], Endpoint | None] = {}
 
@@ -120,7 +121,9 @@ class Hosts:
     def _routes(self, host: str, port: int) -> tuple[Route, ...]:
         """Return the routes of a host, the latest first, and remember them."""
         name = host.lower().rstrip(".")
-        matching = [*self._exact.get(name, ()), *(r for p, r in self._wild if p.match(name))]
+        matching = list(self._exact.get(name, ()))
+        if self._any_wild.match(name):
+            matching += [route for pattern, route in self._wild if pattern.match(name)]
         fitting = (route for route in matching if route.port in (None, port))
         routes = tuple(sorted(fitting, key=self._order.__getitem__, reverse=True))
         if len(self._hosts) >= _KEPT:

@@ -16,13 +16,13 @@ Decoder = Callable[[bytes], bytes]
 class Inflater:
     """Undoes one or several compressions; never raises.
 
-    `broken`: the bytes were not what the header says, or inflated to more than `LARGEST`; from
-    there on nothing is given.
+    `broken`: the bytes were not what the header says, or inflated to more than `largest` bytes;
+    from there on nothing is given.
     """
 
-    def __init__(self, decoders: list[Decoder]) -> None:
+    def __init__(self, decoders: list[Decoder], largest: int) -> None:
         self._decoders = decoders
-        self._given = 0
+        self._left = largest
         self.broken = False
 
     def feed(self, data: bytes) -> bytes:
@@ -43,14 +43,14 @@ class Inflater:
         except Exception:  # noqa: BLE001 - each library has its own; `broken` counts it
             self.broken = True
             return b""
-        self._given += len(data)
-        if self._given > LARGEST:
+        self._left -= len(data)
+        if self._left < 0:
             self.broken = True
             return b""
         return data
 
 
-def inflater(encoding: str | None) -> Inflater | None:
+def inflater(encoding: str | None, largest: int = LARGEST) -> Inflater | None:
     """Return what undoes a `content-encoding`, None where one in it cannot be undone here.
 
     Encodings are listed in the order in which they were applied.
@@ -64,7 +64,7 @@ def inflater(encoding: str | None) -> Inflater | None:
         if decoder is None:
             return None
         decoders.append(decoder)
-    return Inflater(decoders)
+    return Inflater(decoders, largest)
 
 
 def _decoder(name: str) -> Decoder | None:
@@ -87,21 +87,22 @@ class _Frames:
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
         self._frame = make()
+        self._further = False  # a frame was complete, and this one has given nothing yet
         self._over = False
 
     def __call__(self, data: bytes) -> bytes:
         given: list[bytes] = []
         while data and not self._over:
-            fresh = self._frame.eof
-            if fresh:
-                self._frame = self._make()
+            if self._frame.eof:
+                self._frame, self._further = self._make(), True
             try:
                 given.append(self._frame.decompress(data))
             except Exception:
-                if not fresh:
+                if not self._further:
                     raise
                 self._over = True  # padding after the last frame, which clients pass over too
                 break
+            self._further = self._further and not given[-1]
             data = self._frame.unused_data if self._frame.eof else b""
         return b"".join(given)
 

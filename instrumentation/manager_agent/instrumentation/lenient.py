@@ -12,6 +12,8 @@ EMPTY: Json = {}
 LONGEST_NAME = 256
 """Characters of an id, a model or a reason that are kept."""
 _MOST = 2**53
+_MOST_USD = 1_000_000
+_DIGITS = 30
 _OBJECT = json.JSONDecoder()
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -71,7 +73,8 @@ def money(value: Any) -> Decimal | None:
         amount = Decimal(str(value))
     except (InvalidOperation, ValueError):
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    sane = amount.is_finite() and 0 <= amount < _MOST_USD and abs(amount.adjusted()) < _DIGITS
+    return amount if sane else None
 
 
 def last_object(data: bytes, key: bytes) -> Json:

@@ -12,6 +12,7 @@ from manager_agent.instrumentation.lenient import (
     first_count,
     first_text,
     mapping,
+    objects,
     parsed,
     text,
 )
@@ -21,6 +22,9 @@ _ALWAYS_COUNT = frozenset({"mistral_ai", "groq", "perplexity", "x_ai", "openrout
 """Providers whose streams end with usage whether or not it was asked for."""
 _ON_REQUEST = frozenset({"chat_completions", "completions"})
 _PROMPT = ("messages", "input", "prompt", "instructions", "tools", "functions", "response_format")
+_ELSEWHERE = ("previous_response_id", "conversation", "web_search_options", "plugins")
+_OWN_TOOLS = frozenset({None, "function", "custom", "local_shell", "apply_patch"})
+"""Types of tools that the caller runs; what the others find is added to the prompt."""
 _CONVERSATION = ("conversation_id", "session_id", "thread_id")
 _FIELD = re.compile(rb'form-data; name="?(\w+)"?(; *filename)?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n')
 _FIELDS = frozenset({"model", "stream", "n", "user", "prompt"})
@@ -29,7 +33,9 @@ _FIELDS = frozenset({"model", "stream", "n", "user", "prompt"})
 def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
     """Return what `body` asks for; a body of no JSON tells only its size."""
     if body is None:
-        return Asked(model=endpoint.model, streaming=endpoint.streaming, wants_usage=False)
+        return Asked(
+            model=endpoint.model, streaming=endpoint.streaming, wants_usage=_counted(endpoint, {})
+        )
     fields = _form(body) if body.startswith(b"--") else mapping(parsed(body))
     return _asked(endpoint, fields, len(body))
 
@@ -45,7 +51,7 @@ def _asked(endpoint: Endpoint, fields: Json, size: int) -> Asked:
         max_output_tokens=first_count(
             fields.get(key) for key in ("max_completion_tokens", "max_output_tokens", "max_tokens")
         ),
-        choices=max(1, count(fields.get("n")) or 1),
+        choices=_choices(endpoint, fields),
         tier=text(fields.get("service_tier")),
         body_bytes=size,
         text_bytes=weight.text_bytes,
@@ -65,11 +71,22 @@ def _counted(endpoint: Endpoint, fields: Json) -> bool:
     return mapping(fields.get("stream_options")).get("include_usage") is True
 
 
-def _held(fields: Json) -> bool:
+def _choices(endpoint: Endpoint, fields: Json) -> int:
+    """Return how many answers are generated; completions make some for each of their prompts."""
+    each = max(1, *(count(fields.get(key)) or 1 for key in ("n", "best_of")))
     prompt = fields.get("prompt")
-    if isinstance(prompt, dict):  # a prompt that was stored under an id
+    if endpoint.kind != "completions" or not isinstance(prompt, list) or not prompt:
+        return each
+    return each if isinstance(prompt[0], int) else each * len(prompt)
+
+
+def _held(fields: Json) -> bool:
+    """Whether the prompt is not all here: stored at the provider, or searched for by it."""
+    if isinstance(fields.get("prompt"), dict):  # a prompt that was stored under an id
         return True
-    return any(fields.get(key) for key in ("previous_response_id", "conversation"))
+    if any(fields.get(key) for key in _ELSEWHERE):
+        return True
+    return any(tool.get("type") not in _OWN_TOOLS for tool in objects(fields.get("tools")))
 
 
 def _conversation(fields: Json, metadata: Json) -> str | None:

@@ -59,7 +59,14 @@ class OpenAIEvents:
                 self._take(event)
             else:
                 self._salvage(data)
-        self._delivered += delivered(self._text, data)
+        self._delivered += self._written(data)
+
+    def _written(self, data: bytes) -> int:
+        """Return the bytes of text in an event."""
+        if self._text is not _CHAT:
+            return delivered(self._text, data)
+        pattern = _TEXT if b'"content":[' in data else _CHAT  # Mistral's thinking comes in parts
+        return delivered(pattern, data, data.find(b'"delta"'))
 
     def _take(self, event: Json) -> None:
         body = mapping(event.get("response")) or event
@@ -110,10 +117,10 @@ def _matters(data: bytes) -> bool:
     )
 
 
-def delivered(pattern: re.Pattern[bytes], data: bytes) -> int:
-    """Return the bytes of text that `pattern` finds in an event; an escape counts as a byte."""
+def delivered(pattern: re.Pattern[bytes], data: bytes, start: int = 0) -> int:
+    """Return the UTF-8 bytes of text that `pattern` finds in an event, from `start` on."""
     size = 0
-    for piece in pattern.findall(data):
+    for piece in pattern.findall(data, max(0, start)):
         size += len(piece)
         if b"\\" in piece:
             size -= _saved(piece)

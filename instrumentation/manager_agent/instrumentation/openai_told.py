@@ -7,6 +7,7 @@ from manager_agent.instrumentation.endpoint import Kind
 from manager_agent.instrumentation.lenient import Json, mapping, objects, text
 from manager_agent.instrumentation.openai_usage import usage_of
 
+_SAID = ("content", "reasoning_content", "reasoning", "refusal")
 BATCH_DONE = frozenset({"completed", "cancelled", "expired"})
 
 
@@ -36,11 +37,12 @@ def finish_of(body: Json) -> str | None:
 
 def answer_of(body: Json) -> Any:
     """Return what of a whole answer was generated."""
-    parts: list[Any] = [body.get("output"), body.get("text")]
+    said = body.get("text")  # a transcription; of a response it is a format
+    parts: list[Any] = [body.get("output"), said if isinstance(said, str) else None]
     for choice in objects(body.get("choices")):
         message = mapping(choice.get("message"))
         parts.append(choice.get("text"))
-        parts += [message.get(key) for key in ("content", "reasoning_content", "refusal")]
+        parts += [message.get(key) for key in _SAID]
         parts += [mapping(c.get("function")) for c in objects(message.get("tool_calls"))]
     return parts
 

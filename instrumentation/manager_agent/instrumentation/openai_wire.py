@@ -19,7 +19,7 @@ from manager_agent.instrumentation.openai_told import (
 from manager_agent.instrumentation.openai_usage import cost_of
 from manager_agent.instrumentation.refusals import openai_refusal
 from manager_agent.instrumentation.sse import Sse
-from manager_agent.instrumentation.stream import BodyReader, EventReader, is_json
+from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
@@ -76,9 +76,10 @@ def _data(endpoint: Endpoint, body: bytes) -> Told:
 
 def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     """Return a reader for an answer in pieces."""
-    if is_json(content_type) or (endpoint.kind in _SOUND and "event-stream" not in content_type):
-        return BodyReader(partial(whole, endpoint, 200))
-    return EventReader(Sse(), OpenAIEvents(endpoint))
+    body = BodyReader(partial(whole, endpoint, 200))
+    if endpoint.kind in _SOUND and "event-stream" not in content_type:
+        return body
+    return reader(content_type, body, EventReader(Sse(), OpenAIEvents(endpoint)))
 
 
 OPENAI = Wire(asked, whole, stream, openai_refusal)

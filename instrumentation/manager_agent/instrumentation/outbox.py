@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from threading import Event, Lock, Thread
+from queue import Empty, SimpleQueue
+from threading import Event, RLock, Thread
+from time import monotonic
 from typing import Any
 
 from opentelemetry.context import attach, detach, get_current, set_value
@@ -57,6 +59,9 @@ class Outbox:
     `connect` makes the sender and is called in that thread, since it loads what is heavy. While
     nobody answers, items wait, as many as the bounds say; more are dropped and counted. It says so
     once, and again when it was well in between.
+
+    `put` may strike in the midst of another `put` of the same thread, by the garbage collector that
+    ends a forgotten stream: it takes no lock that this would wait for.
     """
 
     def __init__(self, connect: Callable[[], Sender], bounds: Bounds) -> None:
@@ -67,10 +72,11 @@ class Outbox:
         self._new: deque[Any] = deque()
         self._ready: deque[Any] = deque()
         self._sender: Sender | None = None
-        self._starting = Lock()
+        self._starting = RLock()
         self._thread: Thread | None = None
-        self._some = Event()
-        self._hurry = Event()
+        self._signals: SimpleQueue[bool] = SimpleQueue()
+        """For the thread: there is something (False), and it should hurry (True)."""
+        self._signalled = self._hurried = False
         self._asked: deque[Event] = deque()
         self._closing = False
         self._troubled = False
@@ -85,10 +91,11 @@ class Outbox:
         new.append(item)
         if self._thread is None:
             self._start()
-        if not self._some.is_set():
-            self._some.set()
-        if len(new) >= self._bounds.most_at_once:
-            self._hurry.set()
+        if not self._signalled:
+            self._signalled = True
+            self._signals.put(False)
+        if not self._hurried and len(new) >= self._bounds.most_at_once:
+            self._hurry()
 
     def flush(self, seconds: float) -> bool:
         """Send all that waits now, for at most so long; tell whether it all went."""
@@ -96,34 +103,33 @@ class Outbox:
             return not self._new and not self._ready
         done = Event()
         self._asked.append(done)
-        self._some.set()
-        self._hurry.set()
+        self._hurry()
         return done.wait(seconds) and not self._ready
 
     def close(self, seconds: float) -> bool:
         """Flush, then end the thread; what comes later is dropped."""
         flushed = self.flush(seconds)
         self._closing = True
-        self._some.set()
-        self._hurry.set()
+        self._hurry()
         return flushed
 
+    def _hurry(self) -> None:
+        self._hurried = True
+        self._signals.put(True)
+
     def _start(self) -> None:
+        # A daemon: it must not keep a program alive that is done.
+        thread = Thread(target=self._work, name="manager_agent", daemon=True)
         with self._starting:
             if self._thread is None:
-                # A daemon: it must not keep a program alive that is done.
-                self._thread = Thread(target=self._work, name="manager_agent", daemon=True)
-                self._thread.start()
+                self._thread = thread
+                thread.start()
 
     def _work(self) -> None:
         token = attach(set_value(_SUPPRESS, True, get_current()))
         rest = 0.0
         while not self._closing:
-            if not self._ready:
-                self._some.wait()
-            self._hurry.wait(max(rest, self._bounds.delay_seconds))
-            self._some.clear()
-            self._hurry.clear()
+            self._await_more(max(rest, self._bounds.delay_seconds))
             asked = [self._asked.popleft() for _ in range(len(self._asked))]
             rest = 0.0 if self._round() else _next_rest(rest)
             for done in asked:
@@ -131,6 +137,18 @@ class Outbox:
         if self._sender is not None:
             self._sender.close()
         detach(token)
+
+    def _await_more(self, seconds: float) -> None:
+        """Wait until there is something, then gather more for some time unless it is urgent."""
+        urgent = False if self._ready else self._signals.get()
+        until = monotonic() + seconds
+        try:
+            while not urgent:
+                urgent = self._signals.get(timeout=max(0.0, until - monotonic()))
+        except Empty:
+            pass  # time is up
+        # Before what is new is taken: what comes after that signals again.
+        self._signalled = self._hurried = False
 
     def _round(self) -> bool:
         """Prepare and send what waits; tell whether it went well."""

@@ -4,14 +4,14 @@ Never the global tracer provider: the user's own set-up keeps working beside it.
 """
 
 import os
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from manager_agent.instrumentation.outbox import Outbox, bounds
 from manager_agent.instrumentation.sender import Sender
 
 _outbox: Outbox | None = None
-_making = Lock()
+_making = RLock()
 _of_parents: list[Outbox] = []
 """Outboxes of the processes we were forked from. Kept: what gRPC made there must not be undone
 here."""
@@ -39,7 +39,7 @@ def shutdown(seconds: float) -> bool:
 def after_fork() -> None:
     """Begin anew in a child: what the parent has not sent is the parent's to send."""
     global _outbox, _making
-    _making = Lock()  # another thread of the parent may hold it for ever
+    _making = RLock()  # another thread of the parent may hold it for ever
     if _outbox is not None:
         _of_parents.append(_outbox)
         _outbox = None

@@ -53,7 +53,7 @@ class Sse:
 
     def _lines(self, data: bytes) -> list[bytes]:
         events: list[bytes] = []
-        if self._line.size == 0 and self._event is None:
+        if not self._line and self._event is None:
             if not data.endswith(b"\n\n") or len(data) > LONGEST_EVENT:
                 return self._slowly(data, events)
             for block in data.split(b"\n\n"):  # whole events: what nearly every chunk is
@@ -67,9 +67,10 @@ class Sse:
     def _slowly(self, data: bytes, events: list[bytes]) -> list[bytes]:
         *ended, begun = data.split(b"\n")
         for piece in ended:
-            if self._line.size:
+            if self._line:
                 self._line.add(piece)
                 piece = self._line.value()
+                self.cut += self._line.cut
                 self._line = Bounded()
             self._take(piece, events)
         self._line.add(begun)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, Self
 
 from manager_agent.instrumentation.told import Told
+from manager_agent.instrumentation.wire import StreamReader
 
 LARGEST_BODY = 8 << 20
 """Bytes of a body without events that are kept; beyond, its answer is not read."""
@@ -75,6 +76,34 @@ class BodyReader:
         if self._size > LARGEST_BODY:
             return Told()
         return self._read(b"".join(self._pieces))
+
+
+class SniffingReader:
+    """Finds out by its first byte what an answer is that does not name what it is."""
+
+    def __init__(self, body: StreamReader, events: StreamReader) -> None:
+        self._body, self._events = body, events
+        self._reader: StreamReader | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        if self._reader is None:
+            begun = data.lstrip()
+            if not begun:
+                return
+            self._reader = self._body if begun[:1] in (b"{", b"[") else self._events
+        self._reader.feed(data)
+
+    def told(self) -> Told:
+        """Return what was told up to here."""
+        return Told() if self._reader is None else self._reader.told()
+
+
+def reader(content_type: str, body: StreamReader, events: StreamReader) -> StreamReader:
+    """Return which of two readers a content type asks for: of JSON in one piece, or of events."""
+    if is_json(content_type):
+        return body
+    return events if "event" in content_type else SniffingReader(body, events)
 
 
 def is_json(content_type: str) -> bool:

@@ -15,18 +15,22 @@ _MEDIA = frozenset(
         "image",
         "document",
         "container_upload",
+        "item_reference",
+        "image_generation_call",
     }
 )
 """`type` of a part that is no text, as OpenAI and Anthropic have it."""
-_MEDIA_KEYS = (
-    "inlineData",
-    "inline_data",
-    "fileData",
-    "file_data",
-    "image",
-    "video",
-    "document",
-    "audio",
+_MEDIA_KEYS = frozenset(
+    {
+        "inlineData",
+        "inline_data",
+        "fileData",
+        "file_data",
+        "image",
+        "video",
+        "document",
+        "audio",
+    }
 )
 """Keys of a part that is no text, as Gemini and Bedrock have it; what they hold has a content."""
 _CONTENT = frozenset({"data", "source", "fileUri", "file_uri", "bytes"})
@@ -47,6 +51,10 @@ _NO_TEXT = frozenset(
         "status",
     }
 )
+
+
+_BYTES_OF_TOKEN = 4
+"""What a token that is given as a number weighs."""
 
 
 class Weight(NamedTuple):
@@ -70,14 +78,15 @@ def weigh(value: Any) -> Weight:
         if isinstance(item, str):
             size += utf8(item)
         elif isinstance(item, list):
-            waiting.extend(item)
+            if item and isinstance(item[0], int):
+                size += _BYTES_OF_TOKEN * len(item)
+            else:
+                waiting.extend(item)
         elif isinstance(item, dict):
-            if _is_media(item):
+            if ("type" in item or not _MEDIA_KEYS.isdisjoint(item)) and _is_media(item):
                 media += 1
-                continue
-            for key, inner in item.items():
-                if key not in _NO_TEXT:
-                    waiting.append(inner)
+            else:
+                waiting += [inner for key, inner in item.items() if key not in _NO_TEXT]
     return Weight(size, media)
 
 

@@ -69,11 +69,12 @@ def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
     groups = _Groups(claims)
     by_key = {claim.key: claim for claim in claims}
     for claim in claims:
-        if claim.above.claim in by_key:
-            groups.join(claim.key, claim.above.claim)
+        above = by_key.get(claim.above.claim) if claim.above.claim else None
+        if above is not None:
+            groups.tie(claim, above)
     for one, other in combinations(claims, 2):
         if same_answer(one, other):
-            groups.join(one.key, other.key)
+            groups.tie(one, other)
     groups.tell_apart()
     for rule, one, other in _likely(claims):
         _join_by_resemblance(groups, rule, one, other)
@@ -105,7 +106,7 @@ def _join_by_resemblance(groups: "_Groups", rule: str, one: Claim, other: Claim)
     left, right = groups.of(one.key), groups.of(other.key)
     if left is right or {claim.emitter for claim in left} & {claim.emitter for claim in right}:
         return
-    if len(attempts_of([*left, *right])) > 1:
+    if len(attempts_of([*left, *right])) > 1 or groups.tied(one, other):
         return
     knowing = any(claim.evidence for claim in left), any(claim.evidence for claim in right)
     if rule == "d" and knowing[0] == knowing[1]:
@@ -131,9 +132,26 @@ class _Groups:
 
     def __init__(self, claims: Sequence[Claim]) -> None:
         self._of: dict[Key, list[Claim]] = {claim.key: [claim] for claim in claims}
+        self._ties: dict[Key, set[str]] = {}
 
     def of(self, key: Key) -> list[Claim]:
         return self._of[key]
+
+    def tie(self, one: Claim, other: Claim) -> None:
+        """Join two claims for certain; neither is then like another claim of that emitter."""
+        self._ties.setdefault(one.key, set()).add(other.emitter)
+        self._ties.setdefault(other.key, set()).add(one.emitter)
+        self.join(one.key, other.key)
+
+    def tied(self, one: Claim, other: Claim) -> bool:
+        """Tell whether one of them has its claim of the other's emitter for certain.
+
+        It need not be in one group with that: attempts are told apart. `Net` looks no further
+        then, either.
+        """
+        return other.emitter in self._ties.get(one.key, ()) or one.emitter in self._ties.get(
+            other.key, ()
+        )
 
     def join(self, one: Key, other: Key) -> None:
         left, right = self._of[one], self._of[other]
