@@ -18,6 +18,9 @@ from manager_agent.api.guard import Denials
 from manager_agent.api.services import Health, Services
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.archiving import archiving, kept
+from manager_agent.app.budget_desk import BudgetDesk
+from manager_agent.app.by_hand import by_hand
+from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
@@ -26,6 +29,7 @@ from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
+from manager_agent.control.service import ControlService
 from manager_agent.delivery.console import Console
 from manager_agent.delivery.notifier import Notifier
 from manager_agent.delivery.slack.notifier import SlackNotifier
@@ -38,6 +42,7 @@ from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
+from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
 from manager_agent.store.room import Room
@@ -75,6 +80,8 @@ class Manager:
     intake: Intake
     ticker: Ticker
     mirror: AlertMirror
+    events: EventMirror
+    desk: BudgetDesk
     commits: Commits
     worker: Worker
     snapshots: Snapshots
@@ -82,6 +89,7 @@ class Manager:
     sql: SqlRunner
     price: Callable[[Call], Call]
     room: Room
+    agents: ControlService
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 
@@ -165,7 +173,6 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         committed=commits.add,
         closed=room.closed,
     )
-    mirror = AlertMirror(control, facts)
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
 
@@ -173,15 +180,18 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         intake.between_commits(job).result()
         commits.add()
 
+    policy = budget_policy(settings)
+    ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
+    budgets = BudgetStore(control)
     return Manager(
         settings=settings,
         facts=facts,
         control=control,
         intake=intake,
-        ticker=Ticker(
-            facts.cursor, control, rules_from(settings.rules), budget_policy(settings), worker.wake
-        ),
-        mirror=mirror,
+        ticker=ticker,
+        mirror=AlertMirror(control, facts),
+        events=EventMirror(budgets, facts),
+        desk=BudgetDesk(budgets, policy, ticker.follow),
         commits=commits,
         worker=worker,
         snapshots=snapshots,
@@ -189,6 +199,7 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         sql=SqlRunner(),
         price=price,
         room=room,
+        agents=ControlService(book, now),
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -207,7 +218,7 @@ async def _run(
     manager: Manager, found: Doors, stop: asyncio.Event, announce: Callable[[str], None]
 ) -> None:
     services = _services(manager, found.api.tokens)
-    front = await opened(found, manager.settings, manager.intake, services)
+    front = await opened(found, manager.settings, manager.intake, services, manager.agents)
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
@@ -237,13 +248,13 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
 
 
 async def _copy_alerts(manager: Manager) -> None:
-    """Copy what changed of the alerts to where SQL sees it; raises what the store raises.
+    """Copy what changed of alerts and control to where SQL sees it; raises what the store raises.
 
     After every look, so that what a crash or a full disk kept back is made up for.
     """
 
     def copy() -> None:
-        if manager.mirror.copy():
+        if manager.mirror.copy() + manager.events.copy():
             manager.commits.add()
 
     done = manager.intake.between_commits(copy)
@@ -319,6 +330,9 @@ def _services(manager: Manager, tokens: Tokens) -> Services:
             manager.commits.add,
             manager.settings.data_dir,
             now,
+        ),
+        by_hand=by_hand(
+            manager.facts, manager.intake, manager.desk, manager.settings.budgets.enforcement, now
         ),
     )
 

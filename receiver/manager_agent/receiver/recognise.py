@@ -1,14 +1,18 @@
 """Pure: one span -> what it says of calls, agents and tools, in canonical terms."""
 
+from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd
 from manager_agent.receiver.content import Door
-from manager_agent.receiver.fact import CallFact, Fact, ToolFact
+from manager_agent.receiver.fact import CallFact, DecisionFact, Fact, ToolFact
 from manager_agent.receiver.fields import first_of
 from manager_agent.receiver.outcome import answer_id
 from manager_agent.receiver.span import Attributes, Span
 from manager_agent.receiver.traits import CallTraits, ToolTraits, traits_of
 from manager_agent.receiver.usage import NOTHING_USED, Habits, Usage, canonical_usage
 from manager_agent.receiver.values import amount, count, text
+
+_LONGEST_WORD = 200
+_MOST_NANO = 10**18 - 1  # what DECIMAL(18, 9) holds
 
 
 def recognise(span: Span, door: Door) -> Fact | None:
@@ -28,6 +32,7 @@ def recognise(span: Span, door: Door) -> Fact | None:
         traits.model.of(attributes, text),
         _call(attributes, traits.call, door) if traits.call else None,
         _tool(attributes, traits.tool, door) if traits.tool else None,
+        decision=_decision(attributes) if traits.role == "decision" else None,
     )
 
 
@@ -42,7 +47,7 @@ def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
         of.provider,
         of.request_model,
         of.response_model,
-        of.guesses and raw.known and _guessed(attributes, of.habit),
+        of.estimated or (of.guesses and raw.known and _guessed(attributes, of.habit)),
         interrupted,
         ended.error_type is not None,
         ended.error_type,
@@ -52,6 +57,7 @@ def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
         of.service_tier,
         of.by_provider and cost is not None,
         of.guarded,
+        of.refused,
         of.part,
         answer_id(attributes, of.answer_ids) if of.answer_ids else ended.response_id,
         usage.input_tokens,
@@ -77,6 +83,26 @@ def _tool(attributes: Attributes, of: ToolTraits, door: Door) -> ToolFact:
         of.error_message,
         door.arguments_digest(attributes),
         door.result_digest(attributes),
+    )
+
+
+def _decision(attributes: Attributes) -> DecisionFact:
+    def said(key: str) -> str | None:
+        found = text(attributes.get(key))
+        return found[:_LONGEST_WORD] if found else None
+
+    def nano(key: str) -> int | None:
+        reported = amount(attributes.get(key))
+        return None if reported is None else min(nano_usd(reported), _MOST_NANO)
+
+    return DecisionFact(
+        said(names.DECISION) or "",
+        said(names.DECISION_REASON),
+        said(names.CALL_ID),
+        said(names.LIMIT_NAME),
+        nano(names.LIMIT_USD),
+        nano(names.SPENT_USD),
+        nano(names.RESERVED_USD),
     )
 
 
@@ -115,8 +141,13 @@ def _guessed(attributes: Attributes, habit: Habits) -> bool:
 
 
 def _reported_cost(attributes: Attributes, of: CallTraits) -> int | None:
-    """Return the cost the emitter reports, in nano-USD; 0 is "no price found" and thus unknown."""
+    """Return the cost the emitter reports, in nano-USD.
+
+    From instrumentations 0 means "no price found" and is thus unknown; people mean it.
+    """
     if not of.costed:
         return None
     reported = of.cost.of(attributes, amount)
-    return nano_usd(reported) if reported else None
+    if reported is None or (reported == 0 and not of.by_hand):
+        return None
+    return nano_usd(reported)

@@ -143,7 +143,7 @@ class MergeWindow:
             known_ns = 0 if looked_up else known_from(span.resource.process)
             for other in ancestry.add(key, span, fact, now_ns, known_ns):
                 touched.setdefault(other, None)
-            if fact and fact.role in ("call", "tool", "sum"):
+            if fact and fact.claims:
                 touched[key] = each
         self._looked_up.clear()
         for key, fresh in touched.items():
@@ -186,7 +186,7 @@ class MergeWindow:
         return self._forgotten.tore(span.trace_id, child=child, now_ns=now_ns)
 
     def _put(self, claim: Claim) -> None:
-        if claim.fact.role == "call":
+        if claim.fact.call is not None:
             self._net.put(claim)
         elif claim.fact.role == "sum":
             self._sums.put(claim)
@@ -205,7 +205,7 @@ class MergeWindow:
             if key in done:
                 continue
             claims = self._net.around(key)
-            if len(claims) == 1 and key not in self._id_of:
+            if len(claims) == 1 and key not in self._id_of and not claims[0].call.refused:
                 self._first_of_its_call(claims[0], changes)
                 continue
             claims = self._with_their_calls(claims)

@@ -141,6 +141,9 @@ class FactStore:
     def _put(self, changes: Changes) -> None:
         if changes.spans:
             self._insert("append_spans", arrived=columns.spans_table(changes, self._door))
+            decided = [each for each in changes.spans if each.fact and each.fact.decision]
+            if decided:
+                self._insert("append_decisions", decided=columns.decisions_table(decided))
         if changes.calls:
             self._insert("append_calls", versions=columns.calls_table(changes))
         if changes.tools:
@@ -184,9 +187,16 @@ class FactStore:
 
     def append_alerts(self, rows: Sequence[dict[str, object]]) -> None:
         """Append changes of alerts (the columns of `alert_events`) in one transaction."""
+        self._append("append_alerts", rows)
+
+    def append_control_events(self, rows: Sequence[dict[str, object]]) -> None:
+        """Append rows of `control_events` in one transaction."""
+        self._append("append_control_events", rows)
+
+    def _append(self, statement: str, rows: Sequence[dict[str, object]]) -> None:
         with self._transaction():
             for row in rows:
-                self._con.execute(statements("append_alerts")[0], row)
+                self._con.execute(statements(statement)[0], row)
 
     def rearrange(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Do `work` on what is archived in one transaction; then read the list of files anew."""
