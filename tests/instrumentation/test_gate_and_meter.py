@@ -87,6 +87,20 @@ def test_a_stream_that_somebody_collected_is_read_as_one(recorder: Recorder) -> 
     assert (usage.input_tokens, usage.output_tokens) == (11, 7)
 
 
+def test_counts_that_only_the_headers_have_are_read(recorder: Recorder) -> None:
+    bedrock = Endpoint("bedrock", "invoke_model", "aws.bedrock", "chat", "bedrock", 443, "mistral")
+    call = gate.enter(bedrock, b'{"prompt": "Hi"}')
+    assert isinstance(call, Call)
+    counts = {"input": "11", "output": "7"}
+    call.answered(200, {f"x-amzn-bedrock-{n}-token-count": count for n, count in counts.items()})
+
+    call.whole(b'{"outputs": [{"text": "Hello", "stop_reason": "stop"}]}')
+
+    told = recorder.one().told
+    assert told.usage
+    assert (told.usage.input_tokens, told.usage.output_tokens, told.estimated) == (11, 7, False)
+
+
 def test_an_error_in_pieces_is_kept_within_bounds(recorder: Recorder) -> None:
     call = entered()
     call.answered(500, {"content-type": "application/json"})

@@ -44,6 +44,7 @@ class Call:
         "_done",
         "_encoding",
         "_first_ns",
+        "_headers",
         "_inflate",
         "_lock",
         "_policy",
@@ -63,10 +64,12 @@ class Call:
         self._reader: StreamReader | None = None
         self._inflate: Inflater | None = None
         self._content_type = self._encoding = ""
+        self._headers: Mapping[str, str] | Headers = {}
 
     def answered(self, status: int, headers: Mapping[str, str] | Headers) -> None:
         """Note the head of the answer; its body follows by `whole`, or in pieces by `chunk`."""
         self._status = status
+        self._headers = headers
         try:
             self._content_type = (headers.get("content-type", "") or "").lower()
             self._encoding = (headers.get("content-encoding", "") or "").lower()
@@ -160,11 +163,19 @@ class Call:
             decision=self.decision,
             ended_ns=time.time_ns(),
             ending=ending,
-            told=estimated(self.ask.asked, told),
+            told=estimated(self.ask.asked, self._with_headers(told)),
             status=self._status,
             first_chunk_ns=self._first_ns if streaming else None,
             failure=failure,
         )
+
+    def _with_headers(self, told: Told) -> Told:
+        """Return `told` with what only the headers say: Bedrock's counts, a proxy's cost."""
+        try:
+            return WIRES[self.ask.endpoint.api].headers(told, self._headers)
+        except Exception as error:  # noqa: BLE001 - not the agent's concern
+            mishap.note("meter.headers", "the headers of an answer cannot be read", error)
+            return told
 
     def _tell(self, ended: Ended) -> None:
         try:
