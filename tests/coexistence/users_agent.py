@@ -1,6 +1,7 @@
 """An agent whose user traces by `argv[1]`, as that product's documentation says; knows no us.
 
-Products are imported by name: they are in no environment that types are checked in. Two calls of the OpenAI SDK under one function; the second fails once and is tried again.
+Two calls of the OpenAI SDK under one function; the second fails once and is tried again. Products
+are imported by name: they are in no environment that types are checked in.
 """
 
 import os
