@@ -125,3 +125,9 @@ def _yield_to_the_user(instrumentor: "Any") -> None:
         return instrumentor.instrument(**given)
 
     instrumentor.instrument = instrument
+
+
+def switches_on(module: str) -> bool:
+    """Tell whether an instrumentor of this module is one that is left to us."""
+    package = module.removeprefix("opentelemetry.instrumentation.").replace(".", "_")
+    return package in _LIBRARIES

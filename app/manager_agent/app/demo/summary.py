@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from manager_agent.app.demo.provider import Served
+from manager_agent.app.demo.ledger import Served
 from manager_agent.app.demo.reading import Reading
 from manager_agent.app.demo.roster import LOOPING
 from manager_agent.app.demo.screen import Seen, usd
@@ -39,8 +39,15 @@ def exit_code(seen: Sequence[Seen], seconds: float | None) -> int:
 
 
 def tokens_served(served: Sequence[Served]) -> int:
-    """Return all tokens the provider has answered with, input and output."""
-    return sum(entry.usage.prompt.total + entry.usage.output for entry in served if entry.usage)
+    """Return all tokens the provider has answered with, input and output.
+
+    What a client did not wait for is not among them: nobody can know how much it was.
+    """
+    return sum(
+        entry.usage.prompt.total + entry.usage.output
+        for entry in served
+        if entry.usage and entry.ending == "whole"
+    )
 
 
 def _alerts(seen: Sequence[Seen]) -> str:
