@@ -155,13 +155,13 @@ class Outbox:
 
     def _round(self) -> bool:
         """Prepare and send what waits; tell whether it went well."""
+        sender = self._connected()
+        if sender is None:
+            return False
         try:
-            sender = self._connected()
-            if sender is None:
-                return False
             self._take(sender)
             return self._send_all(sender)
-        except Exception as error:  # noqa: BLE001 - the thread must outlive a certificate it cannot read
+        except Exception as error:  # noqa: BLE001 - the thread must outlive what nobody foresaw
             self._trouble(f"nothing can be sent to the manager: {error!r}")
             return False
 
@@ -170,7 +170,7 @@ class Outbox:
         if self._sender is None:
             try:
                 self._sender = self._connect()
-            except Exception as error:  # noqa: BLE001 - the thread must outlive a certificate it cannot read
+            except Exception as error:  # noqa: BLE001 - such as a certificate it cannot read
                 self._trouble(f"nothing can be sent to the manager: {error!r}")
         return self._sender
 
@@ -204,6 +204,9 @@ class Outbox:
                 return False
             except GaveUpError as error:
                 self._trouble(str(error))
+                self._drop(len(batch))
+            except Exception:  # noqa: BLE001 - or a span that cannot be encoded would block all
+                _log.exception("spans could not be sent to the manager")
                 self._drop(len(batch))
             else:
                 self._well()
