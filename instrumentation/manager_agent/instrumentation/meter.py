@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from threading import RLock
 from typing import Literal, Protocol
-from weakref import WeakSet
+from weakref import ref
 
 from manager_agent.contract.decision import Allow
 from manager_agent.instrumentation import mishap, reentry, spans
@@ -72,7 +72,7 @@ class Call:
         self._reader: StreamReader | None = None
         self._inflate: Inflater | None = None
         self._content_type = self._encoding = ""
-        _open.add(self)
+        _open[id(self)] = ref(self)
 
     def answered(self, status: int, headers: Mapping[str, str] | Headers) -> None:
         """Note the head of the answer; its body follows by `whole`, or in pieces by `chunk`."""
@@ -162,7 +162,7 @@ class Call:
             self._done = True
         finally:
             self._lock.release()
-        _open.discard(self)
+        _open.pop(id(self), None)
         if self._pid != os.getpid():
             return  # a copy that a fork made: the parent's settles
         try:
@@ -200,7 +200,7 @@ class Call:
             mishap.note("spans.emit", "a call's span could not be sent", error)
 
 
-_open: WeakSet[Call] = WeakSet()
+_open: dict[int, ref[Call]] = {}
 
 
 def close_open() -> None:
@@ -210,13 +210,13 @@ def close_open() -> None:
     """
     for _ in range(_TRIES):
         try:
-            calls = list(_open)
+            calls = [held() for held in list(_open.values())]
             break
         except RuntimeError:  # another thread begins calls just now
             continue
     else:
         return
-    for call in calls:
+    for call in filter(None, calls):
         call._end("abandoned", None, patience=_PATIENCE_SECONDS)
 
 
