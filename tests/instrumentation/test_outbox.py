@@ -188,6 +188,20 @@ def test_a_connection_that_cannot_be_made_is_tried_again(sender: Sender) -> None
     assert sender.closed.wait(10)
 
 
+def test_spans_that_cannot_be_sent_at_all_do_not_block_the_others(
+    make: Make, sender: Sender
+) -> None:
+    outbox = make()
+    sender.failing = TypeError("cannot be encoded")
+    outbox.put("odd")
+    assert outbox.flush(10)
+    sender.failing = None
+    outbox.put("call")
+
+    assert outbox.flush(10)
+    assert (sender.sent, outbox.dropped) == (["call"], 1)
+
+
 @pytest.mark.parametrize(
     ("env", "expected"),
     [

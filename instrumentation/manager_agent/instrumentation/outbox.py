@@ -128,6 +128,9 @@ class Outbox:
     def _work(self) -> None:
         token = attach(set_value(_SUPPRESS, True, get_current()))
         rest = 0.0
+        # At once, while the first answer is waited for: a process may be over before the delay is,
+        # and has no time then to load what a sender needs.
+        self._connected()
         while not self._closing:
             self._await_more(max(rest, self._bounds.delay_seconds))
             asked = [self._asked.popleft() for _ in range(len(self._asked))]
@@ -152,14 +155,24 @@ class Outbox:
 
     def _round(self) -> bool:
         """Prepare and send what waits; tell whether it went well."""
+        sender = self._connected()
+        if sender is None:
+            return False
         try:
-            if self._sender is None:
-                self._sender = self._connect()
-            self._take(self._sender)
-            return self._send_all(self._sender)
-        except Exception as error:  # noqa: BLE001 - the thread must outlive a certificate it cannot read
+            self._take(sender)
+            return self._send_all(sender)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive what nobody foresaw
             self._trouble(f"nothing can be sent to the manager: {error!r}")
             return False
+
+    def _connected(self) -> Sender | None:
+        """Return the sender, made if there is none yet; None where that fails, which is logged."""
+        if self._sender is None:
+            try:
+                self._sender = self._connect()
+            except Exception as error:  # noqa: BLE001 - such as a certificate it cannot read
+                self._trouble(f"nothing can be sent to the manager: {error!r}")
+        return self._sender
 
     def _take(self, sender: Sender) -> None:
         """Prepare what is new: it holds on to its caller's context, which must not be kept long."""
@@ -191,6 +204,9 @@ class Outbox:
                 return False
             except GaveUpError as error:
                 self._trouble(str(error))
+                self._drop(len(batch))
+            except Exception:  # noqa: BLE001 - or a span that cannot be encoded would block all
+                _log.exception("spans could not be sent to the manager")
                 self._drop(len(batch))
             else:
                 self._well()

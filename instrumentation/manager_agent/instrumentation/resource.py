@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping
 from uuid import uuid4
 
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import Resource
 
 from manager_agent.instrumentation.identity import of_process, resource_attributes
 
@@ -25,10 +25,19 @@ def resource_of(env: Mapping[str, str]) -> Resource:
     }
     if not env.get("OTEL_SERVICE_NAME", "").strip() and not said.get("service.name"):
         own["service.name"] = of_process().agent
-    try:
-        made = Resource.create(dict(own))
-    except RuntimeError:  # a process about to end: the SDK may start no thread to look around
-        made = OTELResourceDetector().detect().merge(Resource(dict(own)))
+    made = _created(own, said, env)
     if made.attributes.get(_INSTANCE):
         return made
     return made.merge(Resource({_INSTANCE: str(uuid4())}))
+
+
+def _created(
+    own: dict[str, str | int], said: Mapping[str, str], env: Mapping[str, str]
+) -> Resource:
+    try:
+        return Resource.create(dict(own))
+    except RuntimeError:
+        # The SDK asks its detectors in threads, and a process that is leaving starts none: one
+        # that is over in less than the outbox gathers. What is sent must not be lost for that.
+        service = env.get("OTEL_SERVICE_NAME", "").strip()
+        return Resource({**said, **({"service.name": service} if service else {}), **own})
