@@ -1,5 +1,6 @@
 """What the documentation shows works: its commands and queries, run against a real manager."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from manager_agent.store.digest_key import digest_key
 from tests.documented.pages import ROOT, Block, Command, blocks, columns, commands
 from tests.documented.world import World, docs_world, run_metered, run_under_opentelemetry
 from tests.harness.facts import opened
-from tests.harness.manager import manager
+from tests.harness.manager import environment, manager
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -59,7 +60,8 @@ def check_curl(command: Command, world: World, patch: pytest.MonkeyPatch) -> Non
 
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
 
-    assert '"rows"' in done.stdout
+    answer = json.loads(done.stdout)
+    assert {"rows", "call_id", "calls"} & answer.keys(), answer
 
 
 def check_agent(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
@@ -194,6 +196,25 @@ def test_python_reads_the_figures_as_shown(block: Block, world: World) -> None:
     )
 
     assert "research-agent" in done.stdout
+
+
+BY_HAND = [block for block in blocks("python") if block.page == "docs/by-hand.md"]
+
+
+@pytest.mark.parametrize("block", BY_HAND, ids=str)
+def test_python_by_hand_works_as_shown(block: Block, world: World) -> None:
+    run = "\nimport asyncio\nasyncio.run(Writer().ask('?'))" if "Writer" in block.text else ""
+    before = world.manager.calls_of("research-agent")
+
+    subprocess.run(
+        [sys.executable, "-c", block.text + run],
+        env=environment(MANAGER_API_URL=world.api),
+        timeout=60,
+        check=True,
+        capture_output=True,
+    )
+
+    assert world.manager.calls_of("research-agent") == before + 1
 
 
 def test_every_table_and_column_is_documented(world: World) -> None:

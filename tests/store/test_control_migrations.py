@@ -13,8 +13,17 @@ import pytest
 
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
+from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.control_file import faults, newest_schema, schema_of
-from tests.harness.database import CONTROL_STEPS, FOLDER, LATER, control_finding, make_control
+from tests.harness.database import (
+    BEGAN,
+    BUDGETS,
+    CONTROL_STEPS,
+    FOLDER,
+    LATER,
+    control_finding,
+    make_control,
+)
 
 DATABASES = sorted(FOLDER.glob("*.sqlite.gz"))
 
@@ -53,6 +62,19 @@ def test_its_memory_goes_on(store: ControlStore) -> None:
 
     store.commit(step(store.memory(), [*found, control_finding("new")], LATER))
     assert store.outbox_counts()["pending"] == before["pending"] + 1
+
+
+def test_budgets_that_were_set_hold_and_others_can_be(store: ControlStore, path: Path) -> None:
+    budgets = BudgetStore(store)
+    set_before = budgets.overrides()
+    assert set_before in ({}, {"writer": BUDGETS[0].limits})
+    assert len(budgets.events_since(BEGAN)) == (len(BUDGETS) if set_before else 0)
+
+    budgets.put(BUDGETS[1], None)
+
+    assert budgets.overrides() == {**set_before, "reader": BUDGETS[1].limits}
+    times = [event.ts for event in budgets.events_since(BEGAN)]
+    assert times == sorted(set(times)), "no two events share a time"
 
 
 def test_it_is_at_the_newest_version_afterwards(store: ControlStore, path: Path) -> None:

@@ -18,6 +18,9 @@ from manager_agent.api.guard import Denials
 from manager_agent.api.services import Health, Services
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.archiving import archiving, kept
+from manager_agent.app.budget_desk import BudgetDesk
+from manager_agent.app.by_hand import by_hand
+from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings, budget_policy, custom_prices
@@ -39,6 +42,7 @@ from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
+from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
 from manager_agent.store.room import Room
@@ -76,6 +80,8 @@ class Manager:
     intake: Intake
     ticker: Ticker
     mirror: AlertMirror
+    events: EventMirror
+    desk: BudgetDesk
     commits: Commits
     worker: Worker
     snapshots: Snapshots
@@ -167,7 +173,6 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         committed=commits.add,
         closed=room.closed,
     )
-    mirror = AlertMirror(control, facts)
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
 
@@ -175,15 +180,18 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         intake.between_commits(job).result()
         commits.add()
 
+    policy = budget_policy(settings)
+    ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
+    budgets = BudgetStore(control)
     return Manager(
         settings=settings,
         facts=facts,
         control=control,
         intake=intake,
-        ticker=Ticker(
-            facts.cursor, control, rules_from(settings.rules), budget_policy(settings), worker.wake
-        ),
-        mirror=mirror,
+        ticker=ticker,
+        mirror=AlertMirror(control, facts),
+        events=EventMirror(budgets, facts),
+        desk=BudgetDesk(budgets, policy, ticker.follow),
         commits=commits,
         worker=worker,
         snapshots=snapshots,
@@ -240,13 +248,13 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
 
 
 async def _copy_alerts(manager: Manager) -> None:
-    """Copy what changed of the alerts to where SQL sees it; raises what the store raises.
+    """Copy what changed of alerts and control to where SQL sees it; raises what the store raises.
 
     After every look, so that what a crash or a full disk kept back is made up for.
     """
 
     def copy() -> None:
-        if manager.mirror.copy():
+        if manager.mirror.copy() + manager.events.copy():
             manager.commits.add()
 
     done = manager.intake.between_commits(copy)
@@ -322,6 +330,9 @@ def _services(manager: Manager, tokens: Tokens) -> Services:
             manager.commits.add,
             manager.settings.data_dir,
             now,
+        ),
+        by_hand=by_hand(
+            manager.facts, manager.intake, manager.desk, manager.settings.budgets.enforcement, now
         ),
     )
 

@@ -16,6 +16,10 @@ COST_SOURCE = "gen_ai.usage.cost.source"
 """Cost as proposed to the GenAI semantic conventions (pull request 443): amount as a double,
 currency in ISO 4217, source `provider` or `local`."""
 
+BY_HAND = "manager.by_hand"
+"""Instrumentation scope of calls that were recorded by hand, and cost source of a cost that came
+with them: it is taken as said, 0 included."""
+
 PROMPT_DIGEST = "manager.prompt.digest"
 """Keyed digest of a prompt, made where the prompt is known; the prompt itself never travels."""
 

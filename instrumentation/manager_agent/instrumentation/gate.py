@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from opentelemetry.context import Context, get_current
 
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse
-from manager_agent.instrumentation import hosts, identity, mishap, reentry, spans
+from manager_agent.instrumentation import hosts, identity, mishap, reentry, spans, within
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ask
 from manager_agent.instrumentation.endpoint import Endpoint
@@ -23,6 +23,7 @@ from manager_agent.instrumentation.refusal import Refusal, refusal
 from manager_agent.instrumentation.wires import WIRES
 
 _FAILED_OPEN = Allow("policy_failed")
+_DECISIONS = (Allow, Refuse, Hold)
 _inside: ContextVar[bool] = ContextVar("manager_agent_inside", default=False)
 _policy: Policy | None = None
 
@@ -79,7 +80,10 @@ def begin() -> Token[bool]:
 
 def end(token: Token[bool]) -> None:
     """Say that it has returned."""
-    _inside.reset(token)
+    try:
+        _inside.reset(token)
+    except ValueError:  # a coroutine that is collected ends in another context, which knows nothing
+        return
 
 
 def enter(endpoint: Endpoint, body: Body) -> Call | Refusal:
@@ -109,6 +113,7 @@ async def enter_async(endpoint: Endpoint, body: Body) -> Call | Refusal:
 
 
 def _entered(decider: Policy, ask: Ask, decision: object) -> Call | Refusal:
+    within.note()
     if isinstance(decision, Refuse):
         try:
             spans.refused(ask, decision)
@@ -122,7 +127,7 @@ def _decide(decider: Policy, ask: Ask) -> Decision:
     outermost = reentry.enter()
     try:
         decision = decider.decide(ask)
-        if isinstance(decision, Allow | Refuse | Hold):
+        if isinstance(decision, _DECISIONS):
             return decision
         raise TypeError(f"{type(decider).__name__}.decide returned {decision!r}")
     except Exception as error:  # noqa: BLE001 - a broken policy never breaks the agent

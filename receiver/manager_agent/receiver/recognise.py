@@ -141,8 +141,13 @@ def _guessed(attributes: Attributes, habit: Habits) -> bool:
 
 
 def _reported_cost(attributes: Attributes, of: CallTraits) -> int | None:
-    """Return the cost the emitter reports, in nano-USD; 0 is "no price found" and thus unknown."""
+    """Return the cost the emitter reports, in nano-USD.
+
+    From instrumentations 0 means "no price found" and is thus unknown; people mean it.
+    """
     if not of.costed:
         return None
     reported = of.cost.of(attributes, amount)
-    return nano_usd(reported) if reported else None
+    if reported is None or (reported == 0 and not of.by_hand):
+        return None
+    return nano_usd(reported)

@@ -187,9 +187,16 @@ class FactStore:
 
     def append_alerts(self, rows: Sequence[dict[str, object]]) -> None:
         """Append changes of alerts (the columns of `alert_events`) in one transaction."""
+        self._append("append_alerts", rows)
+
+    def append_control_events(self, rows: Sequence[dict[str, object]]) -> None:
+        """Append rows of `control_events` in one transaction."""
+        self._append("append_control_events", rows)
+
+    def _append(self, statement: str, rows: Sequence[dict[str, object]]) -> None:
         with self._transaction():
             for row in rows:
-                self._con.execute(statements("append_alerts")[0], row)
+                self._con.execute(statements(statement)[0], row)
 
     def rearrange(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Do `work` on what is archived in one transaction; then read the list of files anew."""
