@@ -44,8 +44,9 @@ def flush(seconds: float = EXIT_SECONDS) -> None:
     _ask("flush", seconds)
 
 
-def at_sigterm(_: "ModuleType | None" = None) -> None:
-    """Flush at SIGTERM, where it would otherwise end the process at once.
+def at_sigterm() -> None:
+    """Flush at SIGTERM, where it would otherwise end the process at once. Called once there may be
+    something to flush, from the main thread if it can be.
 
     A handler that the agent has, or sets later, stays as it is: an orderly exit follows from it.
     """
