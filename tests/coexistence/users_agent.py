@@ -1,11 +1,13 @@
-"""An agent whose user traces by `argv[1]`, as that product's documentation says; knows nothing of us.
+"""An agent whose user traces by `argv[1]`, as that product's documentation says; knows no us.
 
-Two calls of the OpenAI SDK under one function; the second fails once and is tried again.
+Two calls of the OpenAI SDK under one function; the second fails once and is tried again. Products
+are imported by name: they are in no environment that types are checked in.
 """
 
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import httpx2
@@ -36,14 +38,13 @@ def _http() -> Any:
 
 
 def _langfuse() -> tuple[Any, Callable[..., Any], Callable[[], Any]]:
-    from langfuse import get_client, observe
-    from langfuse.openai import OpenAI
-
-    return OpenAI(api_key="x", http_client=_http()), observe(), get_client().flush
+    langfuse = import_module("langfuse")
+    client = import_module("langfuse.openai").OpenAI(api_key="x", http_client=_http())
+    return client, langfuse.observe(), langfuse.get_client().flush
 
 
 def _logfire() -> tuple[Any, Callable[..., Any], Callable[[], Any]]:
-    import logfire
+    logfire = import_module("logfire")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -60,13 +61,11 @@ def _logfire() -> tuple[Any, Callable[..., Any], Callable[[], Any]]:
 
 
 def _phoenix() -> tuple[Any, Callable[..., Any], Callable[[], Any]]:
-    from openinference.instrumentation.openai import OpenAIInstrumentor
-    from phoenix.otel import register
-
-    made = register(
+    made = import_module("phoenix.otel").register(
         endpoint=f"{os.environ['THEIRS']}/v1/traces", protocol="http/protobuf", verbose=False
     )
-    OpenAIInstrumentor().instrument(tracer_provider=made)
+    instrumentor = import_module("openinference.instrumentation.openai").OpenAIInstrumentor()
+    instrumentor.instrument(tracer_provider=made)
     client = openai.OpenAI(api_key="x", http_client=_http())
     return client, lambda function: function, made.force_flush
 

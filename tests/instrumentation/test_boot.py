@@ -1,4 +1,4 @@
-"""A start is cheap, does what it must when a client or library comes, and is never in the way."""
+"""The start is cheap, does what it must when a client or library comes, and gets in no way."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ _TRIED = "import sys; sys.exit('manager_agent.instrumentation.boot' not in sys.m
 
 
 def warnings_about(program: str, arguments: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
-    """Yield, a line each, what would keep calls of this command, run in `env`, from being metered."""
+    """Yield, a line each, what would keep calls of this command in `env` from being metered."""
     named = _PYTHON.fullmatch(Path(program).name) is not None
     python = program if named else _shebang(program)
     if python is None:

@@ -86,7 +86,7 @@ def _held(fields: Json) -> bool:
         return True
     if any(fields.get(key) not in (None, []) for key in _ELSEWHERE):
         return True
-    return any(tool.get("type") not in _OWN_TOOLS for tool in objects(fields.get("tools")))
+    return any(text(tool.get("type")) not in _OWN_TOOLS for tool in objects(fields.get("tools")))
 
 
 def _conversation(fields: Json, metadata: Json) -> str | None:
