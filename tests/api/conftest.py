@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -48,10 +48,10 @@ class Live:
     def by_hand(self) -> ByHand:
         """What takes commands down in `recorded` and `commands`, unless there is `trouble`."""
 
-        async def record(call: RecordCall) -> None:
+        async def record(calls: Sequence[RecordCall]) -> None:
             if self.trouble:
                 raise self.trouble
-            self.recorded.append(call)
+            self.recorded.extend(calls)
 
         def set_budget(command: SetBudget) -> None:
             if self.trouble:

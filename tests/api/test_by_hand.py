@@ -150,6 +150,22 @@ def test_all_mistakes_of_a_call_are_told_at_once(live: Live, client: TestClient)
     assert live.recorded == []
 
 
+def test_several_calls_are_taken_together_or_not_at_all(live: Live, client: TestClient) -> None:
+    good = client.post("/api/v1/calls", json={"calls": [{"agent_id": "a"}, {"agent_id": "b"}]})
+    assert [each["agent"] for each in good.json()["calls"]] == ["a", "b"]
+    assert [call.agent for call in live.recorded] == ["a", "b"]
+
+    bad = client.post("/api/v1/calls", json={"calls": [{"agent_id": "c"}, {"cost": 1}, 7]})
+    assert bad.status_code == 400
+    assert [error.split(":")[0] for error in bad.json()["errors"]] == [
+        *("calls[1]", "calls[1]", "calls[2]")
+    ]
+    odd: list[Any] = [{"calls": []}, {"calls": [{}] * 201}, {"calls": {}}, {"calls": [], "x": 1}]
+    for body in odd:
+        assert client.post("/api/v1/calls", json=body).status_code == 400
+    assert len(live.recorded) == 2
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

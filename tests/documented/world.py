@@ -97,6 +97,31 @@ def run_under_opentelemetry(world: World, command: Command) -> None:
     assert "export" not in done.stderr, done.stderr  # no signal is refused
 
 
+def run_metered(world: World, command: Command) -> None:
+    """Run an agent by a command that instruments it, against a provider on this machine."""
+    with serving(ProviderSettings(pace=0, rate_429=0, rate_500=0)) as provider:
+        done = subprocess.run(
+            command.words,
+            env=environment(
+                **{
+                    **command.exports,
+                    "MANAGER_ENDPOINT": f"http://{world.manager.where['otlp_grpc']}",
+                    "MANAGER_LLM_HOSTS": f"{provider.url.removeprefix('http://')}=openai",
+                    "OPENAI_API_KEY": "none",
+                    "OPENAI_BASE_URL": f"{provider.url}/v1",
+                    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                    "PYTHONPATH": "",
+                }
+            ),
+            cwd=world.here,
+            timeout=60,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    assert not done.stderr, done.stderr
+
+
 def _spans(start_ns: int) -> list[Sending]:
     """Return calls that repeat, fail, use the cache, have no price; and a tool used twice."""
     rng = random.Random(7)

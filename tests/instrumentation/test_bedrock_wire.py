@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from manager_agent.contract.usage import Usage
 from manager_agent.instrumentation.asked import Asked
-from manager_agent.instrumentation.bedrock_told import with_headers
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.wires import WIRES
 from tests.harness.aws_events import chunk, event, failure
@@ -270,7 +269,7 @@ COUNTS = {
     ],
 )
 def test_headers(told: Told, headers: dict[str, str], expected: Told) -> None:
-    found = with_headers(told, headers)
+    found = WIRES["bedrock"].headers(told, headers)
 
     assert found == expected
 

@@ -1,4 +1,4 @@
-"""The start is cheap, does what it must when a client or library comes, and never gets in the way."""
+"""The start is cheap, does what it must when a client or library comes, and gets in no way."""
 
 from pathlib import Path
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.harness.agents import BIN, STARTED, run
 
+pytestmark = pytest.mark.slow  # its command loads every SDK there is
+
 COMMAND = BIN / "opentelemetry-instrument"
 OURS = {"OTEL_PYTHON_DISTRO": "manager_agent"}
 SEEN = f"""\

@@ -1,6 +1,7 @@
 """Gate and meter without any client: one decision, one end, whatever happens in between."""
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from manager_agent.contract.decision import Allow, Hold, Refuse
 from manager_agent.instrumentation import gate, hosts, mishap, reentry
 from manager_agent.instrumentation.endpoint import Endpoint
-from manager_agent.instrumentation.meter import Call, ending_of
+from manager_agent.instrumentation.meter import Call, close_open, ending_of
 from manager_agent.instrumentation.refusal import Refusal
 from tests.harness.llm_server import openai_stream
 from tests.harness.seam import REFUSE, Recorder, seam
@@ -85,6 +86,20 @@ def test_a_stream_that_somebody_collected_is_read_as_one(recorder: Recorder) -> 
     usage = recorder.one().told.usage
     assert usage
     assert (usage.input_tokens, usage.output_tokens) == (11, 7)
+
+
+def test_counts_that_only_the_headers_have_are_read(recorder: Recorder) -> None:
+    bedrock = Endpoint("bedrock", "invoke_model", "aws.bedrock", "chat", "bedrock", 443, "mistral")
+    call = gate.enter(bedrock, b'{"prompt": "Hi"}')
+    assert isinstance(call, Call)
+    counts = {"input": "11", "output": "7"}
+    call.answered(200, {f"x-amzn-bedrock-{n}-token-count": count for n, count in counts.items()})
+
+    call.whole(b'{"outputs": [{"text": "Hello", "stop_reason": "stop"}]}')
+
+    told = recorder.one().told
+    assert told.usage
+    assert (told.usage.input_tokens, told.usage.output_tokens, told.estimated) == (11, 7, False)
 
 
 def test_an_error_in_pieces_is_kept_within_bounds(recorder: Recorder) -> None:
@@ -240,3 +255,37 @@ def test_a_refusal_that_cannot_be_worded_stands(
     assert isinstance(answer, Refusal)
     assert REFUSE.message in answer.message
     mishap.forget()
+
+
+def test_what_is_open_when_the_process_ends_is_settled(recorder: Recorder) -> None:
+    """As a stream that a script leaves at its top level."""
+    call = entered()
+    call.answered(200, SSE)
+    call.chunk(openai_stream().pieces[0])
+    over = entered()
+    over.left()
+
+    close_open()
+    call.left()
+
+    left, open_at_the_end = recorder.settled
+    assert left.ask.call_id == over.ask.call_id
+    assert open_at_the_end.ending == "abandoned"
+    assert open_at_the_end.told.estimated
+
+
+def test_a_copy_that_a_fork_made_is_the_parent_s_to_settle(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = entered()
+
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    call.left()
+
+    assert not recorder.settled
+
+
+def test_a_client_that_ends_in_another_context(recorder: Recorder) -> None:
+    token = contextvars.copy_context().run(gate.begin)
+
+    gate.end(token)  # raises nothing: a collected coroutine ends wherever it is collected

@@ -82,7 +82,11 @@ def test_garbage_raises_nothing(encoding: str, data: bytes, places: list[int]) -
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
 def test_a_bomb_is_not_read_to_its_end(encoding: str) -> None:
-    bomb = {"gzip": gzip.compress, "br": brotli.compress, "zstd": zstd}[encoding](bytes(8 << 20))
+    bomb = {
+        "gzip": gzip.compress,
+        "br": lambda data: brotli.compress(data, quality=1),
+        "zstd": zstd,
+    }[encoding](bytes(8 << 20))
     undo = inflater(encoding, largest=1 << 20)
 
     assert undo is not None

@@ -13,6 +13,8 @@ from tests.harness.agents import BIN, agent_environment, run_agent
 
 PROVIDER = """\
 import os, sys, time
+from manager_agent.instrumentation import leaving
+leaving.at_sigterm()
 def note(what):
     with open(os.environ["NOTES"], "a") as notes:
         notes.write(f"{what} {os.getpid()}\\n")
@@ -184,7 +186,8 @@ def test_a_handler_that_calls_the_one_before_it_decides(notes: Path) -> None:
 
 
 def test_a_process_that_calls_nobody_keeps_its_signals() -> None:
-    code = "import signal, multiprocessing; print(signal.getsignal(signal.SIGTERM).name)"
+    clients = "multiprocessing, httpx, requests"
+    code = f"import signal, {clients}; print(signal.getsignal(signal.SIGTERM).name)"
 
     assert run_agent("python", "-c", code).stdout == "SIG_DFL\n"
 

@@ -100,8 +100,8 @@ TOOL = {
         pytest.param(
             CHAT,
             {"model": "m", "messages": HI, "web_search_options": {}},
-            Asked(model="m", text_bytes=8),
-            id="an empty option asks for nothing",
+            Asked(model="m", text_bytes=8, held_context=True),
+            id="a search with the options it has by itself",
         ),
         pytest.param(
             RESPONSES,
@@ -123,6 +123,12 @@ TOOL = {
                 user_id="u2",
             ),
             id="an earlier answer goes before",
+        ),
+        pytest.param(
+            RESPONSES,
+            {"model": "m", "input": "Hello", "previous_response_id": None, "tools": []},
+            Asked(model="m", text_bytes=5),
+            id="what is null or empty adds nothing",
         ),
         pytest.param(
             RESPONSES,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from manager_agent.contract.usage import Usage
 from manager_agent.instrumentation.told import Told
+from manager_agent.instrumentation.wires import WIRES
 from tests.harness.wires import FEW, PLACES, cut, dumps, endpoint, sse, streamed, whole
 
 CHAT = endpoint("openai", "chat_completions")
@@ -103,6 +104,11 @@ FULL = counts(
             id="Gemini's compatible service: thoughts only in the grand total",
         ),
         pytest.param(
+            counts(10, 5, total=215, prompt_tokens_details={"cached_tokens": 4}),
+            Usage(10, 205, cache_read_tokens=4),
+            id="the same with a cache",
+        ),
+        pytest.param(
             counts(3, 5, total=108, prompt_tokens_details={"cached_tokens": 100}),
             Usage(103, 5, cache_read_tokens=100),
             id="a gateway that leaves the cache out",
@@ -147,6 +153,15 @@ def test_what_the_provider_charged(usage: Any, cost: str | None) -> None:
     told = whole(CHAT, completion(counts(9, 12) | usage))
 
     assert told.cost_usd == (None if cost is None else Decimal(cost))
+
+
+@pytest.mark.parametrize(
+    ("header", "cost"), [("0.00021", "0.00021"), ("0.0", None), ("None", None), ("", None)]
+)
+def test_what_litellms_proxy_says_it_cost(header: str, cost: str | None) -> None:
+    found = WIRES["openai"].headers(Told(complete=True), {"x-litellm-response-cost": header})
+
+    assert found == Told(complete=True, cost_usd=None if cost is None else Decimal(cost))
 
 
 LAST = chunk(usage=FULL, choices=[])

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -30,15 +31,18 @@ class Manager:
         self.taken: list[str | None] = []
         self.failure: Exception | None = None
         self.asked = 0
+        self.bad: set[str] = set()
         self.open = threading.Event()
         self.open.set()
 
-    def take(self, call: APICall) -> None:
+    def take(self, calls: Sequence[APICall]) -> None:
         self.asked += 1
         assert self.open.wait(20)
         if self.failure is not None:
             raise self.failure
-        self.taken.append(call.call_id)
+        if any(call.call_id in self.bad for call in calls):
+            raise BAD
+        self.taken += [call.call_id for call in calls]
 
 
 def call(number: int) -> APICall:
@@ -103,6 +107,21 @@ def test_a_call_that_cannot_be_recorded_does_not_hold_up_others(failure: Excepti
 
     assert recorder.flush(20)
     assert (manager.taken, recorder.lost) == (["1"], 1)
+
+
+def test_calls_that_wait_go_together_and_do_not_suffer_for_one_another() -> None:
+    manager = Manager()
+    manager.open.clear()
+    manager.bad = {"3"}
+    recorder = Recorder(manager.take, together=4)
+    for number in range(10):
+        recorder.put(call(number))
+    manager.open.set()
+
+    assert recorder.flush(20)
+    assert manager.taken == ["0", "1", "2", "4", "5", "6", "7", "8", "9"]
+    assert (recorder.sent, recorder.lost) == (9, 1)
+    assert manager.asked < 10
 
 
 def test_flush_gives_up_in_time() -> None:

@@ -9,7 +9,7 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from botocore.parsers import create_parser  # type: ignore[import-untyped]
+from botocore.parsers import create_parser
 from google.genai import errors
 
 from manager_agent.contract.decision import Refuse

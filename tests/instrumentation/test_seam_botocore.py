@@ -11,7 +11,10 @@ import boto3
 import botocore.httpsession
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ReadTimeoutError,
+)
 
 from manager_agent.contract.decision import Refuse
 from manager_agent.instrumentation import hosts

@@ -7,12 +7,14 @@ import gc
 import gzip
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from types import ModuleType
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
+import trio
 
 from manager_agent.contract.decision import Allow, Hold
 from manager_agent.contract.usage import Usage
@@ -468,3 +470,32 @@ def test_time_of_refusals(server: LlmServer, module: ModuleType, recorder: Recor
 
     assert time.monotonic() - began < 5
     assert not server.hits
+
+
+@pytest.mark.filterwarnings("ignore:Async generator")  # httpx closes none of its own
+def test_trio_reads_leaves_and_cancels(
+    server: LlmServer, module: ModuleType, recorder: Recorder
+) -> None:
+    async def ask(seconds: float, pieces: int) -> None:
+        with trio.move_on_after(seconds):
+            async with (
+                module.AsyncClient(verify=False) as client,
+                client.stream("POST", server.url + PATH, json=STREAMED) as answer,
+                aclosing(answer.aiter_raw()) as raw,
+            ):
+                async for _ in raw:
+                    pieces -= 1
+                    if not pieces:
+                        break
+
+    server.reply = openai_stream()
+    trio.run(ask, 20, 99)
+    server.reply = openai_stream(hold_before=1)
+    trio.run(ask, 20, 1)
+    trio.run(ask, 0.2, 99)
+    server.reply.go.set()
+
+    read, left, cancelled = recorder.settled
+    assert (read.ending, tokens(read.told.usage)) == ("whole", (11, 7))
+    assert left.ending == "abandoned"
+    assert cancelled.ending == "cancelled"

@@ -93,7 +93,7 @@ def test_without_a_tracker_it_is_that_of_the_environment(
     decorate: Any, monkeypatch: pytest.MonkeyPatch, tracker: Tracker
 ) -> None:
     taken = tracker.taken
-    monkeypatch.setattr(CostTracker, "record_api_call", lambda _, call: taken.append(call))
+    monkeypatch.setattr(CostTracker, "record_api_calls", lambda _, calls: taken.extend(calls))
     function = decorate(lambda: USED)
 
     assert function() == USED

@@ -200,10 +200,10 @@ def test_a_stream_without_usage_is_estimated_near_the_truth(
         assert guess == pytest.approx(real * 4 / 3.5, rel=0.02)
 
 
-@pytest.mark.parametrize(("rate", "status"), [("rate_429", 429), ("rate_500", 500)])
-def test_errors(rate: str, status: int) -> None:
+@pytest.mark.parametrize("status", [429, 500])
+def test_errors(status: int) -> None:
     wire = Recording()
-    settings = ProviderSettings(pace=0, **({"rate_429": 0, "rate_500": 0} | {rate: 1}))
+    settings = ProviderSettings(pace=0, rate_429=status == 429, rate_500=status == 500)
     with serving(settings) as failing:
         client = openai.OpenAI(
             base_url=f"{failing.url}/v1",

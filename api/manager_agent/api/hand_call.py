@@ -7,9 +7,14 @@ from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
+from manager_agent.api.body import refuse_unknown
 from manager_agent.api.fields import Fields
+from manager_agent.api.problem import Problem
 from manager_agent.contract.command import RecordCall
 from manager_agent.contract.usage import Usage
+
+MOST_CALLS = 200
+"""Calls of one request; they become durable together."""
 
 MOST_USD = 100_000
 """A single call that is said to cost more is a mistake."""
@@ -41,6 +46,28 @@ KNOWN = (
     "error_type",
     "call_id",
 )
+
+
+def hand_calls(body: Mapping[str, Any], now: datetime) -> list[RecordCall]:
+    """Return the calls of a body: one call, or up to `MOST_CALLS` of them under `calls`.
+
+    Raises `Problem` with all mistakes, of several calls each with its place.
+    """
+    if "calls" not in body:
+        return [hand_call(body, now)]
+    refuse_unknown(body, ("calls",), "key beside calls")
+    rows = body["calls"]
+    if not (isinstance(rows, list) and 0 < len(rows) <= MOST_CALLS):
+        raise Problem(400, "bad-request", f"calls must be a list of 1 to {MOST_CALLS} calls")
+    calls, wrong = [], []
+    for place, row in enumerate(rows):
+        try:
+            calls.append(hand_call(row if isinstance(row, dict) else {"agent_id": row}, now))
+        except Problem as problem:
+            wrong += [f"calls[{place}]: {said}" for said in problem.more["errors"]]
+    if wrong:
+        raise Problem(400, "bad-request", "; ".join(wrong), errors=wrong)
+    return calls
 
 
 def hand_call(body: Mapping[str, Any], now: datetime) -> RecordCall:

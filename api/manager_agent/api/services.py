@@ -53,14 +53,14 @@ class Upkeep:
 class ByHand:
     """What agents and people tell the manager themselves; all but `record` may block.
 
-    `record`: books a call; durable when it returns. Raises `BusyError`. `rows_of`: an agent's
-    limits with what was spent of them, also of one never seen. `policy`: the budgets that hold.
+    `record`: books calls together; durable when it returns. Raises `BusyError`. `rows_of`: an
+    agent's limits with what was spent of them, also of one never seen. `policy`: those that hold.
     `overridden`: the agents, `default` among them, whose budgets were set over the configured.
     `set_budget`: durable when it returns. Raises `ControlStoreError`. `enforcement`: of a budget
     that names none.
     """
 
-    record: Callable[[RecordCall], Awaitable[None]]
+    record: Callable[[Sequence[RecordCall]], Awaitable[None]]
     rows_of: Callable[[str], Sequence[BudgetRow]]
     policy: Callable[[], BudgetPolicy]
     overridden: Callable[[], frozenset[str]]

@@ -1,7 +1,7 @@
 """What the API does by hand, put together: calls go the way of spans, budgets to the desk."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from manager_agent.analytics.frames import BudgetRow
@@ -25,8 +25,8 @@ def by_hand(
 ) -> ByHand:
     """Return it over the parts of a running manager."""
 
-    async def record(call: RecordCall) -> None:
-        answer = await asyncio.wrap_future(intake.offer(request_of(call)))
+    async def record(calls: Sequence[RecordCall]) -> None:
+        answer = await asyncio.wrap_future(intake.offer(request_of(calls)))
         if isinstance(answer, Refused):
             raise BusyError(answer.message)
 

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. `arguments`: without the program's name."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given else ""
-    missing = [name for name in _SERVER if find_spec(name) is None]
+    missing = [] if command in _AT_ONCE else [n for n in _SERVER if find_spec(n) is None]
     if command in _LIGHT and (missing or command in _AT_ONCE):
         return int(import_module(_LIGHT[command]).main(given[1:]))
     if missing:

@@ -3,7 +3,6 @@
 Which model answers is often not to be seen (a profile, an ARN), so the body says who wrote it.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from manager_agent.contract.usage import Usage
@@ -21,8 +20,10 @@ from manager_agent.instrumentation.openai_told import answer_of, finish_of
 from manager_agent.instrumentation.openai_usage import usage_of as openai_usage_of
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
+from manager_agent.instrumentation.wire import Headers
 
 _HEADER = "x-amzn-bedrock-{}-token-count"
+_ERROR = "x-amzn-errortype"
 _TIER = "x-amzn-bedrock-service-tier"
 METRICS = "amazon-bedrock-invocationMetrics"
 """Where the last piece of a streamed `invoke_model` has counts, whatever the model."""
@@ -64,22 +65,22 @@ def metrics_usage(raw: Json) -> Usage | None:
     )
 
 
-def with_headers(told: Told, headers: Mapping[str, str]) -> Told:
+def with_headers(told: Told, headers: Headers) -> Told:
     """Return `told` with what only the headers of an answer say: counts of an `invoke_model` whose
-    body has none, its tier, the name of an error. `headers`: by lower-case name.
+    body has none, its tier, the name of an error.
     """
     if told.error_type is not None:
-        name = headers.get("x-amzn-errortype", "").partition(":")[0].rpartition("#")[2]
+        name = (headers.get(_ERROR, "") or "").partition(":")[0].rpartition("#")[2]
         return replace(told, error_type=name or told.error_type)
-    told = replace(told, tier=told.tier or headers.get(_TIER))
+    told = replace(told, tier=told.tier or text(headers.get(_TIER, "")))
     if told.usage is not None and told.usage.output_tokens is not None:
         return told
     numbers = [
-        int(value) if (value := headers.get(_HEADER.format(name), "")).isdecimal() else None
+        int(value) if (value := headers.get(_HEADER.format(name), "") or "").isdecimal() else None
         for name in ("input", "output", "cache-read-input", "cache-write-input")
     ]
     read, written, cached, stored = map(count, numbers)
-    if read is not None and written is None and _HEADER.format("output") not in headers:
+    if read is not None and written is None and not headers.get(_HEADER.format("output"), ""):
         written = 0 if told.delivered_bytes == 0 else None  # embeddings
     return replace(told, usage=canonical(read, written, cached, stored) or told.usage)
 

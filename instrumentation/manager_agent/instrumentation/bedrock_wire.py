@@ -5,7 +5,7 @@ from functools import partial
 from manager_agent.instrumentation.anthropic_wire import asked_of
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.bedrock_stream import BedrockReader
-from manager_agent.instrumentation.bedrock_told import converse_told, invoke_told
+from manager_agent.instrumentation.bedrock_told import converse_told, invoke_told, with_headers
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.failure import failed
 from manager_agent.instrumentation.lenient import (
@@ -77,7 +77,7 @@ def _limit(fields: Json) -> int | None:
 
 
 def whole(endpoint: Endpoint, status: int, body: bytes) -> Told:
-    """Return what a whole answer tells; `with_headers` adds what only its headers say."""
+    """Return what a whole answer tells; its headers may say more."""
     if status >= 400:
         return failed(status, body)
     answer = mapping(parsed(body))
@@ -91,4 +91,4 @@ def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     return BedrockReader()
 
 
-BEDROCK = Wire(asked, whole, stream, bedrock_refusal)
+BEDROCK = Wire(asked, whole, stream, bedrock_refusal, with_headers)

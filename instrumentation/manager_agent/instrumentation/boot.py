@@ -91,7 +91,6 @@ def _watched() -> "Iterator[Mapping[str, Found]]":
     yield {
         "multiprocessing.util": leaving.at_end_of_children,
         "billiard.util": leaving.at_end_of_children,  # Celery's multiprocessing
-        leaving.PROVIDER: leaving.at_sigterm,
     }
     yield dict.fromkeys(LIBRARIES, _load)
     try:
@@ -108,6 +107,7 @@ def _patching(seam: str) -> "Found":
 
 
 def _load(_: "ModuleType") -> None:
+    leaving.at_sigterm()  # calls may come from other threads, which may not
     for name in _NEEDED:
         __import__(name)
 

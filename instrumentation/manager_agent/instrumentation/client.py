@@ -1,7 +1,7 @@
 """`CostTracker`: the manager's API as Python objects, for what instrumentation cannot know."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -79,6 +79,11 @@ class CostTracker:
         """Record a call, durably; return its id. The same `call.call_id` is not booked twice."""
         return str(self._ask("POST", "/api/v1/calls", body_of(call))["call_id"])
 
+    def record_api_calls(self, calls: Sequence[APICall]) -> list[str]:
+        """Record up to 200 calls together, all or none, durably; return their ids."""
+        body = {"calls": [body_of(call) for call in calls]}
+        return [str(each["call_id"]) for each in self._ask("POST", "/api/v1/calls", body)["calls"]]
+
     def check_budget_limits(self, agent_id: str, estimated_cost: Usd = 0) -> dict[str, Any]:
         """Return whether a call of `estimated_cost` USD would fit under all limits of the agent.
 
@@ -144,6 +149,10 @@ class CostTracker:
     async def arecord_api_call(self, call: APICall) -> str:
         """Do as `record_api_call` does."""
         return await _aside(self.record_api_call, call)
+
+    async def arecord_api_calls(self, calls: Sequence[APICall]) -> list[str]:
+        """Do as `record_api_calls` does."""
+        return await _aside(self.record_api_calls, calls)
 
     async def acheck_budget_limits(self, agent_id: str, estimated_cost: Usd = 0) -> dict[str, Any]:
         """Do as `check_budget_limits` does."""

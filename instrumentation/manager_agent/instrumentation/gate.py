@@ -23,6 +23,8 @@ from manager_agent.instrumentation.refusal import Refusal, refusal
 from manager_agent.instrumentation.wires import WIRES
 
 _FAILED_OPEN = Allow("policy_failed")
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+_DECISIONS = (Allow, Refuse, Hold)
 _inside: ContextVar[bool] = ContextVar("manager_agent_inside", default=False)
 _policy: Policy | None = None
 
@@ -79,7 +81,10 @@ def begin() -> Token[bool]:
 
 def end(token: Token[bool]) -> None:
     """Say that it has returned."""
-    _inside.reset(token)
+    try:
+        _inside.reset(token)
+    except ValueError:  # a coroutine that is collected ends in another context, which knows nothing
+        return
 
 
 def enter(endpoint: Endpoint, body: Body) -> Call | Refusal:
@@ -123,7 +128,7 @@ def _decide(decider: Policy, ask: Ask) -> Decision:
     outermost = reentry.enter()
     try:
         decision = decider.decide(ask)
-        if isinstance(decision, Allow | Refuse | Hold):
+        if isinstance(decision, _DECISIONS):
             return decision
         raise TypeError(f"{type(decider).__name__}.decide returned {decision!r}")
     except Exception as error:  # noqa: BLE001 - a broken policy never breaks the agent
@@ -182,7 +187,5 @@ def _context() -> Context:
 
 def _call_id(now_ns: int) -> str:
     """Return a UUID 7: milliseconds, then randomness that a fork does not repeat."""
-    random = int.from_bytes(os.urandom(10))
-    low = (2 << 62) | (random & ((1 << 62) - 1))
-    high = ((now_ns // 1_000_000) << 16) | 0x7000 | (random >> 68)
-    return f"{high & ((1 << 64) - 1):016x}{low:016x}"
+    random = os.urandom(10).hex()
+    return f"{now_ns // 1_000_000:012x}7{random[:3]}{_VARIANT[random[3]]}{random[4:19]}"

@@ -6,30 +6,34 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 PTH = "manager_agent_boot.pth"
 _PYTHON = re.compile(r"(python|pypy)(w|[0-9.]+t?)?(\.exe)?", re.IGNORECASE)
 _WITH_VALUE = "WX"
 _PATIENCE_SECONDS = 10.0
+_TRIED = "import sys; sys.exit('manager_agent.instrumentation.boot' not in sys.modules)"
 
 
-def warnings_about(program: str, arguments: Sequence[str]) -> Iterator[str]:
-    """Yield what would keep calls of this command from being metered, one line each."""
+def warnings_about(program: str, arguments: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
+    """Yield, a line each, what would keep calls of this command in `env` from being metered."""
     named = _PYTHON.fullmatch(Path(program).name) is not None
     python = program if named else _shebang(program)
     if python is None:
         return  # a shell, a launcher: what it starts is seen when it is started
     flags = python_flags(arguments) if named else ""
-    ours = _same_environment(python)
     if "S" in flags:
         yield "python -S runs no start-up code: nothing is metered; leave -S out"
-    elif not ours and not _has_us(python):
+        return
+    ours, hidden = _same_environment(python), {*"EI"} & {*flags}
+    if (ours and (not hidden or pth_here())) or _starts(python, sorted(hidden), env):
+        return
+    if hidden and _starts(python, [], env):
+        yield f"python -{''.join(sorted(hidden))} ignores PYTHONPATH: nothing is metered"
+    else:
         remedy = f"{python} -m pip install manager-agent"
         yield f"{python} has no manager-agent: nothing is metered; install it there: {remedy}"
-    elif ours and set("EI") & set(flags) and not pth_here():
-        yield f"python -{flags} ignores PYTHONPATH, and site-packages has no {PTH}: not metered"
 
 
 def python_flags(arguments: Sequence[str]) -> str:
@@ -82,12 +86,12 @@ def _same_environment(python: str) -> bool:
     return os.path.realpath(here) == os.path.realpath(there)
 
 
-def _has_us(python: str) -> bool:
-    """Ask another Python whether it has us; one that cannot be asked is taken to have."""
-    env = {name: value for name, value in os.environ.items() if name != "MANAGER_INSTRUMENT"}
+def _starts(python: str, flags: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Try whether a Python starts us; one that cannot be tried is taken to."""
+    letters = [f"-{letter}" for letter in flags]
     try:
         done = subprocess.run(
-            [python, "-c", "import manager_agent.instrumentation.boot"],
+            [python, *letters, "-c", _TRIED],
             env=env,
             capture_output=True,
             timeout=_PATIENCE_SECONDS,

@@ -15,11 +15,14 @@ from _thread import allocate_lock, start_new_thread
 
 TYPE_CHECKING = False  # `typing` would cost each process more than all of this
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
     from typing import Any
 
 PROVIDER = "manager_agent.instrumentation.provider"
 """Who holds what has not been sent: `flush(seconds)`, `after_fork()`. Asked only if loaded."""
+METER = "manager_agent.instrumentation.meter"
+"""Who knows the calls that are open: `close_open()`. Asked only if loaded."""
 GRACE_SECONDS = 2.5
 """How long a process that was told to end may be held back; who told it may be counting."""
 EXIT_SECONDS = 5.0
@@ -31,7 +34,7 @@ _handling = False
 
 def prepare() -> None:
     """Be called when the process exits or forks. Changes nothing that the agent could see."""
-    atexit.register(flush, EXIT_SECONDS)
+    atexit.register(_leave, EXIT_SECONDS)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
 
@@ -41,8 +44,9 @@ def flush(seconds: float = EXIT_SECONDS) -> None:
     _ask("flush", seconds)
 
 
-def at_sigterm(_: "ModuleType | None" = None) -> None:
-    """Flush at SIGTERM, where it would otherwise end the process at once.
+def at_sigterm() -> None:
+    """Flush at SIGTERM, where it would otherwise end the process at once. Called once there may be
+    something to flush, from the main thread if it can be.
 
     A handler that the agent has, or sets later, stays as it is: an orderly exit follows from it.
     """
@@ -62,7 +66,7 @@ def at_end_of_children(util: "ModuleType") -> None:
     finalize: Any = util.Finalize
 
     def child(_: "Any") -> None:
-        finalize(None, flush, exitpriority=_LAST)
+        finalize(None, _leave, (EXIT_SECONDS,), exitpriority=_LAST)
 
     _KEPT.append(child)  # multiprocessing holds on to it weakly
     util.register_after_fork(child, child)
@@ -77,8 +81,9 @@ def _on_sigterm(number: int, frame: "Any") -> None:
         return  # `timeout` and others send it twice
     _handling = True
     try:
-        _flush_aside(GRACE_SECONDS)
-        if _signal.getsignal(number) is not _on_sigterm:
+        ours = _signal.getsignal(number) is _on_sigterm
+        _aside(_leave if ours else flush, GRACE_SECONDS)
+        if not ours:
             return  # the agent's own handler called us, and decides
         _signal.signal(number, _signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -88,14 +93,14 @@ def _on_sigterm(number: int, frame: "Any") -> None:
         _handling = False
 
 
-def _flush_aside(seconds: float) -> None:
-    """Flush in a thread: what was interrupted here may hold a lock that the flush needs."""
+def _aside(act: "Callable[[float], None]", seconds: float) -> None:
+    """Act in a thread: what was interrupted here may hold a lock that a flush needs."""
     done = allocate_lock()
     done.acquire()
 
     def work() -> None:
         try:
-            flush(seconds)
+            act(seconds)
         finally:
             done.release()
 
@@ -112,8 +117,14 @@ def _after_fork() -> None:
     _ask("after_fork")
 
 
-def _ask(what: str, *arguments: "Any") -> None:
-    act = getattr(sys.modules.get(PROVIDER), what, None)
+def _leave(seconds: float) -> None:
+    """Settle the streams that nobody closed, and flush: this process is over."""
+    _ask("close_open", of=METER)
+    flush(seconds)
+
+
+def _ask(what: str, *arguments: "Any", of: str = PROVIDER) -> None:
+    act = getattr(sys.modules.get(of), what, None)
     if act is None:
         return
     try:

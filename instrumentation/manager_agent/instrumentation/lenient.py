@@ -42,8 +42,9 @@ def text(value: Any, limit: int = LONGEST_NAME) -> str | None:
     """Return `value`, cut to `limit` characters, where it is a string with anything in it."""
     if not isinstance(value, str) or not value:
         return None
+    words = value[:limit]
     # A lone half of a surrogate pair is legal JSON and cannot be sent on as UTF-8.
-    return _LONE.sub("\ufffd", value[:limit])
+    return words if words.isascii() else _LONE.sub("\ufffd", words)
 
 
 def count(value: Any) -> int | None:

@@ -1,9 +1,12 @@
 """The meter: follows one allowed call to its end, and settles it exactly once."""
 
+import os
+import sys
 import time
 from collections.abc import Mapping
-from threading import Lock
+from threading import RLock
 from typing import Literal, Protocol
+from weakref import ref
 
 from manager_agent.contract.decision import Allow
 from manager_agent.instrumentation import mishap, reentry, spans
@@ -19,6 +22,9 @@ from manager_agent.instrumentation.wires import WIRES
 _ERROR_BYTES = 65_536
 """Bytes of an error's body that are kept where it comes in pieces."""
 _STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")
+_TRIES = 10
+_PATIENCE_SECONDS = 0.1
+"""Of the end of the process with one call, which another thread may be reading for ever."""
 _BEFORE = frozenset(
     ("ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError", "PoolTimeout")
 )
@@ -40,12 +46,15 @@ class Call:
     """
 
     __slots__ = (
+        "__weakref__",
         "_content_type",
         "_done",
         "_encoding",
         "_first_ns",
+        "_headers",
         "_inflate",
         "_lock",
+        "_pid",
         "_policy",
         "_reader",
         "_status",
@@ -56,17 +65,21 @@ class Call:
     def __init__(self, ask: Ask, decision: Allow, policy: Policy) -> None:
         """Begin: the request of `ask` is about to leave; `policy` will be told of the end."""
         self.ask, self.decision, self._policy = ask, decision, policy
-        self._lock = Lock()
+        self._lock = RLock()  # a signal's handler may close a stream that is just being read
         self._done = False
+        self._pid = os.getpid()
         self._status: int | None = None
         self._first_ns: int | None = None
         self._reader: StreamReader | None = None
         self._inflate: Inflater | None = None
         self._content_type = self._encoding = ""
+        self._headers: Mapping[str, str] | Headers = {}
+        _open[id(self)] = ref(self)
 
     def answered(self, status: int, headers: Mapping[str, str] | Headers) -> None:
         """Note the head of the answer; its body follows by `whole`, or in pieces by `chunk`."""
         self._status = status
+        self._headers = headers
         try:
             self._content_type = (headers.get("content-type", "") or "").lower()
             self._encoding = (headers.get("content-encoding", "") or "").lower()
@@ -112,7 +125,7 @@ class Call:
             self._end(ending_of(error), type(error).__name__)
 
     def __del__(self) -> None:
-        if not self._done:
+        if not self._done and not sys.is_finalizing():
             self.left()
 
     def _read(self, body: bytes) -> Told:
@@ -137,11 +150,24 @@ class Call:
         if self._inflate is not None:
             self._reader.feed(self._inflate.feed(raw))
 
-    def _end(self, ending: Ending, failure: str | None, told: Told | None = None) -> None:
-        with self._lock:
+    def _end(
+        self,
+        ending: Ending,
+        failure: str | None,
+        told: Told | None = None,
+        patience: float = -1,
+    ) -> None:
+        if not self._lock.acquire(timeout=patience):
+            return
+        try:
             if self._done:
                 return
             self._done = True
+        finally:
+            self._lock.release()
+        _open.pop(id(self), None)
+        if self._pid != os.getpid():
+            return  # a copy that a fork made: the parent's settles
         try:
             ended = self._ended(ending, failure, told)
             reentry.guarded(self._tell, ended)
@@ -160,11 +186,19 @@ class Call:
             decision=self.decision,
             ended_ns=time.time_ns(),
             ending=ending,
-            told=estimated(self.ask.asked, told),
+            told=estimated(self.ask.asked, self._with_headers(told)),
             status=self._status,
             first_chunk_ns=self._first_ns if streaming else None,
             failure=failure,
         )
+
+    def _with_headers(self, told: Told) -> Told:
+        """Return `told` with what only the headers say: Bedrock's counts, a proxy's cost."""
+        try:
+            return WIRES[self.ask.endpoint.api].headers(told, self._headers)
+        except Exception as error:  # noqa: BLE001 - not the agent's concern
+            mishap.note("meter.headers", "the headers of an answer cannot be read", error)
+            return told
 
     def _tell(self, ended: Ended) -> None:
         try:
@@ -175,6 +209,26 @@ class Call:
             spans.emit(ended)
         except Exception as error:  # noqa: BLE001 - not the agent's concern
             mishap.note("spans.emit", "a call's span could not be sent", error)
+
+
+_open: dict[int, ref[Call]] = {}
+
+
+def close_open() -> None:
+    """End all calls that are still open as abandoned: the process is about to end.
+
+    Streams that are left at the top of a script are such: nothing closes them before.
+    """
+    for _ in range(_TRIES):
+        try:
+            calls = [held() for held in list(_open.values())]
+            break
+        except RuntimeError:  # another thread begins calls just now
+            continue
+    else:
+        return
+    for call in filter(None, calls):
+        call._end("abandoned", None, patience=_PATIENCE_SECONDS)
 
 
 class _ErrorBody:

@@ -84,9 +84,9 @@ def _held(fields: Json) -> bool:
     """Whether the prompt is not all here: stored at the provider, or searched for by it."""
     if isinstance(fields.get("prompt"), dict):  # a prompt that was stored under an id
         return True
-    if any(fields.get(key) for key in _ELSEWHERE):
+    if any(fields.get(key) not in (None, []) for key in _ELSEWHERE):
         return True
-    return any(tool.get("type") not in _OWN_TOOLS for tool in objects(fields.get("tools")))
+    return any(text(tool.get("type")) not in _OWN_TOOLS for tool in objects(fields.get("tools")))
 
 
 def _conversation(fields: Json, metadata: Json) -> str | None:

@@ -74,7 +74,7 @@ class OpenAIEvents:
         raw = usage_in(body)
         usage = read_usage(body, raw, self._kind) or told.usage
         finish = finish_of(body) or told.finish_reason
-        kind = event.get("type")
+        kind = text(event.get("type")) or ""
         named_by = body is not event or self._kind != "responses"
         self._told = replace(
             told,
@@ -86,7 +86,7 @@ class OpenAIEvents:
             cost_usd=cost_of(raw) if raw else told.cost_usd,
             complete=told.complete
             or kind in _ENDS
-            or (isinstance(kind, str) and kind.endswith((".done", ".completed")) and bool(raw))
+            or (kind.endswith((".done", ".completed")) and bool(raw))
             or (finish is not None and usage is not None),
         )
         if self._told.response_model and self._told.response_id:
@@ -112,7 +112,7 @@ def _matters(data: bytes) -> bool:
     return (
         says(data, b'"usage"')
         or says(data, b'"finish_reason"')
-        or b'"error"' in data
+        or says(data, b'"error"')
         or b'"response"' in data
     )
 

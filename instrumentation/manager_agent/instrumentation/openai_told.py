@@ -19,7 +19,7 @@ def usage_in(body: Json) -> Json:
 
 def read_usage(body: Json, raw: Json, kind: Kind) -> Usage | None:
     """Return the usage of an answer; a batch has counted when it is done."""
-    if kind == "batch" and body.get("status") not in BATCH_DONE:
+    if kind == "batch" and text(body.get("status")) not in BATCH_DONE:
         return None
     return usage_of(raw, kind) if raw else None
 

@@ -21,10 +21,8 @@ def usage_of(raw: Json, kind: Kind) -> Usage | None:
         return None
     if written is None and kind in _NO_OUTPUT:
         written = 0
-    into, out = (
-        _details(raw, "prompt_tokens", "input_tokens"),
-        _details(raw, "completion_tokens", "output_tokens"),
-    )
+    into = _details(raw, "prompt_tokens", "input_tokens")
+    out = _details(raw, "completion_tokens", "output_tokens")
     cached, stored = _cache(raw, into)
     thought = first_count((out.get("reasoning_tokens"), raw.get("reasoning_tokens")))
     read, written = _with_parts_outside(raw, read, written, (cached, stored, thought))
@@ -107,10 +105,11 @@ def _with_parts_outside(
     if written is not None:
         if thought and (missing in (thought, thought + cached) or thought > written):
             written += thought
-        elif missing > 0 and not cached and parts[2] is None:
+        elif missing > 0 and missing != cached and parts[2] is None:
             written += missing
-    if read is not None and cached and (missing in (cached, cached + thought) or cached > read):
-        read += cached if missing != thought or cached > read else 0
+    outside = missing in (cached, cached + thought) and missing != thought
+    if read is not None and cached and (outside or cached > read):
+        read += cached
     return read, written
 
 

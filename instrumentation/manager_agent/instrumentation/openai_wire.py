@@ -2,11 +2,12 @@
 embeddings, images, speech, transcription, batches.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.failure import failed, named
-from manager_agent.instrumentation.lenient import Json, last_object, mapping, parsed, text
+from manager_agent.instrumentation.lenient import Json, last_object, mapping, money, parsed, text
 from manager_agent.instrumentation.openai_asked import asked
 from manager_agent.instrumentation.openai_stream import OpenAIEvents
 from manager_agent.instrumentation.openai_told import (
@@ -22,8 +23,9 @@ from manager_agent.instrumentation.sse import Sse
 from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.weight import weigh
-from manager_agent.instrumentation.wire import StreamReader, Wire
+from manager_agent.instrumentation.wire import Headers, StreamReader, Wire
 
+_COST = "x-litellm-response-cost"
 _DATA = frozenset({"embeddings", "images"})
 _SMALL = 1 << 14
 _SOUND = frozenset({"speech"})
@@ -82,4 +84,10 @@ def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     return reader(content_type, body, EventReader(Sse(), OpenAIEvents(endpoint)))
 
 
-OPENAI = Wire(asked, whole, stream, openai_refusal)
+def with_headers(told: Told, headers: Headers) -> Told:
+    """Return `told` with the cost that LiteLLM's proxy says in a header."""
+    cost = money(headers.get(_COST, "") or None)
+    return replace(told, cost_usd=cost) if told.cost_usd is None and cost else told
+
+
+OPENAI = Wire(asked, whole, stream, openai_refusal, with_headers)

@@ -7,6 +7,7 @@ import os
 from threading import RLock
 from typing import Any
 
+from manager_agent.instrumentation import leaving
 from manager_agent.instrumentation.outbox import Outbox, bounds
 from manager_agent.instrumentation.sender import Sender
 
@@ -58,6 +59,7 @@ def _made() -> Outbox:
                 os.register_at_fork(after_in_child=after_fork)
                 _watching_forks = True
             _outbox = Outbox(_connect, bounds(os.environ))
+            leaving.at_sigterm()
         return _outbox
 
 

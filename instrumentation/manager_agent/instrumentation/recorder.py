@@ -5,8 +5,10 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from threading import Condition, Thread
+from typing import Any
 
 from manager_agent.instrumentation import mishap
 from manager_agent.instrumentation.manager_http import ManagerError
@@ -15,20 +17,25 @@ from manager_agent.instrumentation.records import APICall
 MOST_WAITING = 10_000
 """Calls that are kept while the manager is away; then the oldest are given up, and counted."""
 
+_TOGETHER = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _EXIT_SECONDS = 2.5
 _LAST = -1000  # of the finalizers of multiprocessing, which run from the highest number down
 
 
-class Recorder:
-    """Sends calls one after another, each until the manager has it; safe to use from any thread.
+Send = Callable[[Sequence[APICall]], object]
 
-    `send` raises `ManagerError`. Calls carry an id, so that one that arrived though its answer
-    did not is not booked twice.
+
+class Recorder:
+    """Sends calls in their order, each until the manager has it; safe to use from any thread.
+
+    `send` takes up to `together` calls, all or none, and raises `ManagerError`. Calls carry an id,
+    so that one that arrived though its answer did not is not booked twice.
     """
 
-    def __init__(self, send: Callable[[APICall], object], most: int = MOST_WAITING) -> None:
+    def __init__(self, send: Send, together: int = 1, most: int = MOST_WAITING) -> None:
         self._send = send
+        self._together = together
         self._most = most
         self.sent = self.lost = 0
         self._begin()
@@ -78,33 +85,39 @@ class Recorder:
             with self._wake:
                 while not self._waiting:
                     self._wake.wait()
-                call = self._waiting[0]
-            if self._done(call):
+                calls = list(islice(self._waiting, self._together))
+            if self._done(calls):
                 pause = _FIRST_PAUSE
-                with self._wake:
-                    if self._waiting and self._waiting[0] is call:
-                        self._waiting.popleft()
-                    self._wake.notify_all()
+                self._remove(calls)
                 continue
             self._rest(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _done(self, call: APICall) -> bool:
-        """Send; return whether that is the end of it, be it that the call is given up."""
+    def _remove(self, calls: Sequence[APICall]) -> None:
+        with self._wake:
+            for call in calls:  # the first of them may have been given up meanwhile
+                if self._waiting and self._waiting[0] is call:
+                    self._waiting.popleft()
+            self._wake.notify_all()
+
+    def _done(self, calls: Sequence[APICall]) -> bool:
+        """Send; return whether that is the end of it, be it that a call is given up."""
         try:
-            self._send(call)
+            self._send(calls)
         except ManagerError as error:
             if error.may_pass:
                 if not self.failing:
                     mishap.warn("recorder.away", f"calls wait to be recorded: {error}")
                 self.failing = True
                 return False
+            if len(calls) > 1:  # one of them is wrong: the others are not to suffer for it
+                return all([self._done([call]) for call in calls])
             self._lose(f"a call cannot be recorded: {error}")
         except Exception as error:  # noqa: BLE001 - the thread must outlive one strange call
-            self.lost += 1
+            self.lost += len(calls)
             mishap.note("recorder.send", "a call cannot be recorded", error)
         else:
-            self.sent += 1
+            self.sent += len(calls)
             self.failing = False
         return True
 
@@ -126,11 +139,18 @@ _recorders: dict[int, tuple[object, Recorder]] = {}
 """By id, the tracker kept beside its recorder so that the id stays its own."""
 
 
-def of(tracker: object, send: Callable[[APICall], object]) -> Recorder:
-    """Return the one recorder of `tracker` in this process, made where there is none."""
+def of(tracker: Any) -> Recorder:
+    """Return the one recorder of `tracker` in this process, made where there is none.
+
+    `tracker` records by `record_api_calls`, else one by one by `record_api_call`.
+    """
     found = _recorders.get(id(tracker))
     if found is None:
-        found = _recorders.setdefault(id(tracker), (tracker, Recorder(send)))
+        if hasattr(tracker, "record_api_calls"):
+            made = Recorder(lambda calls: tracker.record_api_calls(calls), _TOGETHER)
+        else:
+            made = Recorder(lambda calls: tracker.record_api_call(calls[0]))
+        found = _recorders.setdefault(id(tracker), (tracker, made))
     return found[1]
 
 

@@ -106,7 +106,7 @@ def _become(given: Given, env: dict[str, str]) -> NoReturn:
     env |= given.variables
     instrumented(env)
     program = _found(given.command[0], env)
-    for warning in warnings_about(program, given.command[1:]):
+    for warning in warnings_about(program, given.command[1:], env):
         print(f"manager-agent run: {warning}", file=sys.stderr)
     _undo_ignored_signals()
     sys.stdout.flush()

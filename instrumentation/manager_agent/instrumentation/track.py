@@ -259,8 +259,7 @@ class Tracked:
             return  # calls are metered here, and there was none
         try:
             within.note()  # functions around this one need not record it again
-            tracker = self._tracker
-            recorder.of(tracker, lambda call: tracker.record_api_call(call)).put(self._call(error))
+            recorder.of(self._tracker).put(self._call(error))
         except Exception as mistake:  # noqa: BLE001 - not the agent's concern
             mishap.note("track.record", "a call cannot be recorded", mistake)
 

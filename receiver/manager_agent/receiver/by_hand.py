@@ -1,5 +1,6 @@
-"""A call that was recorded by hand -> the OTLP request that tells of it, as an exporter would."""
+"""Calls that were recorded by hand -> the OTLP request that tells of them, as an exporter would."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,21 +14,22 @@ from manager_agent.contract.command import RecordCall
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def request_of(call: RecordCall) -> bytes:
-    """Return the request: one span whose ids follow from the call's id, so that it is known again.
+def request_of(calls: Sequence[RecordCall]) -> bytes:
+    """Return the request: spans whose ids follow from the calls' ids, so that they are known again.
 
     The id is in them, as the receiver makes one of a span's. It is no call id of a guard: who else
     tells of the same answer, by its response id, tells of the same call.
     """
     message = ExportTraceServiceRequest()
-    sent = message.resource_spans.add()
-    # A process of its own: nothing that resembles it in time and usage is taken for the same call.
-    sent.resource.attributes.extend(
-        _pairs({"service.name": call.agent, "service.instance.id": names.BY_HAND})
-    )
-    scoped = sent.scope_spans.add()
-    scoped.scope.name = names.BY_HAND
-    scoped.spans.append(_span(call))
+    for call in calls:
+        sent = message.resource_spans.add()
+        # Of a process of its own: what resembles it in time and usage is not taken for it.
+        sent.resource.attributes.extend(
+            _pairs({"service.name": call.agent, "service.instance.id": names.BY_HAND})
+        )
+        scoped = sent.scope_spans.add()
+        scoped.scope.name = names.BY_HAND
+        scoped.spans.append(_span(call))
     return message.SerializeToString()
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from manager_agent.api import shapes
 from manager_agent.api.body import choice, json_object, refuse_unknown
-from manager_agent.api.hand_call import hand_call
+from manager_agent.api.hand_call import hand_calls
 from manager_agent.api.problem import Problem
 from manager_agent.api.services import BusyError, ByHand, Services
 from manager_agent.api.usage import UsageStats, usage_of, usage_of_all
@@ -23,13 +23,15 @@ def record_route(services: Services, by_hand: ByHand) -> Route:
     """Return `POST /api/v1/calls`."""
 
     async def record(request: Request) -> Response:
-        call = hand_call(await json_object(request), services.clock())
+        body = await json_object(request)
+        calls = hand_calls(body, services.clock())
         try:
-            await by_hand.record(call)
+            await by_hand.record(calls)
         except BusyError as error:
             _log.warning("call_not_recorded", error=str(error))
             raise Problem(503, "later", str(error), headers={"retry-after": "1"}) from error
-        return JSONResponse({"call_id": call.call_id, "agent": call.agent})
+        told = [{"call_id": call.call_id, "agent": call.agent} for call in calls]
+        return JSONResponse({"calls": told} if "calls" in body else told[0])
 
     return Route("/api/v1/calls", record, methods=["POST"])
 

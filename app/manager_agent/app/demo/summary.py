@@ -63,4 +63,4 @@ def _proof(served: int, counted: int) -> str:
     text = f"the provider served {served:,} tokens, the manager counted {counted:,}"
     if served != counted:
         return f"{text}: a call was under way, or its spans did not arrive"
-    return f"{text} (two emitters reported each Anthropic call; it was counted once)"
+    return f"{text} (each call was reported by two emitters, and counted once)"
