@@ -32,7 +32,7 @@ from manager_agent.app.demo.run import agent_command, agent_variables
 from manager_agent.contract.attributes import CALL_ID
 
 CALM = ProviderSettings(pace=0, rate_429=0, rate_500=0)
-DEADLINE = 60.0
+DEADLINE = 120.0
 Span = tuple[str, str, dict[str, Any]]  # scope, name, attributes
 
 

@@ -25,8 +25,12 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *(each.name for each in ALL)], default=[])
     parser.add_argument("--core", action="store_true", help="only what the tests run")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--markdown", type=Path, help="write a table to this file")
+    parser.add_argument("--read", type=Path, nargs="+", help="print a table from these files")
     given = parser.parse_args()
+    if given.read:
+        rows = [row for path in given.read for row in json.loads(path.read_text("utf-8"))]
+        print(*markdown(rows), sep="\n")
+        return 0
     chosen = CORE if given.core else ALL
     wanted = [each for each in ALL if each.name in given.names] or list(chosen)
     began = time.monotonic()
@@ -41,10 +45,8 @@ def main() -> int:
         f" {ready - began:.0f} s to make environments, {time.monotonic() - ready:.0f} s to run",
     )
     if given.json:
-        given.json.write_text(json.dumps(as_json(cells), indent=1) + "\n", "utf-8")
-    if given.markdown:
-        versions = {each.name: each.versions() for each in wanted}
-        given.markdown.write_text("\n".join(markdown(cells, versions)) + "\n", "utf-8")
+        rows = as_json(cells, {each.name: each.versions() for each in wanted})
+        given.json.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
     return int(wrong > 0)
 
 

@@ -10,6 +10,9 @@ OUTCOMES: tuple[Outcome, ...] = ("allowed", "refused", "500 then ok", "always 50
 UNKNOWABLE = ("stream, usage unasked",)
 """Modes whose usage no client can know: it is to be estimated, and said to be so."""
 
+BROKEN = "the process"
+"""Stands for a mode where the process itself failed, or took too long."""
+
 KINDS = (
     "input_tokens",
     "output_tokens",

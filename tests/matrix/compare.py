@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.matrix.cells import KINDS, UNKNOWABLE, Attempt, Cell
+from tests.matrix.cells import BROKEN, KINDS, UNKNOWABLE, Attempt, Cell
 
 CHARS_PER_TOKEN = 4
 REFUSAL = "The matrix refuses this call"
@@ -11,6 +11,8 @@ REFUSAL = "The matrix refuses this call"
 
 def differences(cell: Cell) -> list[str]:
     """Return what differs between the agent's, the provider's and the manager's account."""
+    if cell.saw.mode == BROKEN:
+        return [f"the process broke: {cell.saw.exception}: {cell.saw.message}"]
     found = [*_counts(cell), *_seen(cell)]
     if cell.outcome == "refused":
         return [*found, *_refused(cell)]

@@ -5,10 +5,12 @@ own package is installed in place: what is tested is the code as it is now.
 """
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -121,9 +123,10 @@ def _stamp(environment: Environment) -> str:
 
 
 def _wanted(environment: Environment) -> str:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     parts = [
         sys.version.encode(),
         (PINS / f"{environment.name}.txt").read_bytes(),
-        (ROOT / "pyproject.toml").read_bytes(),
+        json.dumps([settings["project"], settings["tool"]["hatch"]]).encode(),
     ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -17,7 +17,7 @@ from manager_agent.contract.money import NANO_PER_USD
 from manager_agent.contract.usage import Usage
 from manager_agent.prices.book import PriceBook
 from tests.harness.manager import Manager, manager
-from tests.matrix.cells import KINDS, OUTCOMES, Attempt, Cell, Outcome, Saw
+from tests.matrix.cells import BROKEN, KINDS, OUTCOMES, Attempt, Cell, Outcome, Saw
 from tests.matrix.environments import Environment
 from tests.matrix.running import Ran, Where, agent_of, ran
 
@@ -29,7 +29,6 @@ FAULTS: Mapping[Outcome, Faults] = {
 }
 AT_ONCE = 2
 SETTLE_SECONDS = 10.0
-_MOST_SAID = 2000
 _CALLS = """
     SELECT agent, request_model, http_status, cost_usd, cost_source, input_tokens, output_tokens,
            cache_read_tokens, cache_write_tokens, reasoning_tokens
@@ -52,17 +51,16 @@ def run(wanted: Sequence[Environment], place: Path) -> list[Cell]:
             for environment in wanted
             for outcome in OUTCOMES
         ]
-        done = [job.result() for job in jobs]
-        _show_what_was_said(done)
+        done = [_told(job.result()) for job in jobs]
         return list(_cells(done, running, providers))
 
 
-def _show_what_was_said(done: Sequence[Ran]) -> None:
-    """Print what the agents wrote to stderr, each once: warnings of ours among it."""
-    for each in done:
-        if each.stderr.strip():
-            said = each.stderr.strip()[-_MOST_SAID:]
-            print(f"{agent_of(each.environment, each.outcome)} said:\n{said}\n", file=sys.stderr)
+def _told(ran: Ran) -> Ran:
+    """Say on stderr that a process has ended, and what it wrote there: warnings of ours, too."""
+    print(f"{agent_of(ran.environment, ran.outcome)}: {ran.seconds:.0f} s", file=sys.stderr)
+    if ran.stderr.strip():
+        print(f"it said: {ran.stderr.strip()}", file=sys.stderr)
+    return ran
 
 
 _CONFIG = {"monitoring": {"check_interval_seconds": 3600}, "storage": {"snapshot_seconds": 3600}}
@@ -92,7 +90,7 @@ def _cells(
             for entry in providers[each.outcome].served
             if entry.path.startswith(f"/{each.environment.name}/")
         ]
-        asked = max(1, len(each.saw))
+        asked = max(1, sum(saw.mode != BROKEN for saw in each.saw))
         for saw in each.saw:
             yield Cell(
                 environment=each.environment.name,

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manager_agent.app.demo.children import clean_environment
-from tests.matrix.cells import Outcome, Saw
+from tests.matrix.cells import BROKEN, Outcome, Saw
 from tests.matrix.compare import REFUSAL
 from tests.matrix.environments import Environment
 
 AGENTS = Path(__file__).parent / "agents"
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 420.0
+_MOST_SAID = 2000
 _APIS = ("openai", "anthropic", "gemini", "bedrock")
 
 
@@ -44,27 +45,33 @@ def agent_of(environment: Environment, outcome: Outcome) -> str:
 
 
 def ran(environment: Environment, outcome: Outcome, where: Where, place: Path) -> Ran:
-    """Run the agent of an environment to its end. Raises `RuntimeError` where it breaks."""
+    """Run the agent of an environment to its end, or until patience is over."""
     command = [
         *(str(environment.home / "bin" / "manager-agent"), "run"),
         *("--agent", agent_of(environment, outcome)),
         *(str(environment.python), str(AGENTS / f"{environment.agent}.py")),
     ]
     began = time.monotonic()
-    done = subprocess.run(
+    with subprocess.Popen(
         command,
         cwd=place,
         env=_variables(environment, outcome, where, place),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{environment.name}, {outcome}: exit {done.returncode}\n{done.stderr}")
-    saw = [Saw(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
-    return Ran(environment, outcome, saw, time.monotonic() - began, done.stderr)
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+    saw = [Saw(**json.loads(line)) for line in out.splitlines() if line.startswith("{")]
+    seconds = time.monotonic() - began
+    if process.returncode:
+        how = f"exit {process.returncode}"
+        saw.append(Saw(BROKEN, "", 0, how, err[-_MOST_SAID:], seconds))
+    return Ran(environment, outcome, saw, seconds, err[-_MOST_SAID:])
 
 
 def _variables(

@@ -24,11 +24,14 @@ def lines(cells: Sequence[Cell]) -> Iterator[str]:
         yield from (f"    DIFFERENT: {what}" for what in differences(cell))
 
 
-def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Return every cell with all its figures and differences."""
+def as_json(
+    cells: Sequence[Cell], versions: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, Any]]:
+    """Return every cell with all its figures and differences; `versions`: of each environment."""
     return [
         {
             "environment": cell.environment,
+            "versions": versions[cell.environment],
             "mode": cell.saw.mode,
             "model": cell.saw.model,
             "outcome": cell.outcome,
@@ -48,35 +51,36 @@ def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     ]
 
 
-def markdown(cells: Sequence[Cell], versions: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Yield the lines of one table: SDK and mode down, outcomes across."""
+def markdown(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of one table, from what `as_json` gave: modes down, outcomes across."""
     yield "| SDK | mode | allowed | refused | 500, then ok | always 500 |"
     yield "|---|---|---|---|---|---|"
-    for (name, mode), group in groupby(_ordered(cells), lambda c: (c.environment, c.saw.mode)):
-        by = {cell.outcome: cell for cell in group}
-        shown = ", ".join(f"{package} {version}" for package, version in versions[name].items())
+    for (_, mode), group in groupby(_ordered(rows), lambda r: (r["environment"], r["mode"])):
+        by = {row["outcome"]: row for row in group}
+        versions = next(iter(by.values()))["versions"]
+        shown = ", ".join(f"{package} {version}" for package, version in versions.items())
         found = " | ".join(_summary(by[outcome]) if outcome in by else "" for outcome in OUTCOMES)
         yield f"| {shown} | {mode} | {found} |"
 
 
-def _ordered(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the cells of one mode beside each other, else in their order."""
-    place = {(c.environment, c.saw.mode): n for n, c in reversed(list(enumerate(cells)))}
-    return sorted(cells, key=lambda cell: place[cell.environment, cell.saw.mode])
+def _ordered(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows of one mode beside each other, else in their order."""
+    place = {(r["environment"], r["mode"]): n for n, r in reversed(list(enumerate(rows)))}
+    return sorted(rows, key=lambda row: place[row["environment"], row["mode"]])
 
 
-def _summary(cell: Cell) -> str:
-    wrong = differences(cell)
-    if wrong:
-        return f"**{'; '.join(wrong)}**"
-    if cell.outcome == "refused":
-        return f"nothing sent; `{cell.saw.exception}`"
-    sent = f"{len(cell.served)} sent, {len(cell.counted)} counted"
-    if cell.saw.mode in UNKNOWABLE and cell.outcome != "always 500":
+def _summary(row: Mapping[str, Any]) -> str:
+    if row["differences"]:
+        return f"**{'; '.join(row['differences'])}**"
+    if row["outcome"] == "refused":
+        return f"nothing sent; `{row['exception']}`"
+    sent = f"{row['wire']} sent, {row['rows']} counted"
+    if row["mode"] in UNKNOWABLE and row["outcome"] != "always 500":
         return f"{sent}, usage estimated and flagged"
-    if cell.saw.exception:
-        return f"{sent}; `{cell.saw.exception}`"
-    return f"{sent}, {_usd(cell.counted)} USD"
+    if row["exception"]:
+        return f"{sent}; `{row['exception']}`"
+    nano = sum(each["cost_nano"] or 0 for each in row["counted"])
+    return f"{sent}, {nano / _NANO:.6f} USD"
 
 
 def _tokens(attempts: Sequence[Attempt]) -> str:

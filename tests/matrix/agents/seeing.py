@@ -14,6 +14,10 @@ KEY = "none-is-needed"
 LONG = "Read this page before you answer, and quote it where it says something of use. " * 120
 QUESTION = "What did region 7 earn last quarter?"
 
+# One loop for all: frameworks keep their clients, and these are bound to the loop they met first.
+LOOP = asyncio.new_event_loop()
+asyncio.set_event_loop(LOOP)
+
 Mode = Callable[[str], Any]
 """(model) -> the text of the answer, or a coroutine of it."""
 
@@ -26,7 +30,7 @@ def see(modes: Mapping[str, tuple[str, Mode]]) -> None:
         try:
             for _ in range(CALLS):
                 text = call(model)
-                text = asyncio.run(text) if inspect.iscoroutine(text) else text
+                text = LOOP.run_until_complete(text) if inspect.iscoroutine(text) else text
                 said["chars"] += len(text)
         except Exception as error:  # noqa: BLE001 - which one it is, is what is looked at
             said |= {"exception": named(error), "message": str(error)}
