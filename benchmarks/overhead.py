@@ -29,7 +29,7 @@ from manager_agent.app.demo.children import clean_environment
 
 CACHE = Path(__file__).parent.parent / ".cache" / "overhead"
 WORKER = Path(__file__).parent / "overhead_worker.py"
-OURS = ("gate and meter", "manager-agent", "official")
+OURS = ("gate and meter", "manager-agent", "official", "manager-agent and official")
 RIVALS = {"openllmetry": "opentelemetry-instrumentation-openai", "openlit": "openlit"}
 _BASE = ("opentelemetry-sdk", "opentelemetry-exporter-otlp")
 _ISOLATED = 5_000

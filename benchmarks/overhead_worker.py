@@ -11,6 +11,7 @@ what sends spans has threads of its own, whose time is told apart.
 import asyncio
 import gc
 import json
+import os
 import resource
 import sys
 import time
@@ -63,6 +64,13 @@ def _places() -> Iterator[tuple[Any, str]]:
 
 
 def _ours() -> None:
+    """What an agent has where no official instrumentor is installed."""
+    os.environ["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "*"
+    _both()
+
+
+def _both() -> None:
+    """What an agent has where the official instrumentor is installed: it is switched on."""
     from manager_agent.instrumentation import boot
 
     boot.start()
@@ -70,9 +78,9 @@ def _ours() -> None:
 
 def _ours_alone() -> None:
     """Gate and meter without sending of spans."""
-    from manager_agent.instrumentation import boot, spans
+    from manager_agent.instrumentation import spans
 
-    boot.start()
+    _ours()
     spans.emit = lambda ended: None
 
 
@@ -109,6 +117,7 @@ _WAYS: dict[str, Callable[[], None]] = {
     "gate and meter": _ours_alone,
     "manager-agent": _ours,
     "official": _official,
+    "manager-agent and official": _both,
     "openllmetry": _openllmetry,
     "openlit": _openlit,
 }
