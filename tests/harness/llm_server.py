@@ -19,8 +19,9 @@ DEADLINE = 20.0
 class Reply:
     """What one request is answered with.
 
-    `pieces` go out one by one; before the piece of number `hold_before` the server waits for
-    `go`. `cut`: the connection breaks after the pieces. `silent`: nothing is answered until `go`.
+    `pieces`, none of them empty, go out one by one; before the piece of number `hold_before` the
+    server waits for `go`. `cut`: the connection breaks after the pieces. `silent`: nothing is
+    answered until `go`.
     """
 
     pieces: Sequence[bytes]

@@ -229,6 +229,15 @@ def test_the_user_s_hosts() -> None:
     assert told("::1", "/v1beta/models/g:generateContent", hosts, 9)
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+@pytest.mark.parametrize("entry", ["localhost", "127.0.0.1", "[::1]"])
+def test_names_of_loopback_are_one_host(entry: str, host: str) -> None:
+    hosts = Hosts(added({"MANAGER_LLM_HOSTS": f"{entry}:8000=openai"}).routes)
+
+    assert told(host, "/v1/chat/completions", hosts, 8000)
+    assert told(host, "/v1/chat/completions", hosts, 8001) is None
+
+
 def test_later_entries_win() -> None:
     said = added({"MANAGER_LLM_HOSTS": "api.groq.com=openai"})
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from manager_agent.instrumentation import official
+from manager_agent.instrumentation import identity, mishap, official, provider
+from manager_agent.instrumentation.tracing import tracer_provider
 from tests.harness.metered import Collected, collector, values
 from tests.harness.programs import run
 
@@ -244,3 +245,22 @@ def test_no_span_of_ours_lies_between_the_users(got: Collected) -> None:
 
     assert program(code, got) == "1 mine\n"
     assert got.spans == []
+
+
+def test_a_failure_of_ours_does_not_reach_whoever_starts_and_ends_a_span(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no room")
+
+    mishap.forget()
+    monkeypatch.setattr(provider, "put", broken)
+    monkeypatch.setattr(identity, "named_in", broken)
+
+    with tracer_provider().get_tracer("official").start_as_current_span("chat"):
+        pass
+
+    assert {record.message for record in caplog.records} == {
+        "a span could not be given its agent (told once)",
+        "a span could not be sent (told once)",
+    }

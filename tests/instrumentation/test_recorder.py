@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from manager_agent.instrumentation import mishap
+from manager_agent.instrumentation import leaving, mishap, recorder
 from manager_agent.instrumentation.manager_http import ManagerError
 from manager_agent.instrumentation.recorder import Recorder
 from manager_agent.instrumentation.records import APICall
@@ -47,6 +47,31 @@ class Manager:
 
 def call(number: int) -> APICall:
     return APICall("a", call_id=str(number))
+
+
+class Tracker:
+    """Records by a manager that is away at first."""
+
+    def __init__(self) -> None:
+        self.manager = Manager()
+        self.manager.failure = AWAY
+
+    def record_api_calls(self, calls: Sequence[APICall]) -> None:
+        self.manager.take(calls)
+
+    record_api_call = record_api_calls
+
+
+def test_a_process_that_leaves_flushes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "_FIRST_PAUSE", 600.0)
+    tracker = Tracker()
+    recorder.of(tracker).put(call(1))
+    until("it was tried", lambda: tracker.manager.asked > 0)
+    tracker.manager.failure = None
+
+    leaving.flush(20)  # as at SIGTERM; by itself it would ask again in ten minutes
+
+    assert tracker.manager.taken == ["1"]
 
 
 def test_calls_arrive_in_order() -> None:

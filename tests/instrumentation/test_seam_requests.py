@@ -135,7 +135,7 @@ def test_a_time_out_of_the_caller(server: LlmServer, recorder: Recorder) -> None
 
 
 def test_redirects_are_one_attempt(server: LlmServer, recorder: Recorder) -> None:
-    server.reply = Reply([b""], 308, headers={"location": PATH + "/"})
+    server.reply = Reply([], 308, headers={"location": PATH + "/"})
 
     with requests.Session() as session:
         session.max_redirects = 2

@@ -1,6 +1,5 @@
 """Waiting for somebody's answer, under whatever event loop, and what holds if nobody gives one."""
 
-import asyncio
 import sys
 import time
 
@@ -24,6 +23,8 @@ async def pause(seconds: float) -> None:
     if trio is not None and trio.lowlevel.in_trio_run():
         await trio.sleep(seconds)
         return
+    import asyncio  # not above: a process that only knows threads need not load it
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:  # somebody drives coroutines by hand: nothing else can run meanwhile

@@ -26,6 +26,8 @@ from manager_agent.instrumentation.host_table import (
 VARIABLE = "MANAGER_LLM_HOSTS"
 _APIS: tuple[Api, ...] = get_args(Api)
 _HOST = re.compile(r"(?:\*\.)?[\w.-]+|\[[0-9a-f:.]+\]", re.I)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Names of one host: who adds a server by one of them means it by all."""
 _KEPT = 2048  # addresses whose answer is remembered; a full table is begun anew
 _TELLING = ("/chat/completions", "/v1/messages", "/v1/responses", "/embeddings", ":generateContent")
 _SDK_HEADERS = ("x-stainless-lang", "anthropic-version", "x-goog-api-client")
@@ -121,7 +123,8 @@ class Hosts:
     def _routes(self, host: str, port: int) -> tuple[Route, ...]:
         """Return the routes of a host, the latest first, and remember them."""
         name = host.lower().rstrip(".")
-        matching = list(self._exact.get(name, ()))
+        names = _LOOPBACK if name in _LOOPBACK else (name,)
+        matching = [route for each in names for route in self._exact.get(each, ())]
         if self._any_wild.match(name):
             matching += [route for pattern, route in self._wild if pattern.match(name)]
         fitting = (route for route in matching if route.port in (None, port))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PROVIDER = "manager_agent.instrumentation.provider"
 """Who holds what has not been sent: `flush(seconds)`, `after_fork()`. Asked only if loaded."""
+RECORDER = "manager_agent.instrumentation.recorder"
+"""Who holds what was recorded by hand: `flush(seconds)`. Asked only if loaded."""
 METER = "manager_agent.instrumentation.meter"
 """Who knows the calls that are open: `close_open()`. Asked only if loaded."""
 GRACE_SECONDS = 2.5
@@ -42,6 +44,7 @@ def prepare() -> None:
 def flush(seconds: float = EXIT_SECONDS) -> None:
     """Send what waits, within so many seconds, if anything was metered; never raises."""
     _ask("flush", seconds)
+    _ask("flush", seconds, of=RECORDER)
 
 
 def at_sigterm() -> None:

@@ -123,7 +123,11 @@ class Outbox:
         with self._starting:
             if self._thread is None:
                 self._thread = thread
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter ends, and starts no more threads
+                    self._thread = None
+                    raise
 
     def _work(self) -> None:
         token = attach(set_value(_SUPPRESS, True, get_current()))

@@ -82,6 +82,8 @@ class RawTee:
             self._call.left()
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_raw":  # a copy in the making has nothing yet
+            raise AttributeError(name)
         return getattr(self._raw, name)
 
     def _did(self, read: Any, decode_content: bool | None) -> bytes:

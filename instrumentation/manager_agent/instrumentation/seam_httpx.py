@@ -143,7 +143,7 @@ class _Tee:
             self._call.left()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)  # `elapsed`, and what other transports' streams have
+        return _of_inner(self, name)  # `elapsed`, and what other transports' streams have
 
 
 class _AsyncTee:
@@ -175,7 +175,13 @@ class _AsyncTee:
             self._call.left()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+        return _of_inner(self, name)
+
+
+def _of_inner(tee: Any, name: str) -> Any:
+    if name == "_inner":  # a copy in the making has nothing yet
+        raise AttributeError(name)
+    return getattr(tee._inner, name)
 
 
 def _endpoint(request: Any) -> Endpoint | None:

@@ -30,7 +30,7 @@ from opentelemetry.trace import (
 )
 
 from manager_agent.contract.attributes import AGENT
-from manager_agent.instrumentation import identity, provider
+from manager_agent.instrumentation import identity, mishap, provider
 from manager_agent.instrumentation.resource import resource_of
 
 _ours: WeakSet[Span] = WeakSet()
@@ -51,6 +51,18 @@ class _Onward(SpanProcessor):
     """Knows spans and their parents, stamps them, and hands them to the outbox."""
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
+        try:
+            self._begin(span, parent_context)
+        except Exception as error:  # noqa: BLE001 - the agent's code starts this span
+            mishap.note("tracing.on_start", "a span could not be given its agent", error)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        try:
+            provider.put(span)
+        except Exception as error:  # noqa: BLE001 - the agent's code ends this span
+            mishap.note("tracing.on_end", "a span could not be sent", error)
+
+    def _begin(self, span: SdkSpan, parent_context: Context | None) -> None:
         _ours.add(span)
         context = get_current() if parent_context is None else parent_context
         parent = get_current_span(context)
@@ -59,9 +71,6 @@ class _Onward(SpanProcessor):
         who = identity.named_in(set_span_in_context(span, context))
         if who.told_by in _STAMPED:
             span.set_attribute(AGENT, who.agent)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        provider.put(span)
 
 
 class _ShyProvider(TracerProvider):

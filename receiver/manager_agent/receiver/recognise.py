@@ -1,5 +1,8 @@
 """Pure: one span -> what it says of calls, agents and tools, in canonical terms."""
 
+from decimal import Decimal
+from typing import Any
+
 from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd
 from manager_agent.receiver.content import Door
@@ -12,6 +15,7 @@ from manager_agent.receiver.usage import NOTHING_USED, Habits, Usage, canonical_
 from manager_agent.receiver.values import amount, count, text
 
 _LONGEST_WORD = 200
+_MOST_USD = Decimal(10**9)
 _MOST_NANO = 10**18 - 1  # what DECIMAL(18, 9) holds
 
 
@@ -91,19 +95,28 @@ def _decision(attributes: Attributes) -> DecisionFact:
         found = text(attributes.get(key))
         return found[:_LONGEST_WORD] if found else None
 
-    def nano(key: str) -> int | None:
-        reported = amount(attributes.get(key))
-        return None if reported is None else min(nano_usd(reported), _MOST_NANO)
-
     return DecisionFact(
         said(names.DECISION) or "",
         said(names.DECISION_REASON),
         said(names.CALL_ID),
         said(names.LIMIT_NAME),
-        nano(names.LIMIT_USD),
-        nano(names.SPENT_USD),
-        nano(names.RESERVED_USD),
+        _exact_nano(attributes.get(names.LIMIT_USD)),
+        _exact_nano(attributes.get(names.SPENT_USD)),
+        _exact_nano(attributes.get(names.RESERVED_USD)),
     )
+
+
+def _exact_nano(said: Any) -> int | None:
+    """Return a sum in USD, sent as decimal text, in nano-USD; a limit may be any sum."""
+    if not isinstance(said, str) or len(said) > _LONGEST_WORD:
+        return None
+    try:
+        number = Decimal(said)
+    except ArithmeticError:  # how `decimal` says that it is no number
+        return None
+    if not number.is_finite() or number < 0:
+        return None
+    return min(nano_usd(min(number, _MOST_USD)), _MOST_NANO)
 
 
 def _raw_usage(attributes: Attributes, of: CallTraits) -> Usage:
