@@ -30,7 +30,10 @@ from manager_agent.app.demo.children import clean_environment
 CACHE = Path(__file__).parent.parent / ".cache" / "overhead"
 WORKER = Path(__file__).parent / "overhead_worker.py"
 OURS = ("gate and meter", "manager-agent", "official", "manager-agent and official")
-RIVALS = {"openllmetry": "opentelemetry-instrumentation-openai", "openlit": "openlit"}
+RIVALS = {
+    "openllmetry": ["opentelemetry-instrumentation-openai"],
+    "openlit": ["openlit", "setuptools<81"],  # it imports pkg_resources
+}
 _BASE = ("opentelemetry-sdk", "opentelemetry-exporter-otlp")
 _ISOLATED = 5_000
 
@@ -157,7 +160,7 @@ def _installed(rival: str) -> str:
     python = str(home / "bin" / "python")
     if not (home / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-        packages = [f"openai=={version('openai')}", RIVALS[rival], *_BASE]
+        packages = [f"openai=={version('openai')}", *RIVALS[rival], *_BASE]
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *packages], check=True)
         (home / "installed").touch()

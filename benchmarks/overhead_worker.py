@@ -47,11 +47,9 @@ def main() -> None:
     ]
     if not swaps and way != "bare":
         raise SystemExit(f"{way} instruments nothing of openai that this knows of")
-    beside = time.process_time_ns() - time.thread_time_ns()
     taken = asyncio.run(_in_async(calls, swaps)) if mode == "async" else _sync(mode, calls, swaps)
-    beside = time.process_time_ns() - time.thread_time_ns() - beside
     grown = _memory_kib() - before
-    print(json.dumps({**taken, "beside_ns": beside / calls, "memory_kib": grown}))
+    print(json.dumps({**taken, "memory_kib": grown}))
 
 
 def _places() -> Iterator[tuple[Any, str]]:
@@ -123,7 +121,7 @@ _WAYS: dict[str, Callable[[], None]] = {
 }
 
 
-def _sync(mode: str, calls: int, swaps: list[Any]) -> dict[str, list[int]]:
+def _sync(mode: str, calls: int, swaps: list[Any]) -> dict[str, Any]:
     import httpx2
     from openai import OpenAI
 
@@ -139,28 +137,43 @@ def _sync(mode: str, calls: int, swaps: list[Any]) -> dict[str, list[int]]:
 
     call = stream if mode == "stream" else whole
     taken: dict[str, list[int]] = {"bare": [], "with": []}
+    beside = 0
     for number in range(2 * (WARM_UP + calls)):
+        if number == 2 * WARM_UP:  # what is loaded and connected once is over
+            beside = _beside_ns()
         kind = _switched(number, swaps)
         began = time.thread_time_ns()
         call()
         taken[kind].append(time.thread_time_ns() - began)
-    return {kind: each[WARM_UP:] for kind, each in taken.items()}
+    return _figures(taken, (_beside_ns() - beside) / calls)
 
 
-async def _in_async(calls: int, swaps: list[Any]) -> dict[str, list[int]]:
+async def _in_async(calls: int, swaps: list[Any]) -> dict[str, Any]:
     import httpx2
     from openai import AsyncOpenAI
 
     http = httpx2.AsyncClient(transport=httpx2.MockTransport(_answer))
     client = AsyncOpenAI(api_key="none", http_client=http)
     taken: dict[str, list[int]] = {"bare": [], "with": []}
+    beside = 0
     for number in range(2 * (WARM_UP + calls)):
+        if number == 2 * WARM_UP:  # what is loaded and connected once is over
+            beside = _beside_ns()
         kind = _switched(number, swaps)
         call: Awaitable[Any] = client.chat.completions.create(**_ASKED)
         began = time.thread_time_ns()
         await call
         taken[kind].append(time.thread_time_ns() - began)
-    return {kind: each[WARM_UP:] for kind, each in taken.items()}
+    return _figures(taken, (_beside_ns() - beside) / calls)
+
+
+def _figures(taken: dict[str, list[int]], beside: float) -> dict[str, Any]:
+    return {"beside_ns": beside, **{kind: each[WARM_UP:] for kind, each in taken.items()}}
+
+
+def _beside_ns() -> int:
+    """Return the processor time that other threads than this one have had."""
+    return time.process_time_ns() - time.thread_time_ns()
 
 
 def _switched(number: int, swaps: list[Any]) -> str:
