@@ -134,8 +134,9 @@ def _built(settings: Settings) -> Iterator[Manager]:
         ) from error
     with ExitStack() as stack:
         receiver = settings.receiver
+        secret = digest_key(directory / "digest.key")
         door = Door(
-            digest_key(directory / "digest.key"),
+            secret,
             keep=receiver.keep_attributes,
             capture=receiver.capture_content,
         )
@@ -145,14 +146,16 @@ def _built(settings: Settings) -> Iterator[Manager]:
         )
         stack.callback(facts.close)
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, door)
+        manager = _wired(settings, facts, control, door, secret)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
         yield manager
 
 
-def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Door) -> Manager:
+def _wired(
+    settings: Settings, facts: FactStore, control: ControlStore, door: Door, secret: bytes
+) -> Manager:
     commits = Commits()
     room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
@@ -199,7 +202,7 @@ def _wired(settings: Settings, facts: FactStore, control: ControlStore, door: Do
         sql=SqlRunner(),
         price=price,
         room=room,
-        agents=ControlService(book, now),
+        agents=ControlService(book, now, secret),
         slack=settings.slack.webhook_url is not None,
     )
 
