@@ -88,10 +88,15 @@ class _Names:
         return bool(self._new)
 
     def __contains__(self, name: str) -> bool:
-        return any(
-            bits and all(bits[at >> 3] >> (at & 7) & 1 for at in _places(name))
-            for bits in (self._new, self._old)
-        )
+        for bits in (self._new, self._old):  # every span asks: no generator in a generator
+            if not bits:
+                continue
+            for at in _places(name):
+                if not bits[at >> 3] >> (at & 7) & 1:
+                    break
+            else:
+                return True
+        return False
 
     def add(self, name: str, now_ns: int) -> None:
         if not self._new or abs(now_ns - self._since_ns) > self._keep_ns:
