@@ -77,11 +77,13 @@ class FactStore:
         door: Door,
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
-        memory_limit: str = "2GB",
+        memory_limit: str = "512MB",
         checkpoint_mib: int = 256,
     ) -> None:
         """Open the file, made if missing. Raises `StoreError`.
 
+        `memory_limit`: what DuckDB may hold, cached blocks included, before it writes to a file
+        beside its own. What is in the log counts, too; half of this was enough for all there is.
         `checkpoint_mib`: what the log may reach; a checkpoint every 16 MiB would stall commits and
         cost half the CPU.
         """
