@@ -1,9 +1,7 @@
 -- name: copy
--- What changes still, copied whole in one transaction: one moment of all tables. Rows that are
--- settled lie in Parquet files (pieces.py); the views that join both are made by views.sql.
+-- What changes still, copied whole in one transaction: one moment of all tables. Calls and spans
+-- lie in Parquet files (pieces.py), here are their columns; views.sql makes the views of both.
 -- {calls}, {tools}, {spans}: columns that users see.
--- Of open calls the newest version counts. Few have several: so older ones are taken out by their
--- names, which takes half the time of a window function that sorts all columns of all calls.
 -- Parameters: $recent minutes and hours before it are in files; $data_until, $seq describe the copy.
 
 -- grain: this file. All that was stored at data_until (UTC) is in it.
@@ -11,20 +9,8 @@ CREATE TABLE snapshot_next.snapshot_info AS
 SELECT CAST($data_until AS TIMESTAMP) AS data_until, CAST($seq AS BIGINT) AS seq;
 
 CREATE SCHEMA snapshot_next.internal;
-CREATE TABLE snapshot_next.internal.llm_calls AS
-SELECT {calls}
-FROM calls_open AS o
-ANTI JOIN (
-    SELECT call_id, max(revision) AS newest FROM calls_open GROUP BY call_id HAVING count(*) > 1
-) AS n ON o.call_id = n.call_id AND o.revision < n.newest
-WHERE NOT retracted;
-CREATE TABLE snapshot_next.internal.tool_calls AS
-SELECT {tools}
-FROM tools_open AS o
-ANTI JOIN (
-    SELECT tool_call_key, max(revision) AS newest FROM tools_open GROUP BY tool_call_key HAVING count(*) > 1
-) AS n ON o.tool_call_key = n.tool_call_key AND o.revision < n.newest
-WHERE NOT retracted;
+CREATE TABLE snapshot_next.internal.llm_calls AS SELECT {calls} FROM calls_open LIMIT 0;
+CREATE TABLE snapshot_next.internal.tool_calls AS SELECT {tools} FROM tools_open LIMIT 0;
 CREATE TABLE snapshot_next.internal.spans AS SELECT {spans} FROM spans LIMIT 0;
 CREATE TABLE snapshot_next.internal.calls_retracted AS SELECT call_id, revision FROM calls_retracted;
 CREATE TABLE snapshot_next.internal.tools_retracted AS
