@@ -11,19 +11,27 @@ import pytest
 from manager_agent.contract.control import MOST_MODELS, RATES_METHOD
 from manager_agent.contract.day_rates import DayRates
 from manager_agent.contract.usage import Usage
-from manager_agent.control.rates import BadRequestError, rates_answer
+from manager_agent.control.rates import BadRequestError, agents_key, rates_answer
 from manager_agent.prices.book import PriceBook
 from tests.harness.manager import manager
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BOOK = PriceBook()
+KEY = agents_key(b"the manager's own")
 GPT = {"provider": "openai", "models": [None, "gpt-4o"], "tier": None}
 
 
 def answer(*models: Any) -> list[DayRates]:
     request = json.dumps({"models": list(models)}).encode()
-    told = json.loads(rates_answer(request, BOOK, NOW))["rates"]
+    told = json.loads(rates_answer(request, BOOK, NOW, KEY))["rates"]
     return [DayRates.from_json(each) for each in told]
+
+
+def test_agents_get_a_key_that_is_not_the_managers() -> None:
+    told = json.loads(rates_answer(b'{"models": []}', BOOK, NOW, KEY))["digest_key"]
+
+    assert bytes.fromhex(told) == KEY == agents_key(b"the manager's own")
+    assert KEY not in (b"the manager's own", agents_key(b"another manager's"))
 
 
 def test_each_model_is_told_of_in_its_place() -> None:
@@ -59,7 +67,7 @@ def test_what_cannot_be_answered_is_refused_with_what_was_found(
     request_body: bytes, says: str
 ) -> None:
     with pytest.raises(BadRequestError, match=says):
-        rates_answer(request_body, BOOK, NOW)
+        rates_answer(request_body, BOOK, NOW, KEY)
 
 
 def test_a_real_manager_tells_those_who_may_send(tmp_path: Path) -> None:

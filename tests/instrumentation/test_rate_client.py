@@ -39,7 +39,7 @@ class Manager:
             self.asked.append(0)
             raise UnreachableError("away")
         self.asked.append(len(json.loads(request)["models"]))
-        return rates_answer(request, BOOK, datetime.now(UTC))
+        return rates_answer(request, BOOK, datetime.now(UTC), b"key")
 
     def client(self) -> RateClient:
         return RateClient(self.call, lambda: self.now)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from hashlib import blake2b
 from typing import Any
 
 from manager_agent.contract.control import (
@@ -18,15 +19,23 @@ class BadRequestError(Exception):
     """The request cannot be answered; the message says what was found."""
 
 
-def rates_answer(request: bytes, book: PriceBook, now: datetime) -> bytes:
-    """Return the rates of the models that `request` names. Raises `BadRequestError`.
+def rates_answer(request: bytes, book: PriceBook, now: datetime, digest_key: bytes) -> bytes:
+    """Return the rates of the models that `request` names, and the key for digests of prompts.
+
+    `digest_key`: what `agents_key` returns. Raises `BadRequestError`.
 
     Each of `models` is `{"provider", "models", "tier", "day"}`: as `PriceBook.price` takes them,
     names to try in order; `day` is a UTC date, today's where it is left out.
     """
     asked = [_asked(each, now.astimezone(UTC).date()) for each in _models(request)]
     found = [book.day(*each).to_json() for each in asked]
-    return json.dumps({"rates": found}, separators=(",", ":")).encode()
+    answer = {"rates": found, "digest_key": digest_key.hex()}
+    return json.dumps(answer, separators=(",", ":")).encode()
+
+
+def agents_key(secret: bytes) -> bytes:
+    """Return the key that agents get: made from the manager's own, which it does not tell."""
+    return blake2b(key=secret, person=b"agents", digest_size=32).digest()
 
 
 def _models(request: bytes) -> list[Any]:

@@ -8,19 +8,21 @@ from typing import Any
 import grpc
 
 from manager_agent.contract.control import RATES_METHOD
-from manager_agent.control.rates import BadRequestError, rates_answer
+from manager_agent.control.rates import BadRequestError, agents_key, rates_answer
 from manager_agent.prices.book import PriceBook
 
 
 class ControlService(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Answers agents; who may ask is decided by the server's own access rules.
 
-    `book`: the prices that calls are charged by. `clock`: the time, aware.
+    `book`: the prices that calls are charged by. `clock`: the time, aware. `secret`: the key of the
+    manager's own digests.
     """
 
-    def __init__(self, book: PriceBook, clock: Callable[[], datetime]) -> None:
+    def __init__(self, book: PriceBook, clock: Callable[[], datetime], secret: bytes) -> None:
         self._book = book
         self._clock = clock
+        self._digest_key = agents_key(secret)
 
     def service(self, details: Any) -> Any:
         """Return the method asked for, None where it is not here."""
@@ -31,7 +33,9 @@ class ControlService(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def _rates(self, request: bytes, context: Any) -> bytes:
         try:
             # In a thread: a look-up of many new models would hold up the spans of others.
-            return await asyncio.to_thread(rates_answer, request, self._book, self._clock())
+            return await asyncio.to_thread(
+                rates_answer, request, self._book, self._clock(), self._digest_key
+            )
         except BadRequestError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"rates cannot be told: {error}")
             raise AssertionError("abort returned") from error

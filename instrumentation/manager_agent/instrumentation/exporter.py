@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -11,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd, usd
 from manager_agent.instrumentation import destination
-from manager_agent.instrumentation.call import Ended
+from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.rate_client import RateClient
 from manager_agent.instrumentation.refused import Refused
 from manager_agent.instrumentation.resource import resource_of
@@ -40,7 +41,7 @@ class Exporter:
     def prepare(self, item: Any) -> ReadableSpan:
         """Return the span of an `Ended`, of a `Refused`, or one that is a span already."""
         if isinstance(item, Ended):
-            return span_of(item, self._resource, self._cost(item))
+            return span_of(item, self._resource, {**self._cost(item), **self._digest(item.ask)})
         if isinstance(item, Refused):
             return refusal_of(item.ask, item.refuse, item.at_ns, self._resource)
         assert isinstance(item, ReadableSpan), f"no call and no span: {type(item).__name__}"
@@ -60,6 +61,14 @@ class Exporter:
             return _cost_attributes(nano_usd(ended.told.cost_usd), "provider")
         nano = self._rates.cost_nano(ended)
         return {} if nano is None else _cost_attributes(nano, "local")
+
+    def _digest(self, ask: Ask) -> dict[str, str]:
+        """Return the digest of what was asked; the same request has the same one, in any agent."""
+        key, body = self._rates.digest_key, ask.body_digest
+        if key is None or body is None:
+            return {}
+        told = f"{ask.endpoint.kind}\n{ask.endpoint.model or ''}\n".encode() + body
+        return {names.PROMPT_DIGEST: blake2b(told, key=key, digest_size=16).hexdigest()}
 
 
 def _of(resource: Resource, span: ReadableSpan) -> ReadableSpan:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from opentelemetry.context import Context, get_current
 
@@ -154,6 +155,7 @@ def _ask(endpoint: Endpoint, body: Body) -> Ask:
         identity=_identity(),
         context=_context(),
         started_ns=started,
+        body_digest=blake2b(body, digest_size=16).digest() if isinstance(body, bytes) else None,
     )
 
 

@@ -1,4 +1,7 @@
-"""Rates from the manager, for the cost on a span. Used by the outbox's thread alone."""
+"""What the manager tells for spans: rates, for their cost, and the key of prompts' digests.
+
+Used by the outbox's thread alone.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -41,6 +44,7 @@ class RateClient:
         self._clock = clock
         self._kept: dict[Sold, DayRates] = {}
         self._not_before = 0.0
+        self.digest_key: bytes | None = None
 
     def learn(self, calls: Sequence[Ended]) -> None:
         """Ask for the rates of calls, of as many models at once as may be."""
@@ -65,6 +69,7 @@ class RateClient:
         try:
             answer = json.loads(self._call(RATES_METHOD, request, _DEADLINE_SECONDS))
             found = [DayRates.from_json(each) for each in answer["rates"]]
+            self.digest_key = bytes.fromhex(answer["digest_key"])
         except (UnreachableError, GaveUpError, ValueError, KeyError, TypeError):
             # An older manager, or none: spans go without a cost, and the receiver prices them.
             self._not_before = self._clock() + _REST_SECONDS

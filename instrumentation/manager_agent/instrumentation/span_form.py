@@ -105,7 +105,6 @@ def _identified(ask: Ask) -> Attributes:
         "gen_ai.request.model": _model(ask),
         "server.address": where.host,
         "server.port": where.port,
-        names.PROMPT_DIGEST: ask.prompt_digest,
     }
     return {key: value for key, value in found.items() if value is not None}
 
