@@ -143,6 +143,16 @@ FAILURES = [
         id="cancelled while it was asked: who knows",
     ),
     pytest.param(
+        ended(told=Told(), status=None, ending="broken", failure="RuntimeError"),
+        ("RuntimeError", None, None),
+        id="whatever the client ran into after it had asked: who knows",
+    ),
+    pytest.param(
+        ended(told=Told(), status=None, ending="broken", failure="ClientConnectorDNSError"),
+        ("ClientConnectorDNSError", None, 0),
+        id="no such host: nothing was used",
+    ),
+    pytest.param(
         ended(told=Told(error_type="overloaded_error"), status=200, ending="whole"),
         ("overloaded_error", 200, None),
         id="an error inside a stream",

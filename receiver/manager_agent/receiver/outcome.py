@@ -65,7 +65,10 @@ def outcome_of(span: Span, fields: Fields, habit: Habits) -> Outcome:
         finish_reason=fields.first("finish_reason", text),
         streaming=_streaming(span, fields),
         began=began,
-        nothing_used=error_type is not None and not began and not _broke_off(span, error_type),
+        nothing_used=error_type is not None
+        and not began
+        and not _broke_off(span, error_type)
+        and not _unanswered(span, status, error_type),
     )
 
 
@@ -122,6 +125,13 @@ def _began(span: Span, fields: Fields, said_id: str | None) -> bool:
 def _broke_off(span: Span, error_type: str) -> bool:
     said = f"{error_type} {exception(span).get('exception.message', '')}"
     return bool(_broken().search(said[:4000]))
+
+
+def _unanswered(span: Span, status: int | None, error_type: str) -> bool:
+    """Tell whether the gate followed an attempt that may have been asked, and got no answer."""
+    known = table("usage")["never_sent"]
+    ours = span.scope == known["scope"] and status is None
+    return ours and error_type not in known["types"]
 
 
 def _streaming(span: Span, fields: Fields) -> bool | None:
