@@ -192,7 +192,7 @@ def test_one_variable_alone_does_the_same() -> None:
 
 
 def test_help_is_there_in_both_places() -> None:
-    assert "usage: manager-agent run [--agent NAME]" in run_agent("--help").stdout
+    assert "Usage: manager-agent run [--agent NAME]" in run_agent("--help").stdout
     assert "\n  run " in run(BIN / "manager-agent", "--help").stdout
 
 

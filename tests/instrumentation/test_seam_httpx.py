@@ -18,7 +18,7 @@ import trio
 
 from manager_agent.contract.decision import Allow, Hold
 from manager_agent.contract.usage import Usage
-from manager_agent.instrumentation import mishap
+from manager_agent.instrumentation import hosts, mishap
 from manager_agent.instrumentation.seam_httpx import patch
 from tests.harness.llm_server import OPENAI_CHAT, LlmServer, Reply, answering, openai_stream, whole
 from tests.harness.seam import REFUSE, Recorder, seam
@@ -229,7 +229,6 @@ def test_a_time_out_of_the_caller(
 
 
 def test_nobody_listens(server: LlmServer, module: ModuleType, recorder: Recorder) -> None:
-    from manager_agent.instrumentation import hosts
 
     hosts.load({"MANAGER_LLM_HOSTS": "127.0.0.1:9=openai"})
 
@@ -426,6 +425,7 @@ def test_a_host_that_is_not_listed_is_told_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     url = f"http://localhost:{server.port}{PATH}"
+    hosts.load({})
 
     with module.Client(verify=False, headers={"x-stainless-lang": "python"}) as client:
         client.post(url, json=BODY)

@@ -22,7 +22,7 @@ USAGE, NOT_EXECUTABLE, NOT_FOUND = 2, 126, 127
 
 _OPTIONS = {"--agent": "MANAGER_AGENT_ID", "--endpoint": "MANAGER_ENDPOINT"}
 _HELP = """\
-usage: manager-agent run [--agent NAME] [--endpoint URL] CMD [ARGUMENT ...]
+Usage: manager-agent run [--agent NAME] [--endpoint URL] CMD [ARGUMENT ...]
        manager-agent run --print-path
 
 Run CMD with every LLM call of it, and of the Python processes it starts, metered.
