@@ -23,6 +23,7 @@ from manager_agent.contract.wire_format import (
     word,
 )
 
+LeaseUnit = Literal["unknown", "usd", "tokens"]
 Verdict = Literal["unknown", "ok", "wait", "exhausted", "paused"]
 PauseScope = Literal["unknown", "agent", "group", "fleet", "conversation", "trace"]
 AnswerState = Literal["unknown", "pending", "approved", "denied", "expired"]
@@ -45,7 +46,7 @@ class Report:
     seq: int = uint64(2)
     lease: int = uint64(3)
     agent: str = text(4)
-    unit: str = word(5, _UNIT)
+    unit: LeaseUnit = word(5, _UNIT)
     settled_total: int = int64(6)
     settled_calls: int = int64(7)
     estimated_total: int = int64(8)
@@ -55,6 +56,7 @@ class Report:
     want: int = int64(12)
     need: int = int64(13)
     longest_call_ms: int = int64(14)
+    granted_seen: int = int64(15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Grant:
     holder: str = text(1)
     lease: int = uint64(2)
     agent: str = text(3)
-    unit: str = word(4, _UNIT)
+    unit: LeaseUnit = word(4, _UNIT)
     seq: int = uint64(5)
     granted_total: int = int64(6)
     ttl_ms: int = int64(7)
