@@ -37,13 +37,15 @@ def policy(**agents: Limits) -> BudgetPolicy:
 
 
 class Desk:
-    """Amounts are tokens, so that they are small."""
+    """Amounts are tokens, so that they are small; no allowances unless a test wants them."""
 
-    def __init__(self, policy: BudgetPolicy, keeper: Keeper | None = None) -> None:
+    def __init__(
+        self, policy: BudgetPolicy, keeper: Keeper | None = None, allowance: bool = False
+    ) -> None:
         self.keeper = keeper or MemoryKeeper()
         self.now = NOON
-        self.policy = policy
-        self.authority = Authority(self.keeper, policy, self.now)
+        self.policy = policy if allowance else replace(policy, unreachable="closed")
+        self.authority = Authority(self.keeper, self.policy, self.now)
         self.reports: dict[str, int] = {}
         self.said: list[To] = []
 

@@ -6,7 +6,7 @@ amounts planted errors stay unfound. `mutants.py` plants errors that this machin
 
 import operator
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,8 +19,9 @@ from hypothesis.stateful import (
 )
 
 from manager_agent.contract.control import Fence, Grant, Hello, Report
+from manager_agent.control import opening
 from manager_agent.control.authority import Authority
-from manager_agent.control.commands import Charge, SetLimit, Tick, To
+from manager_agent.control.commands import Charge, Configure, SetLimit, Tick, To
 from manager_agent.control.rows import Lease
 from manager_agent.instrumentation.waiter import Waiter
 from manager_agent.instrumentation.wallet import Epoch, Reservation, Shortage, Wallet
@@ -51,6 +52,20 @@ class Process:
     waiters: list[tuple[Waiter, int]] = field(default_factory=list)
 
 
+MISHAPS = (
+    "crash",
+    "recover",
+    "bill_the_dead",
+    "lose_all",
+    "freeze",
+    "go_offline",
+    "pass_time",
+    "next_hour",
+    "restart",
+    "cannot_store",
+    "set_limit",
+    "spend_without_guard",
+)
 places = st.integers(0, 9)
 amounts = st.integers(1, 2)
 
@@ -60,6 +75,8 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.allowance = opening._ALLOWANCE_PERCENT
+        opening._ALLOWANCE_PERCENT = 50  # of a limit of 4 two, and one for the first
         self.now = NOON
         self.keeper = MemoryKeeper()
         self.policy = policy(a=tokens(hour=LIMIT))
@@ -82,6 +99,11 @@ class Machine(RuleBasedStateMachine):
     def choose(self, calm: bool) -> None:
         """In calm weather nothing but calls, deaths and time: so more of them fit into one run."""
         self.calm = calm
+        self.policy = replace(self.policy, unreachable="closed" if calm else "static")
+        self._tell(Configure(self.policy))
+
+    def teardown(self) -> None:
+        opening._ALLOWANCE_PERCENT = self.allowance
 
     # What processes do.
 
@@ -94,16 +116,13 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.processes)
     @rule(place=places, amount=amounts)
-    def reserve(self, place: int, amount: int) -> None:
+    def call(self, place: int, amount: int) -> None:
+        """Reserve, or line up."""
         process = self._process(place)
         held = process.wallet.reserve(0, amount, self.now * 1000)
         if held is not None:
             self._left(process, held, amount)
-
-    @precondition(lambda self: self.processes)
-    @rule(place=places, amount=amounts)
-    def wait(self, place: int, amount: int) -> None:
-        process = self._process(place)
+            return
         waiter = Waiter(0, amount, lambda: None)
         answer = process.wallet.queue(waiter, self.now * 1000)
         if answer is None:
@@ -123,26 +142,55 @@ class Machine(RuleBasedStateMachine):
     @rule(place=places, cost=st.integers(0, 2))
     def settle(self, place: int, cost: int) -> None:
         process = self._one([one for one in self.processes if one.calls], place)
-        call = process.calls.pop(place % len(process.calls))
-        cost = min(cost, call.amount)
-        self._bill(call, cost)
-        process.wallet.settle(call.held, 0, cost, self.now * 1000)
-        self._served()
+        self._settle(process, process.calls.pop(place % len(process.calls)), cost)
+
+    # What the network does.
+
+    @precondition(lambda self: self.processes)
+    @rule(place=places, what=st.sampled_from(["report", "arrive", "answer"]), again=st.booleans())
+    def message(self, place: int, what: str, again: bool) -> None:
+        """One message leaves or arrives; `again`: it will arrive once more."""
+        if what == "report":
+            self.up += self._process(place).wallet.reports(self.now * 1000, 0)
+        elif what == "arrive" and self.up:
+            at = place % len(self.up)
+            self._tell(self.up[at] if again else self.up.pop(at))
+        elif what == "answer" and self.down:
+            at = place % len(self.down)
+            self._take(self.down[at] if again else self.down.pop(at))
 
     @precondition(lambda self: self.processes)
     @rule(place=places)
-    def crash(self, place: int) -> None:
-        self.dead.append(self.processes.pop(place % len(self.processes)))
+    def exchange(self, place: int) -> None:
+        """A report that arrives, and answers that arrive, too: what mostly happens."""
+        before = len(self.down)
+        for report in self._process(place).wallet.reports(self.now * 1000, 0):
+            self._tell(report)
+        for said in self.down[before:]:
+            self._take(said)
 
-    @precondition(lambda self: any(process.calls for process in self.dead))
-    @rule(place=places)
-    def bill_the_dead(self, place: int) -> None:
-        call = self._one([one for one in self.dead if one.calls], place).calls.pop()
-        self._bill(call, call.amount)
+    @precondition(lambda self: self.processes)
+    @rule(place=places, amount=amounts, cost=st.integers(0, 2))
+    def whole_call(self, place: int, amount: int, cost: int) -> None:
+        """Ask, be granted, call; settle and tell, or go on."""
+        self.call(place, amount)
+        self.exchange(place)
+        process = self._process(place)
+        if cost and process.calls:
+            self._settle(process, process.calls.pop(), cost)
+            self.exchange(place)
 
-    @precondition(lambda self: self.dead and len(self.processes) < MOST)
-    @rule()
-    def recover(self) -> None:
+    # What happens to all of them. One rule, so that most steps are calls.
+
+    @rule(kind=st.sampled_from(MISHAPS), place=places, amount=amounts)
+    def mishap(self, kind: str, place: int, amount: int) -> None:
+        getattr(self, f"_{kind}")(place, amount)
+
+    def _crash(self, place: int, amount: int) -> None:
+        if self.processes:
+            self.dead.append(self.processes.pop(place % len(self.processes)))
+
+    def _recover(self, place: int, amount: int) -> None:
         """A new process of the host finds the journals of the dead ones."""
         journals = [
             Report(
@@ -157,96 +205,72 @@ class Machine(RuleBasedStateMachine):
             for process in self.dead
             for lease in process.wallet.leases()
         ]
-        self.start()
-        epoch = self.processes[-1].epoch
-        self._tell(Hello(epoch.holder, boot_id="boot", recovered=tuple(journals)))
+        if journals and len(self.processes) < MOST:
+            self.start()
+            epoch = self.processes[-1].epoch
+            self._tell(Hello(epoch.holder, boot_id="boot", recovered=tuple(journals)))
 
-    # What the network does.
+    def _bill_the_dead(self, place: int, amount: int) -> None:
+        for call in [call for process in self.dead for call in process.calls]:
+            self._bill(call, call.amount)
+        for process in self.dead:
+            process.calls.clear()
 
-    @precondition(lambda self: self.processes)
-    @rule(place=places)
-    def report(self, place: int) -> None:
-        self.up += self._process(place).wallet.reports(self.now * 1000, 0)
-
-    @precondition(lambda self: self.up)
-    @rule(place=places, again=st.booleans())
-    def arrive(self, place: int, again: bool) -> None:
-        place %= len(self.up)
-        report = self.up[place] if again else self.up.pop(place)
-        self._tell(report)
-
-    @precondition(lambda self: self.down)
-    @rule(place=places, again=st.booleans())
-    def answer(self, place: int, again: bool) -> None:
-        place %= len(self.down)
-        self._take(self.down[place] if again else self.down.pop(place))
-
-    @precondition(lambda self: not self.calm and (self.up or self.down))
-    @rule()
-    def lose_all(self) -> None:
+    def _lose_all(self, place: int, amount: int) -> None:
         self.up.clear()
         self.down.clear()
 
-    @precondition(lambda self: self.processes)
-    @rule(place=places)
-    def exchange(self, place: int) -> None:
-        """A report that arrives, and answers that arrive, too: what mostly happens."""
-        reports = self._process(place).wallet.reports(self.now * 1000, 0)
-        for report in reports:
-            before = len(self.down)
-            self._tell(report)
-            for said in self.down[before:]:
-                self._take(said)
-
-    @precondition(lambda self: self.processes)
-    @rule(place=places, amount=amounts, cost=st.integers(0, 2))
-    def whole_call(self, place: int, amount: int, cost: int) -> None:
-        """Ask, be granted, call, settle and tell."""
-        self.wait(place, amount)
-        self.exchange(place)
-        if self._process(place).calls:
-            self.settle(self.processes.index(self._process(place)), cost)
-            self.exchange(place)
-
-    # What the manager does.
-
-    @rule(seconds=st.sampled_from([6, 11, 30]))
-    def pass_time(self, seconds: int) -> None:
-        self.now += seconds * SECOND
+    def _freeze(self, place: int, amount: int) -> None:
+        """One is not heard of while the others go on."""
+        self.now += 11 * SECOND
+        for process in self.processes:
+            if not self.processes or process is not self._process(place):
+                self._tell(Hello(process.epoch.holder, boot_id="boot"))
         self._tell(Tick())
 
-    @rule()
-    def next_hour(self) -> None:
+    def _pass_time(self, place: int, amount: int) -> None:
+        self.now += 6 * SECOND
+        self._tell(Tick())
+
+    def _next_hour(self, place: int, amount: int) -> None:
         self.now = (self.now // HOUR + 1) * HOUR
+        for process in self.processes:
+            self._tell(Hello(process.epoch.holder, boot_id="boot"))
         self._tell(Tick())
 
-    @rule()
-    def restart(self) -> None:
+    def _go_offline(self, place: int, amount: int) -> None:
+        if self.processes:
+            self._process(place).wallet.go_offline(self.now * 1000)
+            self._served()
+
+    def _restart(self, place: int, amount: int) -> None:
         self.authority = Authority(self.keeper, self.policy, self.now)
 
-    @precondition(lambda self: self.up)
-    @rule()
-    def cannot_store(self) -> None:
-        """The disk is full while a report is worked on: nothing of it happened."""
-        self.keeper.fail = True
-        try:
-            said = self.authority.decide([self.up[0]], self.now)
-        except OSError:
+    def _cannot_store(self, place: int, amount: int) -> None:
+        """The disk is full while reports are worked on: nothing of it happened."""
+        if not self.processes:
             return
-        self.keeper.fail = False  # there was nothing to store
-        self.down += said
+        self.call(place, amount)
+        for report in self._process(place).wallet.reports(self.now * 1000, 0):
+            self.keeper.fail = True
+            try:
+                said = self.authority.decide([report], self.now)
+            except OSError:
+                continue
+            self.keeper.fail = False  # there was nothing to store
+            self.down += said
+            for one in said:
+                self._take(one)
 
-    @precondition(lambda self: not self.calm)
-    @rule(limit=st.integers(2, 5))
-    def set_limit(self, limit: int) -> None:
-        self._tell(SetLimit("agent", "a", "hour", "tokens", limit))
-        self.limit = limit
+    def _set_limit(self, place: int, amount: int) -> None:
+        if not self.calm:
+            self.limit = LIMIT + amount - 2
+            self._tell(SetLimit("agent", "a", "hour", "tokens", self.limit))
 
-    @precondition(lambda self: not self.calm)
-    @rule(amount=amounts)
-    def spend_without_guard(self, amount: int) -> None:
-        self.charges += 1
-        self._tell(Charge(f"c{self.charges}", "a", "tokens", self.now, amount))
+    def _spend_without_guard(self, place: int, amount: int) -> None:
+        if not self.calm:
+            self.charges += 1
+            self._tell(Charge(f"c{self.charges}", "a", "tokens", self.now, amount))
 
     # What must hold.
 
@@ -335,6 +359,12 @@ class Machine(RuleBasedStateMachine):
                 process.waiters = [one for one in process.waiters if one[0] is not waiter]
                 if not isinstance(waiter.answer, Shortage):
                     self._left(process, waiter.answer, amount)
+
+    def _settle(self, process: Process, call: Call, cost: int) -> None:
+        cost = min(cost, call.amount)
+        self._bill(call, cost)
+        process.wallet.settle(call.held, 0, cost, self.now * 1000)
+        self._served()
 
     def _bill(self, call: Call, cost: int) -> None:
         self.billed[call.hour] += cost

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from manager_agent.contract.control import Hello
 from manager_agent.control import booking, closing, ledger, sizing
 from manager_agent.control.authority import Authority
 from manager_agent.control.book import Book
@@ -29,7 +30,7 @@ def refunded_at_expiry(patch: pytest.MonkeyPatch) -> None:
         book.put(closed := replace(freed, closed=True))
         return closed
 
-    patch.setattr(closing.booking, "close", close)
+    patch.setattr(booking, "close", close)
 
 
 def returned_as_a_difference(patch: pytest.MonkeyPatch) -> None:
@@ -39,7 +40,7 @@ def returned_as_a_difference(patch: pytest.MonkeyPatch) -> None:
     def settle(book: Book, lease: Lease, settled: int, returned: int) -> Lease:
         return real(book, lease, settled, lease.returned + returned)
 
-    patch.setattr(ledger.booking, "settle", settle)
+    patch.setattr(booking, "settle", settle)
 
 
 def granted_as_a_difference(patch: pytest.MonkeyPatch) -> None:
@@ -65,7 +66,7 @@ def the_latest_instead_of_the_largest(patch: pytest.MonkeyPatch) -> None:
         book.put(new)
         return new
 
-    patch.setattr(ledger.booking, "settle", settle)
+    patch.setattr(booking, "settle", settle)
 
 
 def _moved(account: Account, lease: Lease, spent: int, left: int) -> Account:
@@ -87,6 +88,8 @@ def forgotten_tombstones(patch: pytest.MonkeyPatch) -> None:
     def give_up(book: Book, holder: Holder, now_us: int, reason: str) -> None:
         held = book.leases_of(holder.id)
         real_give_up(book, holder, now_us, reason)
+        if reason == "its process died":
+            return  # it does not report any more
         for lease in held:
             settled = booking.settle(book, book.leases[lease.id], lease.granted, 0)
             book._drop(settled)
@@ -94,7 +97,7 @@ def forgotten_tombstones(patch: pytest.MonkeyPatch) -> None:
 
     def report(book: Book, said: Any, now_us: int) -> Any:
         if said.holder not in book.holders:
-            ledger._hello(book, ledger.Hello(said.holder), now_us)
+            ledger._hello(book, Hello(said.holder), now_us)
         if said.lease and said.lease not in book.leases:
             accounts = book.accounts_for(said.agent, said.unit, now_us)
             keys = tuple(account.key for account in accounts)

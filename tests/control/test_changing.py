@@ -1,5 +1,7 @@
 """Limits, pauses and corrections in mid-run. Amounts are tokens of agent `a`."""
 
+from dataclasses import replace
+
 import pytest
 
 from manager_agent.contract.budget import BudgetPolicy, Group
@@ -109,7 +111,7 @@ def test_a_changed_configuration_holds_at_once(desk: Desk) -> None:
 def test_an_agent_of_another_priority_draws_on_a_new_lease(desk: Desk) -> None:
     first = desk.report("h1", need=60)
 
-    desk.tell(Configure(policy(a=tokens(hour=100, priority=1))))
+    desk.tell(Configure(replace(policy(a=tokens(hour=100, priority=1)), unreachable="closed")))
 
     assert desk.report("h1", lease=first.lease, need=10).lease != first.lease
     assert desk.account().used == (10, 0, 60, 0)

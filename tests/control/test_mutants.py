@@ -9,7 +9,7 @@ from tests.control.memory_keeper import BrokenLaw
 from tests.control.mutants import MUTANTS, Plant
 
 SEARCH = settings(
-    max_examples=4000,
+    max_examples=2000,
     stateful_step_count=50,
     deadline=None,
     database=None,

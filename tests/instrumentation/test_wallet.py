@@ -478,3 +478,67 @@ def test_many_threads_never_have_more_than_was_granted(owner: Owner) -> None:
     assert most <= 100
     told = owner.usd()
     assert (told.settled_calls, told.reserved_now, told.in_flight) == (400, 0, 0)
+
+
+def offline(owner: Owner, **values: int) -> None:
+    owner.tell()
+    owner.grant(30, 9, "usd", offline=True, **values)
+
+
+def test_the_allowance_is_used_only_without_a_manager(owner: Owner) -> None:
+    owner.reserve(100)
+    offline(owner)
+    owner.wallet.go_offline(owner.now)  # the lease is still good
+    assert not owner.reserve(10)
+
+    owner.now += 9 * SECOND
+    owner.wallet.go_offline(owner.now)
+
+    assert owner.reserve(30)
+    assert not owner.reserve(1)
+
+
+def test_when_the_manager_is_back_its_grants_are_used(owner: Owner) -> None:
+    owner.reserve(100)
+    offline(owner)
+    owner.now += 9 * SECOND
+    owner.wallet.go_offline(owner.now)
+    held = owner.wallet.reserve(20, 0, owner.now)
+    assert held is not None
+    owner.tell()
+    owner.grant(150)
+    owner.wallet.settle(held, 20, 0, owner.now)
+
+    assert owner.reserve(50)
+    assert not owner.reserve(1)
+    told = {report.lease: report for report in owner.tell()}
+    assert (told[9].settled_total, told[9].returned_total) == (20, 0)
+
+
+def test_who_waits_is_served_of_the_allowance(owner: Owner) -> None:
+    owner.reserve(100)
+    offline(owner)
+    waiter = Waiter(25, 0, lambda: None)
+    owner.wallet.queue(waiter, owner.now)
+    owner.now += 9 * SECOND
+
+    owner.wallet.go_offline(owner.now)
+
+    assert waiter.answer[1] == 25
+
+
+def test_the_allowance_ends_with_its_window(owner: Owner) -> None:
+    owner.reserve(100)
+    offline(owner, window_left_ms=20_000)
+    owner.now += 20 * SECOND
+    owner.wallet.go_offline(owner.now)
+
+    assert not owner.reserve(1)
+    assert {report.lease: report.returned_total for report in owner.tell()}[9] == 30
+
+
+def test_the_allowance_is_given_back_when_it_is_called_for(owner: Owner) -> None:
+    offline(owner)
+    offline(owner, recall_to=0)
+
+    assert {report.lease: report.returned_total for report in owner.tell()}[9] == 30

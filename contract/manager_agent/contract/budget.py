@@ -11,6 +11,7 @@ from manager_agent.contract.window import Period
 
 Unit = Literal["usd", "tokens"]
 Enforcement = Literal["hard", "firm", "soft", "observe"]
+Unreachable = Literal["static", "closed", "open"]
 _UTC = ZoneInfo("UTC")
 
 
@@ -73,7 +74,8 @@ class BudgetPolicy:
     `default`: for each agent that has no entry of its own. `agents`: entries by agent; one
     replaces `default` entirely. `warn_at`: shares of a limit at which people are told, 1 being all
     of it. `zone`: whose calendar hours, days and months follow. `groups`: by name. `fleet`: limits
-    of all agents together.
+    of all agents together. `unreachable`: what guards do without the manager: `static` use up what
+    they hold and the allowance that they were given for that, `closed` stop, `open` go on.
     """
 
     default: Limits | None = None
@@ -82,6 +84,7 @@ class BudgetPolicy:
     zone: ZoneInfo = _UTC
     groups: Mapping[str, Group] = field(default_factory=dict)
     fleet: Limits | None = None
+    unreachable: Unreachable = "static"
 
     def limits_of(self, agent: str) -> Limits | None:
         """Return the entry that holds for `agent`; None where it has no budget."""

@@ -10,6 +10,7 @@ from manager_agent.contract.control import Grant, Verdict
 from manager_agent.control import booking, sizing
 from manager_agent.control.book import Book
 from manager_agent.control.commands import To
+from manager_agent.control.opening import allowance_for
 from manager_agent.control.rows import Account, AccountKey, Lease
 
 TTL_US = 10_000_000
@@ -49,6 +50,9 @@ def serve(book: Book, now_us: int, asker: Lease | None = None) -> list[To]:
         others_first = any(short.get(key, 5) <= asker.priority for key in asker.accounts)
         if answer.verdict == "ok" and not others_first:
             _look_ahead(book, asker)
+            allowance = allowance_for(book, asker, now_us)
+            if allowance is not None:
+                said.append(told(book, allowance, now_us, Answer("ok")))
         said.append(told(book, asker, now_us, answer, asked))
     return said
 
@@ -134,7 +138,9 @@ def _recalls(book: Book, waiting: Lease, now_us: int) -> list[To]:
     need = book.wish_of(waiting).need
     for draw in sizing.short(_draws(book, waiting), need):
         lacks = need - draw.free
-        for lease in sorted(book.tied_to(draw.account.key), key=lambda one: -one.priority):
+        for lease in sorted(
+            book.tied_to(draw.account.key), key=lambda one: (one.offline, -one.priority)
+        ):
             wish = book.wish_of(lease)
             spare = sizing.idle(lease, wish.reserved)
             if lease.id == waiting.id or lease.priority < waiting.priority or not spare:

@@ -22,7 +22,9 @@ _KEPT_SENT = 64
 class Side:
     """Not for two threads at once; the wallet's lock guards it.
 
-    `unlimited`: nothing bounds this unit. `said`: the last that the manager said of a limit.
+    `lease` is the present one; `active` is what calls reserve of: `lease`, or the allowance for the
+    time without a manager. `unlimited`: nothing bounds this unit. `said`: the last that the manager
+    said of a limit.
     """
 
     def __init__(self, unit: LeaseUnit, agent: str, epoch: "Epoch") -> None:
@@ -30,6 +32,8 @@ class Side:
         self.unit: LeaseUnit = unit
         self.agent = agent
         self.lease: Lease | None = None
+        self.active: Lease | None = None
+        self.allowance: Lease | None = None
         self.unlimited = False
         self.said: Grant | None = None
         self._epoch = epoch
@@ -51,7 +55,7 @@ class Side:
         """Count what was reserved; say whether the speaker should ask for more."""
         self._drawn += amount
         self._typical = amount
-        lease = self.lease
+        lease = self.active
         if self._hungry or lease is None or lease.available >= self._low:
             return False
         self._hungry = not self.unlimited
@@ -69,6 +73,10 @@ class Side:
         if grant.holder != self._epoch.holder:
             return False
         lease = self._found(grant)
+        if lease is not None and lease is self.allowance:
+            self._merge(lease, grant)
+            lease.give_back(lease.available if grant.recall_to is None else grant.recall_to)
+            return True
         if lease is None and grant.lease:
             return False  # of a lease that ended and was forgotten
         if lease is not None:
@@ -86,6 +94,7 @@ class Side:
     def begin(self, epoch: "Epoch") -> None:
         """Let what is in flight settle under the old epoch; start with nothing."""
         self._retire()
+        self._retire_allowance()
         self._epoch = epoch
         self._highest = 0
         self._said_seq = 0
@@ -93,16 +102,24 @@ class Side:
         self._refused = None
         self.unlimited = False
 
+    def go_offline(self, now_ns: int) -> None:
+        """Let calls reserve of the allowance: the manager cannot be reached, the lease is over."""
+        if self.lease is None or now_ns >= self.lease.deadline_ns:
+            self.active = self.allowance
+
     def leases(self) -> list[Lease]:
-        """Return older leases and the present one."""
-        return [*self._older, *([self.lease] if self.lease else [])]
+        """Return older leases, the allowance and the present one."""
+        return [*self._older, *(one for one in (self.allowance, self.lease) if one)]
 
     def reports(self, queued: list[int], now_ns: int, longest_call_ms: int) -> list[Report]:
         """Return a report for each lease, and one without lease where there is none yet."""
         if self.lease is not None and now_ns >= self.lease.ends_ns:
             self._retire()
+        if self.allowance is not None and now_ns >= self.allowance.ends_ns:
+            self._retire_allowance()
         self._measure(now_ns)
-        said = [self._written(lease, now_ns, longest_call_ms, 0, 0) for lease in self._older]
+        others = [one for one in self.leases() if one is not self.lease]
+        said = [self._written(lease, now_ns, longest_call_ms, 0, 0) for lease in others]
         self._forget()
         want, need = self._demand(queued, now_ns)
         said.append(self._written(self.lease, now_ns, longest_call_ms, want, need))
@@ -181,10 +198,15 @@ class Side:
                 return lease
         if grant.lease <= self._highest:
             return None
-        self._retire()
         self._highest = grant.lease
-        self.lease = Lease(grant.holder, grant.lease)
-        return self.lease
+        new = Lease(grant.holder, grant.lease)
+        if grant.offline:
+            self._retire_allowance()
+            self.allowance = new
+        else:
+            self._retire()
+            self.lease = self.active = new
+        return new
 
     def _merge(self, lease: Lease, grant: Grant) -> None:
         lease.raise_to(grant.granted_total)
@@ -200,6 +222,10 @@ class Side:
         left_ns = grant.window_left_ms * _MS
         lease.ends_ns = max(lease.ends_ns, sent_ns + left_ns)
         lease.deadline_ns = max(lease.deadline_ns, sent_ns + min(believed_ns, left_ns))
+        if lease is self.allowance:
+            lease.deadline_ns = lease.ends_ns
+        elif lease is self.lease:
+            self.active = lease
         if not grant.window_left_ms and lease is self.lease:
             self._retire()
 
@@ -207,4 +233,14 @@ class Side:
         if self.lease is not None:
             self.lease.retire()
             self._older.append(self.lease)
+            if self.active is self.lease:
+                self.active = None
             self.lease = None
+
+    def _retire_allowance(self) -> None:
+        if self.allowance is not None:
+            self.allowance.retire()
+            self._older.append(self.allowance)
+            if self.active is self.allowance:
+                self.active = self.lease
+            self.allowance = None

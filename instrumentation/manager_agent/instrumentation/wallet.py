@@ -168,6 +168,13 @@ class Wallet:
         if more or grant.recall_to is not None:
             self._wake()
 
+    def go_offline(self, now_ns: int) -> None:
+        """Use the allowance for the time without a manager; its next grant ends that."""
+        with self._lock:
+            self._usd.go_offline(now_ns)
+            self._tokens.go_offline(now_ns)
+            self._serve(now_ns)
+
     def fence(self, epoch: Epoch) -> None:
         """Begin a new epoch: calls in flight settle under the old one, nothing else is left."""
         with self._lock:
@@ -195,7 +202,7 @@ class Wallet:
 
     def _reserve(self, usd: int, tokens: int, now_ns: int) -> Reservation | None:
         usd_side, tokens_side = self._usd, self._tokens
-        usd_lease, tokens_lease = usd_side.lease, tokens_side.lease
+        usd_lease, tokens_lease = usd_side.active, tokens_side.active
         if not usd_side.unlimited and (
             usd_lease is None or usd_lease.available < usd or now_ns >= usd_lease.deadline_ns
         ):
