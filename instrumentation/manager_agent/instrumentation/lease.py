@@ -4,8 +4,9 @@ The invariant, after every step:
 
     settled + reserved + available = granted - returned
 
-and nothing is reserved that is not available. `granted`, `returned` and `settled` only grow; they
-are what the manager is told, so that messages may be lost, repeated and reordered.
+by construction, for `reserved` is what the others leave, and nothing is reserved that is not
+available. `granted`, `returned` and `settled` only grow; they are what the manager is told, so that
+messages may be lost, repeated and reordered.
 """
 
 
@@ -15,11 +16,14 @@ class Lease:
     `deadline_ns`: after it nothing is reserved; what is in flight still settles. `ends_ns`: the end
     of its windows. Both on the holder's own clock, counted from before the report was sent that
     they answer, so that the holder stops first, never the manager. `present`: new calls reserve of
-    it. `told`, `final_seq`: how often its end was told, and in which report first.
+    it. To reserve is to take from `available` and to count in `begun`; the wallet does it in place,
+    since that is half of what a call pays. `told`, `final_seq`: how often its end was told, and in
+    which report first.
     """
 
     __slots__ = (
         "available",
+        "begun",
         "calls",
         "deadline_ns",
         "ends_ns",
@@ -28,9 +32,7 @@ class Lease:
         "granted",
         "holder",
         "id",
-        "in_flight",
         "present",
-        "reserved",
         "returned",
         "settled",
         "told",
@@ -43,11 +45,10 @@ class Lease:
         self.granted = 0
         self.returned = 0
         self.settled = 0
-        self.reserved = 0
         self.available = 0
         self.calls = 0
         self.estimated = 0
-        self.in_flight = 0
+        self.begun = 0
         self.deadline_ns = 0
         self.ends_ns = 0
         self.present = True
@@ -62,16 +63,18 @@ class Lease:
         if not self.present:
             self.give_back(0)
 
-    def reserve(self, amount: int) -> None:
-        """Hold `amount` for a call. The caller has seen that it is available."""
-        self.available -= amount
-        self.reserved += amount
-        self.in_flight += 1
+    @property
+    def reserved(self) -> int:
+        """Return what calls in flight hold."""
+        return self.granted - self.returned - self.settled - self.available
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many calls hold something."""
+        return self.begun - self.calls
 
     def settle(self, reserved: int, spent: int, estimated: bool) -> None:
         """End a call that reserved `reserved` and cost `spent`; more makes `available` negative."""
-        self.reserved -= reserved
-        self.in_flight -= 1
         self.settled += spent
         self.available += reserved - spent
         self.calls += 1
@@ -82,8 +85,7 @@ class Lease:
 
     def release(self, reserved: int) -> None:
         """Take back a reservation whose call never left."""
-        self.reserved -= reserved
-        self.in_flight -= 1
+        self.begun -= 1
         self.available += reserved
         if not self.present:
             self.give_back(0)

@@ -24,7 +24,8 @@ class Side:
 
     `lease` is the present one; `active` is what calls reserve of: `lease`, or the allowance for the
     time without a manager. `unlimited`: nothing bounds this unit. `said`: the last that the manager
-    said of a limit.
+    said of a limit. `drawn`, `typical`: what was reserved since the last report, and last; below
+    `low` more should be asked for.
     """
 
     def __init__(self, unit: LeaseUnit, agent: str, epoch: "Epoch") -> None:
@@ -43,23 +44,20 @@ class Side:
         self._sent: dict[int, int] = {}
         self._refused: Grant | None = None
         self._recall: int | None = None
-        self._drawn = 0
-        self._typical = 0
+        self.drawn = 0
+        self.typical = 0
         self._reported_ns: int | None = None
         self._pace = 0
         self._ahead = 0
-        self._low = 0
+        self.low = 0
         self._hungry = False
 
-    def drew(self, amount: int) -> bool:
-        """Count what was reserved; say whether the speaker should ask for more."""
-        self._drawn += amount
-        self._typical = amount
-        lease = self.active
-        if self._hungry or lease is None or lease.available >= self._low:
+    def hungers(self) -> bool:
+        """Say whether the speaker should ask for more; once until it did."""
+        if self._hungry or self.unlimited:
             return False
-        self._hungry = not self.unlimited
-        return self._hungry
+        self._hungry = True
+        return True
 
     def shortage(self, amount: int) -> Grant | None:
         """Return why `amount` cannot be had, if the manager said so and nothing came since."""
@@ -151,11 +149,11 @@ class Side:
         if before is not None and now_ns > before:
             passed = now_ns - before
             weight = min(passed, _AHEAD_NS)
-            pace = self._drawn * _AHEAD_NS // passed
+            pace = self.drawn * _AHEAD_NS // passed
             self._pace = (self._pace * (_AHEAD_NS - weight) + pace * weight) // _AHEAD_NS
-            self._drawn = 0
-        self._ahead = max(self._pace, self._typical)
-        self._low = self._ahead // 2
+            self.drawn = 0
+        self._ahead = max(self._pace, self.typical)
+        self.low = self._ahead // 2
 
     def _written(
         self, lease: Lease | None, now_ns: int, longest_call_ms: int, want: int, need: int

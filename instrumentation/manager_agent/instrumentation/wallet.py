@@ -53,6 +53,8 @@ class Wallet:
         """`wake` asks the speaker to report soon; it must not block."""
         self.agent = agent
         self._lock = threading.Lock()
+        # In the two methods of every call: half the cost of a `with`.
+        self._acquire, self._let_go = self._lock.acquire, self._lock.release
         self._wake = wake
         self._usd = Side("usd", agent, epoch)
         self._tokens = Side("tokens", agent, epoch)
@@ -60,10 +62,11 @@ class Wallet:
 
     def reserve(self, usd: int, tokens: int, now_ns: int) -> Reservation | None:
         """Hold money for a call if it is here and nobody waits for it; None if not."""
-        with self._lock:
-            if self._waiting:
-                return None
-            return self._reserve(usd, tokens, now_ns)
+        self._acquire()
+        try:
+            return None if self._waiting else self._reserve(usd, tokens, now_ns)
+        finally:
+            self._let_go()
 
     def settle(
         self,
@@ -75,13 +78,16 @@ class Wallet:
     ) -> None:
         """End a call at what it cost; once for each reservation. What is left may be used again."""
         usd_lease, usd_held, tokens_lease, tokens_held = held
-        with self._lock:
+        self._acquire()
+        try:
             if usd_lease is not None:
                 usd_lease.settle(usd_held, usd, estimated)
             if tokens_lease is not None:
                 tokens_lease.settle(tokens_held, tokens, estimated)
             if self._waiting:
                 self._serve(now_ns)
+        finally:
+            self._let_go()
 
     def release(self, held: Reservation, now_ns: int) -> None:
         """Give up a reservation whose call never left."""
@@ -203,25 +209,30 @@ class Wallet:
     def _reserve(self, usd: int, tokens: int, now_ns: int) -> Reservation | None:
         usd_side, tokens_side = self._usd, self._tokens
         usd_lease, tokens_lease = usd_side.active, tokens_side.active
-        if not usd_side.unlimited and (
+        if (
             usd_lease is None or usd_lease.available < usd or now_ns >= usd_lease.deadline_ns
-        ):
+        ) and not usd_side.unlimited:
             return None
-        if not tokens_side.unlimited and (
+        if (
             tokens_lease is None
             or tokens_lease.available < tokens
             or now_ns >= tokens_lease.deadline_ns
-        ):
+        ) and not tokens_side.unlimited:
             return None
-        low = False
         if usd_lease is not None:
-            usd_lease.reserve(usd)
-            low = usd_side.drew(usd)
+            usd_lease.available -= usd
+            usd_lease.begun += 1
+            usd_side.drawn += usd
+            usd_side.typical = usd
+            if usd_lease.available < usd_side.low and usd_side.hungers():
+                self._wake()
         if tokens_lease is not None:
-            tokens_lease.reserve(tokens)
-            low = tokens_side.drew(tokens) or low
-        if low:
-            self._wake()
+            tokens_lease.available -= tokens
+            tokens_lease.begun += 1
+            tokens_side.drawn += tokens
+            tokens_side.typical = tokens
+            if tokens_lease.available < tokens_side.low and tokens_side.hungers():
+                self._wake()
         return usd_lease, usd, tokens_lease, tokens
 
     def _serve(self, now_ns: int) -> None:
