@@ -150,7 +150,7 @@ def a_forgotten_lease_is_taken_up_again(patch: pytest.MonkeyPatch) -> None:
     real = Side._found
 
     def found(self: Side, grant: Any) -> Any:
-        self._highest = 0
+        self._newest = {False: 0, True: 0}
         return real(self, grant)
 
     patch.setattr(Side, "_found", found)

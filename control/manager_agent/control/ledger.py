@@ -124,7 +124,7 @@ def _note(book: Book, lease: Lease | None, report: Report, wanted: bool = True) 
     if lease is None or report.seq < book.wish_of(lease).seq:
         return
     own = report.lease == lease.id
-    if not own and not report.want and not report.need:
+    if not own and report.lease and not report.want and not report.need:
         return  # an older lease of this holder settles; what waits for the present one waits on
     seen = lease.granted - report.granted_seen if own else lease.granted
     book.wish(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _AHEAD_NS = 2_000_000_000
 _BELIEVED_PERCENT = 80
+_QUIET_NS = 2_500_000_000
 _MS = 1_000_000
 _TELL_AGAIN = 100
 _KEPT_SENT = 64
@@ -39,7 +40,7 @@ class Side:
         self.said: Grant | None = None
         self._epoch = epoch
         self._older: list[Lease] = []
-        self._highest = 0
+        self._newest = {False: 0, True: 0}  # ids, of leases and of allowances
         self._said_seq = 0
         self._sent: dict[int, int] = {}
         self._refused: Grant | None = None
@@ -94,7 +95,7 @@ class Side:
         self._retire()
         self._retire_allowance()
         self._epoch = epoch
-        self._highest = 0
+        self._newest = {False: 0, True: 0}
         self._said_seq = 0
         self._sent.clear()
         self._refused = None
@@ -110,7 +111,14 @@ class Side:
         return [*self._older, *(one for one in (self.allowance, self.lease) if one)]
 
     def reports(self, queued: list[int], now_ns: int, longest_call_ms: int) -> list[Report]:
-        """Return a report for each lease, and one without lease where there is none yet."""
+        """Return a report for each lease, and one without lease where there is none yet.
+
+        None too soon after the last where nothing is limited: there is nothing to ask for.
+        """
+        last_ns = self._reported_ns
+        quiet = self.unlimited and not self.leases() and last_ns is not None
+        if quiet and now_ns - (last_ns or 0) < _QUIET_NS:
+            return []
         if self.lease is not None and now_ns >= self.lease.ends_ns:
             self._retire()
         if self.allowance is not None and now_ns >= self.allowance.ends_ns:
@@ -194,9 +202,9 @@ class Side:
         for lease in self.leases():
             if (lease.id, lease.holder) == (grant.lease, grant.holder):
                 return lease
-        if grant.lease <= self._highest:
+        if grant.lease <= self._newest[grant.offline]:
             return None
-        self._highest = grant.lease
+        self._newest[grant.offline] = grant.lease
         new = Lease(grant.holder, grant.lease)
         if grant.offline:
             self._retire_allowance()

@@ -85,7 +85,7 @@ class Wallet:
             if tokens_lease is not None:
                 tokens_lease.settle(tokens_held, tokens, estimated)
             if self._waiting:
-                self._serve(now_ns)
+                self._came_back(now_ns)
         finally:
             self._let_go()
 
@@ -98,7 +98,7 @@ class Wallet:
             if tokens_lease is not None:
                 tokens_lease.release(tokens_held)
             if self._waiting:
-                self._serve(now_ns)
+                self._came_back(now_ns)
 
     def wait(
         self, usd: int, tokens: int, seconds: float, clock: Callable[[], int]
@@ -242,6 +242,11 @@ class Wallet:
             if held is None:
                 return
             waiting.popleft().resolve(held)
+
+    def _came_back(self, now_ns: int) -> None:
+        self._serve(now_ns)
+        if self._waiting:
+            self._wake()  # what is too small for us may be what lacks elsewhere
 
     def _refuse(self, side: Side, grant: Grant) -> None:
         """Refuse those who wait for what the manager said cannot be had."""
