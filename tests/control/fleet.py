@@ -6,6 +6,7 @@ Each caller of each process makes call after call and ignores refusals, as a run
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -166,7 +167,7 @@ class Fleet:
             self.tell([Hello(process.epoch.holder, boot_id="boot")])
             process.beat()
             for _ in range(plan.callers):
-                self.later(0, lambda process=process: process.attempt(plan.attempts))
+                self.later(0, partial(process.attempt, plan.attempts))
         self.tick()
 
     def later(self, us: int, what: Callable[[], None]) -> None:
@@ -187,7 +188,7 @@ class Fleet:
             process = self.processes[said.holder]
             if not isinstance(commands[0], Tick | Hello):
                 self.bill.messages += 1
-            self.later(DELAY, lambda process=process, said=said: process.hear(said))
+            self.later(DELAY, partial(process.hear, said))
 
     def run(self, seconds: float) -> Bill:
         until = NOON + int(seconds * 1_000_000)

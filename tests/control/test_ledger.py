@@ -1,9 +1,14 @@
 """What the budget authority grants, books and answers. Amounts are tokens of agent `a`."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from manager_agent.contract.budget import BudgetPolicy, Group, Limits
 from manager_agent.contract.control import Bye, Hello
+from manager_agent.control.book import micros
 from manager_agent.control.commands import Charge, Reconcile, Tick
 from tests.control.desk import NOON, SECOND, Desk, policy, share, tokens
 from tests.control.memory_keeper import MemoryKeeper
@@ -397,3 +402,45 @@ def test_a_restart_forgets_nothing_that_was_answered(desk: Desk) -> None:
     assert desk.report("h2", need=41).verdict == "wait"
     assert desk.sums() == (20, 0, 40)
     assert desk.report("h1", lease=lease, settled_total=60, need=40).granted_total == 100
+
+
+def test_an_hour_that_a_clock_shows_twice_is_two_windows() -> None:
+    """Berlin, 25 October 2026: 02:30 in summer time, and an hour later 02:30 in winter time."""
+    desk = Desk(replace(policy(a=tokens(hour=100)), zone=ZoneInfo("Europe/Berlin")))
+    desk.now = micros(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
+    desk.hello("h1")
+
+    assert desk.report("h1", need=100).granted_total == 100
+    desk.pass_time(3600)
+    desk.tell(Hello("h1"))
+    assert desk.report("h1", need=100).granted_total == 100
+
+
+def test_what_is_over_is_forgotten_in_memory(desk: Desk) -> None:
+    lease = desk.report("h1", need=60).lease
+    desk.report("h1", lease=lease, settled_total=60)
+    desk.tell(Charge("c", "a", "tokens", NOON, 1))
+
+    desk.pass_time(72 * 3600)
+    desk.tell(Tick())
+    desk.pass_time(72 * 3600)
+    desk.tell(Tick())
+
+    book = desk.authority.book
+    assert not book.leases
+    assert not book.accounts
+    assert not book.holders
+    assert not book.charged
+    assert not [key for key, tied in book.tied.items() if tied]
+
+
+def test_what_stands_in_doubt_is_not_forgotten(desk: Desk) -> None:
+    lease = gave_up(desk)
+    desk.pass_time(200 * 3600)
+    desk.tell(Tick())
+    desk.tell(Tick())
+
+    desk.tell(Reconcile(lease, 45))
+
+    [account] = desk.authority.book.accounts.values()
+    assert (account.settled, account.doubt) == (45, 0)

@@ -127,14 +127,20 @@ class Book:
 
     def forget(self, now_us: int) -> None:
         """Let go of rows in memory that nothing can change any more; the store keeps them."""
-        over = [k for k, a in self.accounts.items() if a.end_us + KEPT_US < now_us]
-        for key in over:
-            if not self.tied.get(key):
-                del self.accounts[key]
-                self.tied.pop(key, None)
         for lease in list(self.leases.values()):
             if lease.ends_us + _GRACE_US < now_us and not lease.left:
                 self._drop(lease)
+        needed = {key for lease in self.leases.values() for key in lease.accounts}
+        over = [k for k, one in self.accounts.items() if one.end_us + KEPT_US < now_us]
+        for key in over:
+            if key not in needed:
+                del self.accounts[key]
+                self.tied.pop(key, None)
+        for holder in list(self.holders.values()):
+            long_ago = holder.closed_us is not None and holder.closed_us + KEPT_US < now_us
+            if long_ago and not self.held.get(holder.id):
+                del self.holders[holder.id]  # unknown ones are fenced, too
+                self.held.pop(holder.id, None)
         old = [k for k, one in self.charged.items() if one.at_us + KEPT_US < now_us]
         for name in old:
             del self.charged[name]

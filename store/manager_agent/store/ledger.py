@@ -31,7 +31,7 @@ class LedgerStore:
         """Return every row that may still change. Raises `sqlite3.Error`."""
         since_us = now_us - KEPT_US
         yield from map(account, self._rows("accounts", since_us=since_us))
-        yield from (Holder(*row) for row in self._rows("holders"))
+        yield from (Holder(*row) for row in self._rows("holders", since_us=since_us))
         yield from map(lease, self._rows("leases", since_us=since_us))
         yield from (Charged(*row) for row in self._rows("charged", since_us=since_us))
         yield from (LimitSet(*row) for row in self._rows("limits"))

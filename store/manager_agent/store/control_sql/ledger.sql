@@ -83,9 +83,12 @@ WHERE returned + settled < granted
 ORDER BY id;
 
 -- name: holders
--- Closed ones are tombstones: one that comes back must be known.
+-- Open ones, and those closed of late or with something in doubt; others are fenced as unknown.
 SELECT id, host, boot_id, pid, guard_version, environment, opened_us, closed_us, reason
-FROM ledger_holders;
+FROM ledger_holders
+WHERE closed_us IS NULL
+   OR closed_us >= :since_us
+   OR id IN (SELECT holder FROM ledger_leases WHERE returned + settled < granted);
 
 -- name: charged
 SELECT key, agent, unit, at_us, total FROM ledger_charged WHERE at_us >= :since_us;
