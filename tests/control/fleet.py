@@ -5,12 +5,13 @@ Each caller of each process makes call after call and ignores refusals, as a run
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from random import Random
 
 from manager_agent.contract.control import Fence, Grant, Hello, Report
+from manager_agent.contract.money import usd
 from manager_agent.contract.wire_format import decode, encode
 from manager_agent.control.authority import Authority
 from manager_agent.control.commands import Command, Tick, To
@@ -26,7 +27,10 @@ DELAY, COALESCE, CALL, HEARTBEAT, MAX_WAIT = 1 * MS, 2 * MS, 100 * MS, 3_000 * M
 
 @dataclass(frozen=True)
 class Plan:
-    """`cost` is what a call is billed, `reserve` what it is held for; `attempts` of each caller."""
+    """`cost` is what a call is billed, `reserve` what it is held for; `attempts` of each caller.
+
+    `both`: the same limit holds in nano-USD, too.
+    """
 
     processes: int
     callers: int
@@ -34,7 +38,7 @@ class Plan:
     limit: int
     cost: int
     reserve: int
-    spread: bool = True
+    both: bool = False
 
 
 @dataclass
@@ -95,11 +99,12 @@ class Process:
             self.fleet.later(100 * MS, lambda: self.attempt(left))
             return
         reserve, now_ns = self.fleet.plan.reserve, self.fleet.now * 1000
-        held = self.wallet.reserve(0, reserve, now_ns)
+        nano = reserve if self.fleet.plan.both else 0
+        held = self.wallet.reserve(nano, reserve, now_ns)
         if held is not None:
             self.go(held, left)
             return
-        waiter = Waiter(0, reserve, lambda: None)
+        waiter = Waiter(nano, reserve, lambda: None)
 
         def answered() -> None:
             answer = waiter.answer
@@ -137,7 +142,8 @@ class Process:
 
         def ended() -> None:
             if self.alive:
-                self.wallet.settle(held, 0, plan.cost, self.fleet.now * 1000)
+                nano = plan.cost if plan.both else 0
+                self.wallet.settle(held, nano, plan.cost, self.fleet.now * 1000)
                 self.again(left)
 
         self.fleet.later(CALL + self.fleet.random.randrange(20 * MS), ended)
@@ -157,7 +163,10 @@ class Fleet:
         self.random = Random(7)
         self.bill = Bill()
         self.keeper = keeper or MemoryKeeper()
-        self.policy = policy(a=tokens(hour=plan.limit))
+        limits = tokens(hour=plan.limit)
+        if plan.both:
+            limits = replace(limits, hourly_limit_usd=usd(plan.limit))
+        self.policy = policy(a=limits)
         self.authority = Authority(self.keeper, self.policy, self.now)
         self.reachable = True
         self._events: list[tuple[int, int, Callable[[], None]]] = []

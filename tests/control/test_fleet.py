@@ -20,6 +20,8 @@ PLAN = Plan(processes=4, callers=100, attempts=3, limit=10_000, cost=100, reserv
         pytest.param(PLAN, id="4 processes of 100 callers"),
         pytest.param(replace(PLAN, processes=40, callers=10), id="40 processes of 10 callers"),
         pytest.param(replace(PLAN, reserve=200), id="twice the cost is reserved"),
+        pytest.param(replace(PLAN, both=True), id="USD and tokens"),
+        pytest.param(replace(PLAN, both=True, reserve=300), id="USD and tokens, much reserved"),
     ],
 )
 def test_the_limit_holds_and_is_used(plan: Plan) -> None:

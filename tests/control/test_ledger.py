@@ -200,9 +200,23 @@ def test_what_is_over_the_limit_is_counted_as_such(desk: Desk) -> None:
 def test_a_holder_returns_no_more_than_it_was_granted(desk: Desk) -> None:
     first = desk.report("h1", need=10)
 
-    desk.report("h1", lease=first.lease, returned_total=1 << 60)
+    desk.report("h1", lease=first.lease, returned_total=11)
 
     assert desk.sums() == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"settled_total": 1 << 62}, {"settled_total": -1}, {"need": -5}, {"returned_total": 1 << 60}],
+    ids=str,
+)
+def test_a_report_that_cannot_be_right_changes_nothing(desk: Desk, values: dict[str, int]) -> None:
+    lease = desk.report("h1", need=10).lease
+
+    desk.tell(desk.written("h1", lease=lease, **values))
+
+    assert desk.fences() == ["h1"]
+    assert desk.sums() == (0, 0, 10)
 
 
 def test_a_silent_holder_is_given_up_and_what_it_had_is_booked_as_spent(desk: Desk) -> None:

@@ -27,6 +27,9 @@ from manager_agent.control.opening import lease_for
 from manager_agent.control.rows import Heard, Holder, Lease, Wish
 from manager_agent.control.serving import TTL_US, Answer, serve, told
 
+_MOST = 10**17
+"""A hundred million USD in nano-USD, and 10^17 tokens: no lease ever sees so much."""
+
 
 def decide(book: Book, command: Command, now_us: int) -> list[To]:
     """Apply a command to the book; return the answers, to be sent once its changes are stored."""
@@ -72,6 +75,8 @@ def _report(book: Book, report: Report, now_us: int) -> list[To]:
     holder = book.holders.get(report.holder)
     if holder is None:
         return [To(report.holder, Fence(report.holder, "unknown to this manager"))]
+    if not _possible(report):
+        return [To(report.holder, Fence(report.holder, "its report cannot be right"))]
     lease = book.leases.get(report.lease)
     if lease is not None and lease.holder != holder.id:
         lease = None
@@ -81,6 +86,12 @@ def _report(book: Book, report: Report, now_us: int) -> list[To]:
         return [To(holder.id, Fence(holder.id, holder.reason)), *serve(book, now_us)]
     _heard(book, holder.id, now_us, report.longest_call_ms * 1000)
     return _answer(book, report, lease, now_us)
+
+
+def _possible(report: Report) -> bool:
+    """Say whether amounts are some: one that is not must not spoil the sums of others."""
+    amounts = (report.settled_total, report.returned_total, report.want, report.need)
+    return all(0 <= amount <= _MOST for amount in amounts)
 
 
 def _merge(book: Book, lease: Lease, report: Report) -> Lease:

@@ -35,9 +35,11 @@ def allowance_for(book: Book, lease: Lease, now_us: int) -> Lease | None:
     present = book.leases.get(book.current.get(place, 0))
     if present is not None and now_us < present.ends_us:
         return present if present.left and present.id not in book.wishes else None
+    if lease.settled or book.terms.policy.unreachable != "static":
+        return None  # one that was not given an allowance when it began is not given one later
     draws = [(book.accounts[key], book.tied_to(key)) for key in lease.accounts]
     bounded = [(account, tied) for account, tied in draws if account.bound is not None]
-    if not bounded or book.terms.policy.unreachable != "static":
+    if not bounded:
         return None
     amount = min(_allowance(account, tied, lease.priority) for account, tied in bounded)
     blank = Lease(book.next_lease, lease.holder, lease.agent, lease.unit, 4, (), 0, offline=True)

@@ -1,9 +1,11 @@
 """A caller that waits for money, in a thread or in a coroutine."""
 
-import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Waiter:
@@ -32,6 +34,8 @@ def for_thread(usd: int, tokens: int) -> tuple[Waiter, threading.Event]:
 
 def for_coroutine(usd: int, tokens: int) -> "tuple[Waiter, asyncio.Event]":
     """Return a waiter and the event of the running loop that is set when it is answered."""
+    import asyncio  # where a loop runs it is loaded; elsewhere an agent's start does not pay for it
+
     loop, event = asyncio.get_running_loop(), asyncio.Event()
 
     def wake() -> None:

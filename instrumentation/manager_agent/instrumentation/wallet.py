@@ -119,7 +119,7 @@ class Wallet:
         self, usd: int, tokens: int, seconds: float, clock: Callable[[], int]
     ) -> Reservation | Shortage:
         """Do as `wait` does and leave the event loop free."""
-        import asyncio
+        import asyncio  # as in waiter.py
 
         waiter, event = for_coroutine(usd, tokens)
         answer = self.queue(waiter, clock())
