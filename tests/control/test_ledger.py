@@ -213,7 +213,7 @@ def test_a_holder_returns_no_more_than_it_was_granted(desk: Desk) -> None:
 def test_a_report_that_cannot_be_right_changes_nothing(desk: Desk, values: dict[str, int]) -> None:
     lease = desk.report("h1", need=10).lease
 
-    desk.tell(desk.written("h1", lease=lease, **values))
+    desk.tell(desk.written("h1", "a", lease=lease, **values))
 
     assert desk.fences() == ["h1"]
     assert desk.sums() == (0, 0, 10)

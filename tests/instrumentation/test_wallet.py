@@ -342,6 +342,20 @@ def test_a_fence_leaves_only_what_is_in_flight(owner: Owner) -> None:
     assert (new.holder, new.lease) == ("h2", 0)
 
 
+def test_a_child_process_holds_nothing_and_what_was_in_flight_is_the_parents(owner: Owner) -> None:
+    held = owner.wallet.reserve(60, 0, owner.now)
+    assert held is not None
+    owner.wallet._lock.acquire()  # by a thread that does not exist in the child
+
+    owner.wallet.begin(Epoch("h2"))
+    owner.wallet.settle(held, 50, 0, owner.now)
+
+    assert not owner.reserve(1)
+    told = owner.tell()
+    assert {report.holder for report in told} == {"h2"}
+    assert not any(report.settled_total or report.returned_total for report in told)
+
+
 def test_a_lease_is_forgotten_once_the_manager_knows_its_end(owner: Owner) -> None:
     owner.grant(10, lease=2)
     old = next(report for report in owner.tell() if report.lease == 1)

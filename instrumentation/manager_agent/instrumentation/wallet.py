@@ -52,12 +52,19 @@ class Wallet:
     def __init__(self, agent: str, epoch: Epoch, wake: Callable[[], None]) -> None:
         """`wake` asks the speaker to report soon; it must not block."""
         self.agent = agent
+        self._wake = wake
+        self.begin(epoch)
+
+    def begin(self, epoch: Epoch) -> None:
+        """Hold nothing, as at first: for a child process. What its parent holds stays the parent's.
+
+        The lock is a new one: in the parent some other thread may have held it at the fork.
+        """
         self._lock = threading.Lock()
         # In the two methods of every call: half the cost of a `with`.
         self._acquire, self._let_go = self._lock.acquire, self._lock.release
-        self._wake = wake
-        self._usd = Side("usd", agent, epoch)
-        self._tokens = Side("tokens", agent, epoch)
+        self._usd = Side("usd", self.agent, epoch)
+        self._tokens = Side("tokens", self.agent, epoch)
         self._waiting: deque[Waiter] = deque()
 
     def reserve(self, usd: int, tokens: int, now_ns: int) -> Reservation | None:
