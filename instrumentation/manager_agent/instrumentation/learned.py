@@ -1,8 +1,8 @@
 """What calls of one kind mostly use, for limits that may be missed by a little (`firm`).
 
 Sizes are counted in buckets an eighth of a doubling wide, so that one kind takes a fixed small
-space; old calls fade, for when there are too many, all counts are halved. Nothing is promised before
-there were enough calls, nor after a call of a size that was never seen.
+space; old calls fade, for when there are too many, all counts are halved. Nothing is promised
+before there were enough calls, nor after a call of a size that was never seen.
 """
 
 _ENOUGH = 200
