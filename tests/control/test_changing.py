@@ -60,6 +60,18 @@ def test_below_a_lowered_limit_nothing_more_is_granted(desk: Desk) -> None:
     assert desk.answer("h2").granted_total == 1
 
 
+def test_a_lowered_limit_calls_idle_money_back(desk: Desk) -> None:
+    first = desk.report("h1", need=60)
+    desk.report("h1", lease=first.lease, settled_total=20, reserved_now=10)
+    busy = desk.report("h2", need=20)
+    desk.report("h2", lease=busy.lease, reserved_now=20)
+
+    desk.tell(hourly(50))
+
+    called = [to.message for to in desk.said if isinstance(to.message, Grant)]
+    assert [(grant.holder, grant.recall_to) for grant in called] == [("h1", 0)]
+
+
 def test_a_limit_may_be_taken_away(desk: Desk) -> None:
     first = desk.report("h1", need=60)
 

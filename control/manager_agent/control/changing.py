@@ -16,7 +16,7 @@ from manager_agent.control.commands import (
     To,
 )
 from manager_agent.control.rows import Charged, Event, Lease, LimitSet, Paused
-from manager_agent.control.serving import Answer, name_of, serve, told
+from manager_agent.control.serving import Answer, call_back, name_of, serve, told
 from manager_agent.control.terms import Terms
 
 Change = Configure | SetLimit | Correct | Charge | PauseCalls | ResumeCalls
@@ -35,7 +35,7 @@ def change(book: Book, command: Change, now_us: int) -> list[To]:
             _charge(book, command, now_us)
         case PauseCalls() | ResumeCalls():
             return _pause(book, command, now_us)
-    return serve(book, now_us) + _tell_again(book, now_us)
+    return serve(book, now_us) + _tell_again(book, now_us) + call_back(book, now_us)
 
 
 def is_paused(book: Book, agent: str) -> bool:

@@ -57,6 +57,14 @@ def serve(book: Book, now_us: int, asker: Lease | None = None) -> list[To]:
     return said
 
 
+def call_back(book: Book, now_us: int) -> list[To]:
+    """Ask for all idle money of accounts that are above their limit."""
+    over = [account.key for account in book.accounts.values() if account.excess]
+    leases = {lease.id: lease for key in over for lease in book.tied_to(key)}
+    said = [_recalled(book, lease, now_us) for lease in leases.values() if _spare(book, lease)]
+    return [one for one in said if one is not None]
+
+
 def told(book: Book, lease: Lease, now_us: int, answer: Answer, need: int = 0) -> To:
     """Return the message that says where a lease stands."""
     lease = book.leases[lease.id]
@@ -138,23 +146,31 @@ def _recalls(book: Book, waiting: Lease, now_us: int) -> list[To]:
     need = book.wish_of(waiting).need
     for draw in sizing.short(_draws(book, waiting), need):
         lacks = need - draw.free
-        for lease in sorted(
-            book.tied_to(draw.account.key), key=lambda one: (one.offline, -one.priority)
-        ):
-            wish = book.wish_of(lease)
-            spare = sizing.idle(lease, wish.reserved)
+        tied = book.tied_to(draw.account.key)
+        for lease in sorted(tied, key=lambda one: (one.offline, -one.priority)):
+            spare = _spare(book, lease)
             if lease.id == waiting.id or lease.priority < waiting.priority or not spare:
                 continue
             lacks -= spare
-            if wish.recalled_us + _RECALL_AGAIN_US <= now_us:
-                book.wish(lease, replace(wish, recalled_us=now_us))
-                said.append(_recall(told(book, lease, now_us, Answer("ok"))))
+            recall = _recalled(book, lease, now_us)
+            if recall is not None:
+                said.append(recall)
             if lacks <= 0:
                 break
     return said
 
 
-def _recall(said: To) -> To:
+def _spare(book: Book, lease: Lease) -> int:
+    return sizing.idle(lease, book.wish_of(lease).reserved)
+
+
+def _recalled(book: Book, lease: Lease, now_us: int) -> To | None:
+    """Return the message that calls idle money back; None where it was sent a moment ago."""
+    wish = book.wish_of(lease)
+    if wish.recalled_us + _RECALL_AGAIN_US > now_us:
+        return None
+    book.wish(lease, replace(wish, recalled_us=now_us))
+    said = told(book, lease, now_us, Answer("ok"))
     assert isinstance(said.message, Grant)
     return replace(said, message=replace(said.message, recall_to=0))
 
