@@ -9,7 +9,7 @@ READY := $(VENV)/.installed
 NEXT := .venv-duckdb2
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help demo test test-all test-duckdb2 collector check lint types bench soak lock clean
+.PHONY: help demo test test-all test-duckdb2 collector check lint types bench bench-agent matrix soak lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,13 @@ types: $(READY)
 
 bench: $(READY) ## Measure ingest on this machine, some minutes (ALL=1: every combination; RIVALS=1: others, too)
 	$(BIN)/python -m benchmarks.ingest $(if $(ALL),--all) $(if $(RIVALS),--rivals)
+
+bench-agent: $(READY) ## What metering costs an agent: at its start, for each call, in memory (RIVALS=1: others, too)
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.overhead $(if $(RIVALS),--rivals)
+
+matrix: $(READY) ## Real SDKs, modes and outcomes: what agent, provider and manager say of the same calls
+	$(BIN)/python -m tests.matrix
 
 soak: $(READY) ## An hour at 5,000 spans/s: does memory stay flat, does the time to an answer? (SECONDS=600 shortens it)
 	$(BIN)/python -m benchmarks.soak --seconds $(or $(SECONDS),3600)

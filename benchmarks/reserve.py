@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 
-from manager_agent.contract.control import Grant
+from manager_agent.contract.guard import Grant
 from manager_agent.contract.rates import UnitPrice, compile_rates
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.bound import Ceilings, bound, dearest

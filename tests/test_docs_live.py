@@ -1,5 +1,6 @@
 """What the documentation shows works: its commands and queries, run against a real manager."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,9 +15,9 @@ from manager_agent.app import dispatch
 from manager_agent.store.control import ControlStore
 from manager_agent.store.digest_key import digest_key
 from tests.documented.pages import ROOT, Block, Command, blocks, columns, commands
-from tests.documented.world import World, docs_world, run_under_opentelemetry
+from tests.documented.world import World, docs_world, run_metered, run_under_opentelemetry
 from tests.harness.facts import opened
-from tests.harness.manager import manager
+from tests.harness.manager import environment, manager
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -59,13 +60,29 @@ def check_curl(command: Command, world: World, patch: pytest.MonkeyPatch) -> Non
 
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
 
-    assert '"rows"' in done.stdout
+    answer = json.loads(done.stdout)
+    assert {"rows", "call_id", "calls"} & answer.keys(), answer
 
 
 def check_agent(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    if "OTEL_PYTHON_DISTRO" in command.exports:
+        check_metered(command, world, patch)
+        return
     run_under_opentelemetry(world, command)
 
     assert world.manager.sql("SELECT 1 AS one FROM llm_calls WHERE agent = 'my-agent'")
+
+
+def check_metered(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    """Run it: one more call of the agent that it names."""
+    words = command.words
+    named = words[words.index("--agent") + 1] if "--agent" in words else ""
+    agent = named or command.exports["MANAGER_AGENT_ID"]
+    before = world.manager.calls_of(agent)
+
+    run_metered(world, command)
+
+    assert world.manager.calls_of(agent) == before + 1
 
 
 def check_manager_agent(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
@@ -75,6 +92,9 @@ def check_manager_agent(command: Command, world: World, patch: pytest.MonkeyPatc
         return
     if words[0] == "demo":  # run below, in the slow ring
         assert words[1:] in ([], ["--seconds", "60"])
+        return
+    if words[0] == "run":
+        check_metered(command, world, patch)
         return
     if words[0] in ("backup", "restore", "repair", "import"):
         check_upkeep(words, world.here / f"upkeep-{command.place.rpartition(':')[2]}", patch)
@@ -137,6 +157,7 @@ CHECKS: dict[str, Callable[[Command, World, pytest.MonkeyPatch], None]] = {
     "curl": check_curl,
     "opentelemetry-instrument": check_agent,
     "manager-agent": check_manager_agent,
+    "python": check_metered,
     "otelcol-contrib": check_collector,
     "otelcol-manager": check_collector,
 }
@@ -175,6 +196,25 @@ def test_python_reads_the_figures_as_shown(block: Block, world: World) -> None:
     )
 
     assert "research-agent" in done.stdout
+
+
+BY_HAND = [block for block in blocks("python") if block.page == "docs/by-hand.md"]
+
+
+@pytest.mark.parametrize("block", BY_HAND, ids=str)
+def test_python_by_hand_works_as_shown(block: Block, world: World) -> None:
+    run = "\nimport asyncio\nasyncio.run(Writer().ask('?'))" if "Writer" in block.text else ""
+    before = world.manager.calls_of("research-agent")
+
+    subprocess.run(
+        [sys.executable, "-c", block.text + run],
+        env=environment(MANAGER_API_URL=world.api),
+        timeout=60,
+        check=True,
+        capture_output=True,
+    )
+
+    assert world.manager.calls_of("research-agent") == before + 1
 
 
 def test_every_table_and_column_is_documented(world: World) -> None:

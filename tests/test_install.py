@@ -1,6 +1,8 @@
 """What people install: the built packages are whole, and the light install is light and helpful."""
 
+import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from manager_agent.instrumentation.boot import start_where_asked
+from tests.harness.agents import STARTED
 from tests.harness.manager import environment, manager
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("install")]
@@ -92,6 +96,20 @@ def test_the_wheel_holds_every_file(built: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 
+def test_the_wheel_starts_agents_from_site_packages(built: Path) -> None:
+    [wheel] = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        line = archive.read("manager_agent_boot.pth").decode()
+        entry = archive.read("manager_agent_boot.start").decode()
+        points = archive.read("manager_agent-0.1.0.dist-info/entry_points.txt").decode()
+
+    assert line.count("\n") == 1
+    assert line.startswith("import os; ")  # other lines of a `.pth` would be folders
+    # What Python 3.15 calls in its place: see PEP 829.
+    assert pkgutil.resolve_name(entry.strip()) is start_where_asked
+    assert "[opentelemetry_distro]\nmanager_agent = " in points
+
+
 def test_the_source_distribution_holds_every_file(built: Path) -> None:
     [sdist] = built.glob("*.tar.gz")
 
@@ -106,6 +124,7 @@ def test_the_source_distribution_holds_every_file(built: Path) -> None:
     }
     assert below <= names
     assert {"README.md", "LICENSE", "pyproject.toml"} <= names
+    assert {f"instrumentation/manager_agent_boot.{kind}" for kind in ("pth", "start")} <= names
 
 
 def test_a_light_install_is_light(light: Path) -> None:
@@ -157,3 +176,37 @@ def test_what_an_agent_loads_is_light(light: Path, part: str) -> None:
 
     assert done.returncode == 0, done.stderr
     assert HEAVY.isdisjoint(name.partition(".")[0] for name in done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["python"], ["python", "-E"], ["python", "-I"], ["sh", "-c", 'exec "$0" "$@"', "python"]],
+)
+def test_a_light_install_runs_agents(light: Path, words: list[str]) -> None:
+    path = f"{light}:/usr/bin:/bin"
+
+    done = run(light / "manager-agent", "run", *words, "-c", STARTED, PATH=path)
+
+    assert (done.stdout, done.stderr) == ("started\n", "")
+
+
+def test_one_variable_instruments_a_light_install(light: Path) -> None:
+    asked = run(light / "python", "-I", "-c", STARTED, MANAGER_INSTRUMENT="1")
+
+    assert (asked.stdout, asked.stderr) == ("started\n", "")
+    assert run(light / "python", "-c", STARTED).stdout == "not started\n"
+
+
+def test_a_folder_on_a_volume_instruments_a_python_without_us(light: Path, tmp_path: Path) -> None:
+    """As in a container: `pip install --target`, and one variable for an image that lacks us."""
+    [packages] = light.parent.glob("lib/python*/site-packages")
+    volume = tmp_path / "manager-agent"
+    shutil.copytree(packages, volume)  # what --target makes, without asking an index again
+    venv.create(tmp_path / "image", with_pip=False)
+
+    site = volume / "manager_agent/instrumentation/site"
+    code = f"{STARTED}import opentelemetry.sdk; print(opentelemetry.sdk.__path__[0])"
+    done = run(tmp_path / "image/bin/python", "-c", code, PYTHONPATH=str(site))
+
+    assert done.stderr == ""
+    assert done.stdout == f"started\n{volume}/opentelemetry/sdk\n"

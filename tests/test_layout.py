@@ -151,6 +151,16 @@ def test_sql_lives_in_sql_files(path: Path) -> None:
             {"duckdb", "polars", "typer", "genai_prices", "pyarrow"},
             id="agents stay light",
         ),
+        pytest.param(
+            "instrumentation",
+            {"opentelemetry", "urllib.request", "typing", "dataclasses", "logging"},
+            id="naming the package loads nothing",
+        ),
+        pytest.param(
+            "instrumentation.track",
+            {"duckdb", "polars", "typer", "genai_prices", "pyarrow", "pydantic", "grpc", "httpx"},
+            id="tracking by hand is light",
+        ),
         pytest.param("app.dispatch", {"duckdb", "polars", "typer", "grpc"}, id="dispatch is light"),
         pytest.param("rules.registry", {"duckdb", "grpc"}, id="rules stay pure"),
         pytest.param("rules.step", {"duckdb", "grpc"}, id="the step stays pure"),

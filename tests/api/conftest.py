@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,10 @@ from starlette.types import ASGIApp
 
 from manager_agent.analytics.install import install
 from manager_agent.api.app import build
-from manager_agent.api.services import Health, Services, Upkeep
+from manager_agent.api.services import ByHand, Health, Services, Upkeep
 from manager_agent.api.sql import SqlRunner
+from manager_agent.contract.budget import BudgetPolicy
+from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.store.snapshot import Snapshots
 from manager_agent.store.sql_files import migrations
@@ -37,6 +39,33 @@ class Live:
     health: Health = field(default_factory=lambda: Health(True))
     alerts: list[Any] = field(default_factory=list)
     budgets: list[Any] = field(default_factory=list)
+    recorded: list[RecordCall] = field(default_factory=list)
+    commands: list[SetBudget] = field(default_factory=list)
+    policy: BudgetPolicy = field(default_factory=BudgetPolicy)
+    trouble: Exception | None = None
+
+    @property
+    def by_hand(self) -> ByHand:
+        """What takes commands down in `recorded` and `commands`, unless there is `trouble`."""
+
+        async def record(calls: Sequence[RecordCall]) -> None:
+            if self.trouble:
+                raise self.trouble
+            self.recorded.extend(calls)
+
+        def set_budget(command: SetBudget) -> None:
+            if self.trouble:
+                raise self.trouble
+            self.commands.append(command)
+
+        return ByHand(
+            record,
+            lambda agent: [row for row in self.budgets if row.agent == agent],
+            lambda: self.policy,
+            lambda: frozenset(command.agent for command in self.commands if command.limits),
+            set_budget,
+            "firm",
+        )
 
     def add_call(
         self,
@@ -97,6 +126,7 @@ def services_over(live: Live, directory: Path, **runner: Any) -> Iterator[Servic
         metrics=lambda: [Metric("calls_total", "counter", "Calls.", [Sample(3, (("a", "b"),))])],
         health=lambda: live.health,
         slack=lambda: "off",
+        by_hand=live.by_hand,
         upkeep=Upkeep(backup=lambda: {}, take_history=lambda rows: {"added": len(rows)}),
     )
     sql.close()

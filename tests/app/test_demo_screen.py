@@ -185,7 +185,7 @@ def test_lines_for_a_pipe(reading: Reading, alert: Seen) -> None:
 @pytest.mark.parametrize(
     ("counted", "end"),
     [
-        pytest.param(423000, "(two emitters reported each", id="equal: and why it is hard"),
+        pytest.param(423000, "(each call was reported", id="equal: and why it is hard"),
         pytest.param(422000, ": a call was under way", id="not equal: and why that may be"),
     ],
 )

@@ -232,7 +232,7 @@ def number(ticker: Ticker, name: str) -> float:
 def test_health_names_the_rule_that_raises_and_what_people_did_not_hear(
     world: World,
 ) -> None:
-    manager = _wired(Settings(), world.facts, world.control, Door(KEY))
+    manager = _wired(Settings(), world.facts, world.control, Door(KEY), KEY)
     well = _health(manager)
     SHAKY.append("boom")
     manager.ticker.rules = [Shaky(), Budget()]

@@ -1,4 +1,4 @@
-"""Protobuf's own messages for `control.proto`, built without a compiler: the codec's oracle.
+"""Protobuf's own messages for `guard.proto`, built without a compiler: the codec's oracle.
 
 Reads the few forms that the file uses; a line that it does not understand fails.
 """
@@ -18,11 +18,9 @@ _Message = descriptor_pb2.DescriptorProto
 
 def classes() -> dict[str, type[Any]]:
     """Return protobuf's class of each message of the file."""
-    source = files("manager_agent.contract").joinpath("control.proto").read_text("utf-8")
+    source = files("manager_agent.contract").joinpath("guard.proto").read_text("utf-8")
     lines = [line.split("//")[0].strip() for line in source.splitlines()]
-    file = descriptor_pb2.FileDescriptorProto(
-        name="control.proto", package=_PACKAGE, syntax="proto3"
-    )
+    file = descriptor_pb2.FileDescriptorProto(name="guard.proto", package=_PACKAGE, syntax="proto3")
     enums = {line.split()[1] for line in lines if line.startswith("enum ")}
     _read(file, iter([line for line in lines if line]), enums)
     pool = descriptor_pool.DescriptorPool()

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manager_agent.contract import control
-from manager_agent.contract.control import FromGuard, FromManager, Grant, Hello, Outcomes, Report
+from manager_agent.contract import guard
+from manager_agent.contract.guard import FromGuard, FromManager, Grant, Hello, Outcomes, Report
 from manager_agent.contract.wire_format import MAX_BYTES, WireError, decode, encode, int64, text
 from tests.contract.proto_file import classes
 
 PROTO = classes()
 RECORDS: list[type[Any]] = [
     one
-    for one in vars(control).values()
-    if isinstance(one, type) and is_dataclass(one) and one.__module__ == control.__name__
+    for one in vars(guard).values()
+    if isinstance(one, type) and is_dataclass(one) and one.__module__ == guard.__name__
 ]
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 WORDS = {
-    name: getattr(control, constant)
+    name: getattr(guard, constant)
     for name, constant in {
         "unit": "_UNIT",
         "verdict": "_VERDICT",
@@ -36,7 +36,7 @@ UNSIGNED = {"seq", "lease", "revision"}
 
 
 def words(kind: type[Any], name: str) -> tuple[str, ...] | None:
-    return control._ANSWER if kind is control.Answer and name == "state" else WORDS.get(name)
+    return guard._ANSWER if kind is guard.Answer and name == "state" else WORDS.get(name)
 
 
 def values(kind: type[Any], name: str, hint: Any) -> st.SearchStrategy[Any]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Limits
-from manager_agent.contract.control import Fence, Grant, Hello, Report
+from manager_agent.contract.guard import Fence, Grant, Hello, Report
 from manager_agent.control.authority import Authority
 from manager_agent.control.book import micros
 from manager_agent.control.commands import Command, To

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import count
 from random import Random
 
-from manager_agent.contract.control import Fence, Grant, Hello, Report
+from manager_agent.contract.guard import Fence, Grant, Hello, Report
 from manager_agent.contract.money import usd
 from manager_agent.contract.wire_format import decode, encode
 from manager_agent.control.authority import Authority

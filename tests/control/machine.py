@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from manager_agent.contract.control import Fence, Grant, Hello, Report
+from manager_agent.contract.guard import Fence, Grant, Hello, Report
 from manager_agent.control import opening
 from manager_agent.control.authority import Authority
 from manager_agent.control.commands import Charge, Configure, SetLimit, Tick, To

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from manager_agent.contract.control import Hello
+from manager_agent.contract.guard import Hello
 from manager_agent.control import booking, closing, ledger, sizing
 from manager_agent.control.authority import Authority
 from manager_agent.control.book import Book

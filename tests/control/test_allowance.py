@@ -2,7 +2,7 @@
 
 import pytest
 
-from manager_agent.contract.control import Grant
+from manager_agent.contract.guard import Grant
 from manager_agent.control.commands import To
 from tests.control.desk import Desk, policy, tokens
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from manager_agent.contract.budget import BudgetPolicy, Group
-from manager_agent.contract.control import Grant, Hello, Pause, Pauses
+from manager_agent.contract.guard import Grant, Hello, Pause, Pauses
 from manager_agent.control.commands import (
     Configure,
     Correct,

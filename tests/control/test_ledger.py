@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from manager_agent.contract.budget import BudgetPolicy, Group, Limits
-from manager_agent.contract.control import Bye, Hello
+from manager_agent.contract.guard import Bye, Hello
 from manager_agent.control.book import micros
 from manager_agent.control.commands import Charge, Reconcile, Tick
 from tests.control.desk import NOON, SECOND, Desk, policy, share, tokens

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from manager_agent.app.demo.provider import ProviderSettings, serving
+from manager_agent.instrumentation import AgentBudget, CostTracker
 from tests.documented.pages import ROOT, Command, blocks
 from tests.harness.manager import Manager, environment, manager, until
 from tests.harness.otlp import Sender, Sending, hex_id, llm, request
@@ -47,6 +48,9 @@ def docs_world(here: Path) -> Iterator[World]:
     data = here / "data"
     with manager(data, CONFIG) as running, Sender(running.where) as sender:
         sender.send(request(_spans(time.time_ns() - 60 * 10**9)))
+        budgets_set = CostTracker(running.where["api"])
+        budgets_set.set_agent_budget(AgentBudget("other-agent", daily_limit_usd=5))
+        until("the audit", lambda: running.sql("SELECT 1 AS one FROM control_events"))
         until("an alert", lambda: running.sql("SELECT 1 AS one FROM alerts"))
         (here / "tests").symlink_to(ROOT / "tests")
         (here / "config").symlink_to(ROOT / "config")
@@ -91,6 +95,31 @@ def run_under_opentelemetry(world: World, command: Command) -> None:
             text=True,
         )
     assert "export" not in done.stderr, done.stderr  # no signal is refused
+
+
+def run_metered(world: World, command: Command) -> None:
+    """Run an agent by a command that instruments it, against a provider on this machine."""
+    with serving(ProviderSettings(pace=0, rate_429=0, rate_500=0)) as provider:
+        done = subprocess.run(
+            command.words,
+            env=environment(
+                **{
+                    **command.exports,
+                    "MANAGER_ENDPOINT": f"http://{world.manager.where['otlp_grpc']}",
+                    "MANAGER_LLM_HOSTS": f"{provider.url.removeprefix('http://')}=openai",
+                    "OPENAI_API_KEY": "none",
+                    "OPENAI_BASE_URL": f"{provider.url}/v1",
+                    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                    "PYTHONPATH": "",
+                }
+            ),
+            cwd=world.here,
+            timeout=60,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    assert not done.stderr, done.stderr
 
 
 def _spans(start_ns: int) -> list[Sending]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from manager_agent.instrumentation.doctor import Check, checks
+from manager_agent.instrumentation.check import Check
+from manager_agent.instrumentation.doctor import checks
 from tests.harness.certificates import Authority
 from tests.harness.manager import Manager, manager
 

@@ -9,8 +9,11 @@ import gzip
 import sqlite3
 import tempfile
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+from manager_agent.contract.budget import Limits
+from manager_agent.contract.command import SetBudget
 from manager_agent.control.rows import (
     NOTHING,
     Account,
@@ -27,6 +30,7 @@ from manager_agent.receiver.testing import NOW_NS, span
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
+from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.control_file import newest_schema
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.sql_files import migrations
@@ -86,7 +90,7 @@ LEDGER: list[Row] = [
 
 
 def make_control(folder: Path) -> Path:
-    """Write a control database with a row of every kind: firing, resolved, sent, given up."""
+    """Write a control database with a row of every kind: of alerts, messages, budgets, audit."""
     path = folder / "control.sqlite"
     with ControlStore(path) as store:
         for found, at in CONTROL_STEPS:
@@ -94,6 +98,9 @@ def make_control(folder: Path) -> Path:
         first, second, *_ = store.claim(LATER, 10)
         store.sent(first.message.key, LATER)
         store.give_up(second.message.key, LATER, "channel_not_found")
+        budgets = BudgetStore(store)
+        for command in BUDGETS:
+            budgets.put(command, None)
     with LedgerStore(path) as ledger:
         ledger.keep(LEDGER)
     with sqlite3.connect(path) as con:
@@ -116,6 +123,11 @@ def control_finding(subject: str) -> Finding:
 
 BEGAN = datetime(2027, 1, 15, 8, tzinfo=UTC)
 LATER = BEGAN + timedelta(hours=2)
+BUDGETS = [
+    SetBudget("writer", Limits(daily_limit_usd=Decimal("0.1"), priority=1), LATER, "api", "why"),
+    SetBudget("reader", Limits(hourly_token_limit=5), LATER, "api"),
+    SetBudget("reader", None, LATER, "api"),
+]
 CONTROL_STEPS = [
     ([control_finding("a"), control_finding("b")], BEGAN),
     ([control_finding("a")], BEGAN + timedelta(minutes=30)),

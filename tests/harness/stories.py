@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from hypothesis import strategies as st
 
+from manager_agent.contract.attributes import CALL_ID
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import Arrived
 from manager_agent.receiver.content import Door
@@ -102,12 +103,14 @@ def stories(draw: st.DrawFn, traces: int = 3, most: int = 6) -> list[Span]:
             start_ns = NOW_NS + draw(st.integers(0, 20)) * 10**6
             lasts_ns = draw(st.integers(1, 30)) * 10**6
             given = {"parent": parent, "start_ns": start_ns, "lasts_ns": lasts_ns}
-            kind = draw(st.sampled_from(["llm", "llm", "llm", "agent", "plain", "failed"]))
+            kind = draw(st.sampled_from(["llm", "llm", "attempt", "agent", "plain", "failed"]))
             scope = draw(SCOPES)
             if kind == "agent":
                 spans.append(agent(trace, number, f"agent-{number}", **given))
             elif kind == "plain":
                 spans.append(span(trace, number, **given))  # type: ignore[arg-type]
+            elif kind == "attempt":
+                spans.append(_attempt(draw, trace, number, given))
             elif kind == "failed":
                 spans.append(llm(trace, number, 0, scope=scope, status=2, **given))
             else:
@@ -116,3 +119,19 @@ def stories(draw: st.DrawFn, traces: int = 3, most: int = 6) -> list[Span]:
                 more = {"gen_ai.response.id": answer}
                 spans.append(llm(trace, number, tokens, scope=scope, attributes=more, **given))
     return spans
+
+
+def _attempt(draw: st.DrawFn, trace: str, number: int, given: dict[str, int]) -> Span:
+    """Return what our own meter says of one attempt; ids repeat, as no meter's should."""
+    more = {CALL_ID: draw(st.sampled_from("abcdef")) * 32}
+    kind = draw(st.sampled_from(["refused", "failed", "whole", "whole"]))
+    if kind == "refused":
+        # No call id of a refused call is another's: one word of it takes all claims away.
+        more = {CALL_ID: f"{trace}{number}" * 16}
+        more |= {"manager.decision": "refuse", "gen_ai.provider.name": "openai"}
+        return span(trace, number, more, scope="manager_agent", status=2, **given)  # type: ignore[arg-type]
+    if kind == "failed":
+        return llm(trace, number, 0, scope="manager_agent", status=2, attributes=more, **given)
+    more["gen_ai.response.id"] = draw(st.sampled_from(["", "resp_1", "resp_2"]))
+    tokens = draw(st.sampled_from([0, 10, 20]))
+    return llm(trace, number, tokens, scope="manager_agent", attributes=more, **given)

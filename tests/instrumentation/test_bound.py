@@ -45,6 +45,11 @@ def test_the_request_says_how_much_may_be_generated() -> None:
     ("asked", "tokens"),
     [
         pytest.param(Asked(body_bytes=10), (74, 9000), id="the model's most without max_tokens"),
+        pytest.param(
+            Asked(body_bytes=10, held_context=True),
+            (7000, 9000),
+            id="the context where the provider adds to what is sent",
+        ),
         pytest.param(Asked(), (7000, 9000), id="the context where the size is unknown"),
         pytest.param(
             Asked(body_bytes=10**6, text_bytes=20, media=2),

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from manager_agent.contract.control import Grant, LeaseUnit, Report
+from manager_agent.contract.guard import Grant, LeaseUnit, Report
 from manager_agent.instrumentation.waiter import Waiter
 from manager_agent.instrumentation.wallet import Epoch, Shortage, Wallet
 

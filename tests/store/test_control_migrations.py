@@ -14,10 +14,13 @@ import pytest
 from manager_agent.control.rows import Event
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
+from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.control_file import faults, newest_schema, schema_of
 from manager_agent.store.ledger import LedgerStore
 from tests.harness.database import (
+    BEGAN,
     BEGAN_US,
+    BUDGETS,
     CONTROL_STEPS,
     FOLDER,
     LATER,
@@ -65,6 +68,19 @@ def test_its_memory_goes_on(store: ControlStore) -> None:
     assert store.outbox_counts()["pending"] == before["pending"] + 1
 
 
+def test_budgets_that_were_set_hold_and_others_can_be(store: ControlStore, path: Path) -> None:
+    budgets = BudgetStore(store)
+    set_before = budgets.overrides()
+    assert set_before in ({}, {"writer": BUDGETS[0].limits})
+    assert len(budgets.events_since(BEGAN)) == (len(BUDGETS) if set_before else 0)
+
+    budgets.put(BUDGETS[1], None)
+
+    assert budgets.overrides() == {**set_before, "reader": BUDGETS[1].limits}
+    times = [event.ts for event in budgets.events_since(BEGAN)]
+    assert times == sorted(set(times)), "no two events share a time"
+
+
 def test_it_is_at_the_newest_version_afterwards(store: ControlStore, path: Path) -> None:
     store.close()
 
@@ -99,9 +115,9 @@ def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     assert faults(tmp_path / "none") == []
 
 
-def test_its_budgets_read_right(tmp_path: Path) -> None:
+def test_its_ledger_reads_right(tmp_path: Path) -> None:
     path = tmp_path / "control.sqlite"
-    path.write_bytes(gzip.decompress(DATABASES[1].read_bytes()))
+    path.write_bytes(gzip.decompress(DATABASES[2].read_bytes()))
     rows = [row for row in LEDGER if not isinstance(row, Event)]
 
     with LedgerStore(path) as store:

@@ -109,7 +109,7 @@ def test_a_publication_writes_what_is_new_alone(published: Published) -> None:
             name.split("-")[0]: con.execute(f"SELECT count(*) FROM '{folder / name}'").fetchall()
             for name in new
         }
-    assert counts == {"spans": [(7,)], "calls_sealed": [(7,)]}
+    assert counts == {"spans": [(7,)], "calls_sealed": [(7,)], "open": [(0,)]}
 
 
 def test_many_small_pieces_become_one(

@@ -41,18 +41,18 @@ def load(con: duckdb.DuckDBPyConnection, now: datetime, policy: BudgetPolicy) ->
 
 
 def budget_rows(
-    con: duckdb.DuckDBPyConnection, now: datetime, policy: BudgetPolicy
+    con: duckdb.DuckDBPyConnection, now: datetime, policy: BudgetPolicy, only: str | None = None
 ) -> list[BudgetRow]:
     """Return each limit with what was spent of it at `now`, ordered by agent, period, unit.
 
     Agents are those with an entry of their own, and those seen in a window that limits are set
-    for, where `default` gives them limits.
+    for, where `default` gives them limits; or `only` one, seen or not.
     """
     windows = {
         period: window(period, now, policy.zone) for period in PERIODS if period in policy.periods()
     }
     spends = {period: _spend(con, found) for period, found in windows.items()}
-    agents = set(policy.agents).union(*spends.values())
+    agents = {only} if only is not None else set(policy.agents).union(*spends.values())
     return [row for agent in sorted(agents) for row in _rows(agent, policy, windows, spends)]
 
 

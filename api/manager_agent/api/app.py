@@ -8,8 +8,8 @@ from starlette.routing import Route
 from manager_agent.api.door import Door
 from manager_agent.api.guard import Guard
 from manager_agent.api.problem import Problem, on_http_exception, on_problem
-from manager_agent.api.routes import archive, calls, manager, probes, sql, upkeep
-from manager_agent.api.services import Services
+from manager_agent.api.routes import archive, budgets, by_hand, calls, manager, probes, sql, upkeep
+from manager_agent.api.services import ByHand, Services
 
 
 def build(services: Services) -> Starlette:
@@ -17,14 +17,20 @@ def build(services: Services) -> Starlette:
     return _application(
         services,
         [
+            *by_hand.routes(services),
             *manager.routes(services),
             *calls.routes(services),
             *sql.routes(services),
             *archive.routes(services),
             *probes.routes(services),
             *(upkeep.routes(services.upkeep) if services.upkeep else []),
+            *(_told(services, services.by_hand) if services.by_hand else []),
         ],
     )
+
+
+def _told(services: Services, told: ByHand) -> list[Route]:
+    return [by_hand.record_route(services, told), *budgets.routes(services, told)]
 
 
 def metrics_app(services: Services) -> Starlette:

@@ -1,6 +1,6 @@
 """What the API needs of the rest of the manager; `app/` puts it together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,8 @@ import duckdb
 from manager_agent.analytics.frames import BudgetRow
 from manager_agent.api.guard import Denials
 from manager_agent.api.sql import SqlRunner
+from manager_agent.contract.budget import BudgetPolicy, Enforcement
+from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
 from manager_agent.rules.alert import AlertRow
@@ -48,6 +50,25 @@ class Upkeep:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What agents and people tell the manager themselves; all but `record` may block.
+
+    `record`: books calls together; durable when it returns. Raises `BusyError`. `rows_of`: an
+    agent's limits with what was spent of them, also of one never seen. `policy`: those that hold.
+    `overridden`: the agents, `default` among them, whose budgets were set over the configured.
+    `set_budget`: durable when it returns. Raises `ControlStoreError`. `enforcement`: of a budget
+    that names none.
+    """
+
+    record: Callable[[Sequence[RecordCall]], Awaitable[None]]
+    rows_of: Callable[[str], Sequence[BudgetRow]]
+    policy: Callable[[], BudgetPolicy]
+    overridden: Callable[[], frozenset[str]]
+    set_budget: Callable[[SetBudget], None]
+    enforcement: Enforcement = "hard"
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
 
@@ -58,7 +79,7 @@ class Services:
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
-    `denied`: counts those who did not. `upkeep`: None where nothing may be changed.
+    `denied`: counts those who did not. `upkeep`, `by_hand`: None where nothing may be changed.
     """
 
     started: datetime
@@ -78,3 +99,4 @@ class Services:
     tokens: Tokens = field(default_factory=Tokens)
     denied: Denials = field(default_factory=Denials)
     upkeep: Upkeep | None = None
+    by_hand: ByHand | None = None

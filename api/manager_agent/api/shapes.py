@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.questions import Row
 from manager_agent.api.agents import Agent, Usage
+from manager_agent.api.budgets import Checked, Source, left_of, limit_name
+from manager_agent.api.usage import UsageStats
+from manager_agent.contract.budget import Limits
 from manager_agent.contract.money import usd
 from manager_agent.rules.alert import AlertRow
 
@@ -61,6 +65,63 @@ def budget(row: BudgetRow) -> Json:
         "resets_at": instant(row.resets_at),
         "unpriced_calls": row.unpriced_calls,
     }
+
+
+def budget_entry(
+    agent: str, source: Source, limits: Limits | None, rows: Sequence[BudgetRow]
+) -> Json:
+    """Return the entry that holds for an agent, and its limits with what was spent of them."""
+    held = Limits() if limits is None else limits
+    return {
+        "agent": agent,
+        "source": source,
+        "hourly_limit_usd": _number(held.hourly_limit_usd),
+        "daily_limit_usd": _number(held.daily_limit_usd),
+        "monthly_limit_usd": _number(held.monthly_limit_usd),
+        "hourly_token_limit": held.hourly_token_limit,
+        "daily_token_limit": held.daily_token_limit,
+        "monthly_token_limit": held.monthly_token_limit,
+        "priority": None if limits is None else limits.priority,
+        "enforcement": None if limits is None else limits.enforcement,
+        "budgets": [budget(row) for row in rows],
+    }
+
+
+def check(agent: str, found: Checked, rows: Sequence[BudgetRow], estimated_nano: int) -> Json:
+    """Return whether a call would fit, and the limit that decided it; null without limits."""
+    row = found.row
+    shown = None if row is None else budget(row)
+    return {
+        "agent": agent,
+        "allowed": found.allowed,
+        "reason": found.reason,
+        "limit_name": None if row is None else f"{limit_name(row)} of agent {agent}",
+        "unit": shown and shown["unit"],
+        "limit": shown and shown["limit"],
+        "spent": shown and shown["spent"],
+        "remaining": None if row is None else _amount(row, max(0, left_of(row))),
+        "resets_at": shown and shown["resets_at"],
+        "estimated_cost_usd": float(usd(estimated_nano)),
+        "budgets": [budget(each) for each in rows],
+    }
+
+
+def stats(found: UsageStats) -> Json:
+    """Return what an agent used in a window."""
+    return {
+        "agent": found.agent,
+        "calls": found.calls,
+        "errors": found.errors,
+        "tokens": found.tokens,
+        "cost_usd": _number(found.cost_usd),
+        "unpriced_calls": found.unpriced_calls,
+        "mean_duration_ms": found.mean_ms,
+        "last_call": instant(found.last_call),
+    }
+
+
+def _amount(row: BudgetRow, amount: int) -> float | int:
+    return float(usd(amount)) if row.unit == "usd" else amount
 
 
 def alert(row: AlertRow) -> Json:

@@ -17,6 +17,7 @@ from manager_agent.app import (
     cli_prices,
     cli_repair,
     cli_rules,
+    cli_run,
     cli_serve,
     cli_sql,
     cli_tokens,
@@ -35,6 +36,7 @@ app = typer.Typer(
 for part in (
     cli_serve,
     cli_demo,
+    cli_run,
     cli_decode,
     cli_sql,
     cli_view,

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
-_LIGHT = {"doctor": "manager_agent.instrumentation.doctor"}
+_LIGHT = {
+    "doctor": "manager_agent.instrumentation.doctor",
+    "run": "manager_agent.instrumentation.run",
+}
+_AT_ONCE = ("run",)  # also where the server is installed: an agent must not wait for its imports
 _SERVER = ("typer", "duckdb", "polars", "pyarrow", "pydantic", "genai_prices", "starlette")
 
 _INSTALL = """\
@@ -23,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. `arguments`: without the program's name."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given else ""
-    missing = [name for name in _SERVER if find_spec(name) is None]
-    if command in _LIGHT and missing:
+    missing = [] if command in _AT_ONCE else [n for n in _SERVER if find_spec(n) is None]
+    if command in _LIGHT and (missing or command in _AT_ONCE):
         return int(import_module(_LIGHT[command]).main(given[1:]))
     if missing:
         text = _INSTALL.format(

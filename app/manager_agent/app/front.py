@@ -17,6 +17,7 @@ from manager_agent.app.sockets import HttpServer, bound, cannot_bind, serve_http
 from manager_agent.app.tls import Certificates
 from manager_agent.app.tokens import tokens_from
 from manager_agent.contract.token import Tokens
+from manager_agent.control.service import ControlService
 from manager_agent.receiver.grpc_server import GrpcServer, otlp_server
 from manager_agent.receiver.http_server import otlp_app
 from manager_agent.receiver.intake import Intake
@@ -116,10 +117,16 @@ class Front:
         )
 
 
-async def opened(found: Doors, settings: Settings, intake: Intake, services: Services) -> Front:
+async def opened(
+    found: Doors,
+    settings: Settings,
+    intake: Intake,
+    services: Services,
+    control: ControlService,
+) -> Front:
     """Serve on all ports. Raises `PortError`."""
     most_bytes = settings.receiver.max_request_mib * _MIB
-    grpc_server = _grpc(found, intake, most_bytes)
+    grpc_server = _grpc(found, intake, control, most_bytes)
     await grpc_server.server.start()
     receiving, asking = (
         None if way.certificates is None else way.certificates.for_http()
@@ -140,7 +147,7 @@ async def opened(found: Doors, settings: Settings, intake: Intake, services: Ser
     )
 
 
-def _grpc(found: Doors, intake: Intake, most_bytes: int) -> GrpcServer:
+def _grpc(found: Doors, intake: Intake, control: ControlService, most_bytes: int) -> GrpcServer:
     way = found.receiver
     try:
         return otlp_server(
@@ -149,6 +156,7 @@ def _grpc(found: Doors, intake: Intake, most_bytes: int) -> GrpcServer:
             most_bytes=most_bytes,
             tokens=way.tokens,
             credentials=None if way.certificates is None else way.certificates.for_grpc(),
+            beside=(control,),
         )
     except RuntimeError as error:
         raise cannot_bind(

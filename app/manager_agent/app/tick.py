@@ -56,6 +56,10 @@ class Ticker:
         if done.alerts or done.messages:
             self.committed()
 
+    def follow(self, policy: BudgetPolicy) -> None:
+        """Look at `policy` from the next look on."""
+        self.policy = policy
+
     def metrics(self) -> list[Metric]:
         """Return the numbers of the rule engine."""
         return [

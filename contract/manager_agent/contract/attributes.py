@@ -1,7 +1,8 @@
 """Names of the span and resource attributes that our own agents write and our receiver reads."""
 
 AGENT = "manager.agent.id"
-"""Which agent made the call; on spans or on the resource. Wins over every other sign."""
+"""Which agent made the call; on spans, on the resource, and in W3C baggage, by which it reaches the
+services that an agent calls. Wins over every other sign."""
 
 CALL_ID = "manager.call.id"
 """Identity of one billable call, chosen by the guard inside the agent."""
@@ -15,5 +16,129 @@ COST_SOURCE = "gen_ai.usage.cost.source"
 """Cost as proposed to the GenAI semantic conventions (pull request 443): amount as a double,
 currency in ISO 4217, source `provider` or `local`."""
 
+BY_HAND = "manager.by_hand"
+"""Instrumentation scope of calls that were recorded by hand, and cost source of a cost that came
+with them: it is taken as said, 0 included."""
+
 PROMPT_DIGEST = "manager.prompt.digest"
 """Keyed digest of a prompt, made where the prompt is known; the prompt itself never travels."""
+
+USAGE_ESTIMATED = "manager.usage.estimated"
+"""True where the tokens are the meter's estimate, since the answer brought no count."""
+
+TIER = "gen_ai.response.service_tier"
+OPENAI_TIER = "openai.response.service_tier"
+ANTHROPIC_TIER = "anthropic.response.service_tier"
+"""The service tier that served a call, which its price depends on; by provider where the
+conventions name it."""
+
+WRITES_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+"""Those of the cache writes that are kept, and paid, for an hour."""
+
+DECISION = "manager.decision"
+DECISION_REASON = "manager.decision.reason"
+LIMIT_NAME = "manager.limit.name"
+LIMIT_USD = "manager.limit.usd"
+SPENT_USD = "manager.limit.spent_usd"
+RESERVED_USD = "manager.limit.reserved_usd"
+"""What a gate decided of a call that then never left: `refuse`, why, and the limit in its way; sums
+are decimal text, exact."""
+
+REFUSED_SPAN = "manager.refused"
+"""Name of the span that tells of a refused call. It has no operation, so that it claims no call."""
+
+USAGE_ESTIMATED = "manager.usage.estimated"
+"""True where the tokens are the meter's estimate, since the answer brought no count."""
+
+TIER = "gen_ai.response.service_tier"
+OPENAI_TIER = "openai.response.service_tier"
+ANTHROPIC_TIER = "anthropic.response.service_tier"
+"""The service tier that served a call, which its price depends on; by provider where the
+conventions name it."""
+
+WRITES_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+"""Those of the cache writes that are kept, and paid, for an hour."""
+
+DECISION = "manager.decision"
+DECISION_REASON = "manager.decision.reason"
+LIMIT_NAME = "manager.limit.name"
+LIMIT_USD = "manager.limit.usd"
+SPENT_USD = "manager.limit.spent_usd"
+RESERVED_USD = "manager.limit.reserved_usd"
+"""What a gate decided of a call that then never left: `refuse`, why, and the limit in its way; sums
+are decimal text, exact."""
+
+REFUSED_SPAN = "manager.refused"
+"""Name of the span that tells of a refused call. It has no operation, so that it claims no call."""
+
+USAGE_ESTIMATED = "manager.usage.estimated"
+"""True where the tokens are the meter's estimate, since the answer brought no count."""
+
+TIER = "gen_ai.response.service_tier"
+OPENAI_TIER = "openai.response.service_tier"
+ANTHROPIC_TIER = "anthropic.response.service_tier"
+"""The service tier that served a call, which its price depends on; by provider where the
+conventions name it."""
+
+WRITES_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+"""Those of the cache writes that are kept, and paid, for an hour."""
+
+DECISION = "manager.decision"
+DECISION_REASON = "manager.decision.reason"
+LIMIT_NAME = "manager.limit.name"
+LIMIT_USD = "manager.limit.usd"
+SPENT_USD = "manager.limit.spent_usd"
+RESERVED_USD = "manager.limit.reserved_usd"
+"""What a gate decided of a call that then never left: `refuse`, why, and the limit in its way; sums
+are decimal text, exact."""
+
+REFUSED_SPAN = "manager.refused"
+"""Name of the span that tells of a refused call. It has no operation, so that it claims no call."""
+
+USAGE_ESTIMATED = "manager.usage.estimated"
+"""True where the tokens are the meter's estimate, since the answer brought no count."""
+
+TIER = "gen_ai.response.service_tier"
+OPENAI_TIER = "openai.response.service_tier"
+ANTHROPIC_TIER = "anthropic.response.service_tier"
+"""The service tier that served a call, which its price depends on; by provider where the
+conventions name it."""
+
+WRITES_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+"""Those of the cache writes that are kept, and paid, for an hour."""
+
+DECISION = "manager.decision"
+DECISION_REASON = "manager.decision.reason"
+LIMIT_NAME = "manager.limit.name"
+LIMIT_USD = "manager.limit.usd"
+SPENT_USD = "manager.limit.spent_usd"
+RESERVED_USD = "manager.limit.reserved_usd"
+"""What a gate decided of a call that then never left: `refuse`, why, and the limit in its way; sums
+are decimal text, exact."""
+
+REFUSED_SPAN = "manager.refused"
+"""Name of the span that tells of a refused call. It has no operation, so that it claims no call."""
+
+USAGE_ESTIMATED = "manager.usage.estimated"
+"""True where the tokens are the meter's estimate, since the answer brought no count."""
+
+TIER = "gen_ai.response.service_tier"
+OPENAI_TIER = "openai.response.service_tier"
+ANTHROPIC_TIER = "anthropic.response.service_tier"
+"""The service tier that served a call, which its price depends on; by provider where the
+conventions name it."""
+
+WRITES_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+"""Those of the cache writes that are kept, and paid, for an hour."""
+
+DECISION = "manager.decision"
+DECISION_REASON = "manager.decision.reason"
+LIMIT_NAME = "manager.limit.name"
+LIMIT_USD = "manager.limit.usd"
+SPENT_USD = "manager.limit.spent_usd"
+RESERVED_USD = "manager.limit.reserved_usd"
+"""What a gate decided of a call that then never left: `refuse`, why, and the limit in its way; sums
+are decimal text, exact."""
+
+REFUSED_SPAN = "manager.refused"
+"""Name of the span that tells of a refused call. It has no operation, so that it claims no call."""

@@ -11,6 +11,7 @@ AllowReason = Literal[
     "within_budget",
     "observed",  # over a limit that is only watched
     "approved",
+    "policy_failed",  # whoever should decide is broken, and an agent is never broken by it
     "manager_unreachable",  # and configured to let pass then
 ]
 RefuseReason = Literal[

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from math import lcm
 from operator import attrgetter
@@ -43,12 +43,12 @@ _Band = tuple[tuple[int, tuple[int, ...]], ...]
 class Rates:
     """What one model charges, compiled by `compile_rates`.
 
-    `read` takes the counts out of a `Usage`, most specific unit first. A band holds for each of
+    `fields` are those of `Usage` that count, most specific unit first. A band holds for each of
     them (price of one in 1/`scale` nano-USD, the earlier units that lie inside it and are
     charged at their own price). `bands[b]` is for calls whose input is above b `thresholds`.
     """
 
-    read: Callable[[Usage], tuple[int | None, ...]]
+    fields: tuple[str, ...]
     thresholds: tuple[int, ...]
     bands: tuple[_Band, ...]
     scale: int
@@ -56,6 +56,10 @@ class Rates:
     needs_input: bool
     needs_output: bool
     free: bool
+    _read: Callable[[Usage], tuple[int | None, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_read", attrgetter(*self.fields))
 
     def cost(self, usage: Usage) -> tuple[int | None, Reason]:
         """Return nano-USD, rounded half to even once, and the reason; None if usage is unknown."""
@@ -67,7 +71,7 @@ class Rates:
         total = self.fixed
         clamped = False
         alone: list[int] = []
-        for count, (price, parts) in zip(self.read(usage), band):  # noqa: B905 strict costs 10 %
+        for count, (price, parts) in zip(self._read(usage), band):  # noqa: B905 strict costs 10 %
             rest = count or 0
             for part in parts:
                 rest -= alone[part]
@@ -106,7 +110,7 @@ def compile_rates(
         for band in exact
     )
     return Rates(
-        read=attrgetter(*index),
+        fields=tuple(index),
         thresholds=thresholds,
         bands=bands,
         scale=scale,

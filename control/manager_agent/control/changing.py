@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from manager_agent.contract.budget import Group
-from manager_agent.contract.control import Pause, Pauses
+from manager_agent.contract.guard import Pause, Pauses
 from manager_agent.control import booking
 from manager_agent.control.book import KEPT_US, Book
 from manager_agent.control.commands import (

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from manager_agent.contract.control import Report
+from manager_agent.contract.guard import Report
 from manager_agent.control import booking
 from manager_agent.control.book import Book
 from manager_agent.control.commands import To

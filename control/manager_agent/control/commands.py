@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
-from manager_agent.contract.control import Bye, Fence, Grant, Hello, Pauses, PauseScope, Report
+from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Pauses, PauseScope, Report
 from manager_agent.contract.window import Period
 from manager_agent.control.rows import Scope
 

@@ -1,13 +1,13 @@
 """The budget authority as pure logic: a command and a time in, changed rows and answers out.
 
 The invariant, for every account with a bound, is that what is settled, in doubt and outstanding is
-never more than the limit because of a grant; see docs/decisions/0011-ledger.md. Answers may be sent
+never more than the limit because of a grant; see docs/decisions/0013-ledger.md. Answers may be sent
 only after the changes are stored.
 """
 
 from dataclasses import replace
 
-from manager_agent.contract.control import Bye, Fence, Grant, Hello, Report
+from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Report
 from manager_agent.control import booking, changing
 from manager_agent.control.book import Book
 from manager_agent.control.closing import give_up, let_time_pass, recover

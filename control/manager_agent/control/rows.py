@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from manager_agent.contract.budget import Enforcement, Unit
-from manager_agent.contract.control import PauseScope
+from manager_agent.contract.guard import PauseScope
 from manager_agent.contract.window import Period
 
 Scope = Literal["agent", "group", "fleet"]

@@ -6,7 +6,7 @@ overtakes on an account that is short; whoever waits there keeps others' look-ah
 
 from dataclasses import dataclass, replace
 
-from manager_agent.contract.control import Grant, Verdict
+from manager_agent.contract.guard import Grant, Verdict
 from manager_agent.control import booking, sizing
 from manager_agent.control.book import Book
 from manager_agent.control.commands import To

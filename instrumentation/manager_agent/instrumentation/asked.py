@@ -11,7 +11,8 @@ class Asked:
     generated for one of `choices` answers, reasoning included. `tier`: the service tier asked for.
     `body_bytes`: size of the body, which bounds its tokens; None where it cannot be known without
     consuming it. `text_bytes`: UTF-8 bytes of what is prompt in it. `media`: images, audio and
-    files in it, whose tokens the size does not tell.
+    files in it, whose tokens the size does not tell. `held_context`: the provider adds what it
+    holds (an earlier answer, a cache) or finds (searches), so that no size bounds the tokens.
     """
 
     model: str | None = None
@@ -23,5 +24,6 @@ class Asked:
     body_bytes: int | None = None
     text_bytes: int | None = None
     media: int = 0
+    held_context: bool = False
     conversation_id: str | None = None
     user_id: str | None = None

@@ -10,8 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from manager_agent.contract.rates import Rates
-from manager_agent.contract.usage import Usage
+from manager_agent.contract.rates import ROOTS, Rates
 from manager_agent.instrumentation.asked import Asked
 
 _FRAMING_TOKENS = 64
@@ -91,8 +90,7 @@ def bound(
 
 def dearest(rates: Rates) -> Dearest:
     """Return the highest prices of a model; to be kept as long as its rates are."""
-    marked = rates.read(Usage(input_tokens=1)), rates.read(Usage(output_tokens=1))
-    roots = [read.index(1) for read in marked]
+    roots = [rates.fields.index(root) for root in ROOTS]
     bands: list[tuple[int, int]] = []
     for band in rates.bands:
         before = bands[-1] if bands else (0, 0)  # a lower band may hold, should it be the dearer
@@ -107,7 +105,7 @@ def _prompt(asked: Asked, ceilings: Ceilings) -> int:
         size: int | None = asked.text_bytes  # the body is mostly what the media are made of
     else:
         size = asked.text_bytes if asked.body_bytes is None else asked.body_bytes
-    if size is None:
+    if size is None or asked.held_context:
         return ceilings.input_tokens
     text = _up(size * ceilings.tokens_per_1000_bytes, 1000) + _FRAMING_TOKENS
     return text + media

@@ -24,7 +24,8 @@ class Ask:
     """One attempt on the wire, as it is before it leaves; SDK retries are attempts of their own.
 
     `call_id`: 32 hex digits, time-ordered (UUID 7). `context`: what was active where it was made,
-    so that its span hangs where it belongs. `prompt_digest`: keyed, of the body; None without key.
+    so that its span hangs where it belongs. `body_digest`: of the body of the request, None where
+    that cannot be read; it leaves the process only under a key.
     """
 
     call_id: str
@@ -33,7 +34,7 @@ class Ask:
     identity: Identity
     context: Context
     started_ns: int
-    prompt_digest: str | None = None
+    body_digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

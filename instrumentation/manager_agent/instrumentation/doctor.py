@@ -1,30 +1,21 @@
-"""The agent's half of `doctor`: can this process reach its manager?"""
+"""The agent's half of `doctor`: can this process reach its manager, and what of it is metered?"""
 
 import os
 import socket
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
+from manager_agent.instrumentation.check import Check
+from manager_agent.instrumentation.coverage import coverage
 from manager_agent.instrumentation.sending import send_nothing
 
 _ENDPOINT = "http://127.0.0.1:4317"
 _API = "http://127.0.0.1:5002"
 _TIMEOUT_SECONDS = 3.0
 _PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp", "grpcio", "protobuf")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at: whether it is well, what was found, and what to do if it is not."""
-
-    ok: bool
-    name: str
-    found: str
-    remedy: str = ""
 
 
 def checks(env: Mapping[str, str]) -> list[Check]:
@@ -37,6 +28,7 @@ def checks(env: Mapping[str, str]) -> list[Check]:
         reachable,
         *([_taken(spans, env)] if reachable.ok and all(each.ok for each in packages) else []),
         _healthy(env.get("MANAGER_API_URL") or _API),
+        *coverage(env),
     ]
 
 
@@ -47,8 +39,8 @@ def main(arguments: Sequence[str] = ()) -> int:
         return 2
     found = checks(os.environ)
     for check in found:
-        print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}")
-        if not check.ok:
+        print(f"{check.verdict} {check.name}: {check.found}")
+        if check.remedy:
             print(f"     {check.remedy}")
     return 0 if all(check.ok for check in found) else 1
 

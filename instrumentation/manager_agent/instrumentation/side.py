@@ -6,7 +6,7 @@ of that the speaker is woken, so that a steady caller never waits.
 
 from typing import TYPE_CHECKING
 
-from manager_agent.contract.control import Grant, LeaseUnit, Report
+from manager_agent.contract.guard import Grant, LeaseUnit, Report
 from manager_agent.instrumentation.lease import Lease
 
 if TYPE_CHECKING:

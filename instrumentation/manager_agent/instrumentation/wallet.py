@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from manager_agent.contract.control import Grant, Report
+from manager_agent.contract.guard import Grant, Report
 from manager_agent.instrumentation.lease import Lease
 from manager_agent.instrumentation.side import Side
 from manager_agent.instrumentation.waiter import Waiter, for_coroutine, for_thread

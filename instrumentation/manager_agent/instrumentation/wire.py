@@ -20,6 +20,18 @@ class StreamReader(Protocol):
         """Return what was told up to here."""
 
 
+class Headers(Protocol):
+    """Headers of an answer, as any client has them: names in any case."""
+
+    def get(self, name: str, default: str, /) -> str | None:
+        """Return one header's value."""
+
+
+def _as_told(told: Told, headers: Headers) -> Told:
+    """Headers say nothing more."""
+    return told
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """One protocol, pure; none of the functions raises on any bytes.
@@ -27,10 +39,12 @@ class Wire:
     `asked`: (endpoint, body or None where it cannot be read) -> what is asked for. `whole`:
     (endpoint, HTTP status, decoded body) -> what is told. `stream`: (endpoint, content type) -> a
     reader for an answer in pieces. `refusal`: (refusal, HTTP status) -> the JSON of an error as
-    this provider words it, so that its SDK shows the message.
+    this provider words it, so that its SDK shows the message. `headers`: (what is told, the
+    answer's headers) -> the same with what only the headers say.
     """
 
     asked: Callable[[Endpoint, bytes | None], Asked]
     whole: Callable[[Endpoint, int, bytes], Told]
     stream: Callable[[Endpoint, str], StreamReader]
     refusal: Callable[[Refuse, int], bytes]
+    headers: Callable[[Told, Headers], Told] = _as_told

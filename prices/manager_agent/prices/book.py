@@ -1,14 +1,12 @@
 """The price book: what one call costs, in microseconds."""
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from types import MappingProxyType
 
-from manager_agent.contract.rates import Rates
-from manager_agent.contract.usage import Priced, Reason, Source, Usage
+from manager_agent.contract.day_rates import DayRates
+from manager_agent.contract.usage import Priced, Reason, Usage
 from manager_agent.prices.custom import CustomPrice, choose
 from manager_agent.prices.names import SELF_HOSTED, candidates, canonical, usable
 from manager_agent.prices.table import find, find_provider, new_snapshot, segments
@@ -17,17 +15,6 @@ _MOST_KEPT = 4096
 """Looked-up days kept at once: model names come from strangers, so the cache is bounded."""
 
 _Key = tuple[str | None, tuple[str | None, ...], str | None, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Day:
-    """One looked-up UTC day: `rates[i]` holds from `starts[i]` on; empty, `reason` says why."""
-
-    reason: Reason
-    model: str | None = None
-    source: Source | None = None
-    starts: tuple[time, ...] = ()
-    rates: tuple[Rates | None, ...] = ()
 
 
 class PriceBook:
@@ -46,7 +33,7 @@ class PriceBook:
         self._custom = tuple(custom)
         self._discounts = {_discount_key(key): share for key, share in discounts.items()}
         self._snapshot = new_snapshot()
-        self._days: dict[_Key, _Day] = {}
+        self._days: dict[_Key, DayRates] = {}
 
     def price(
         self,
@@ -65,19 +52,16 @@ class PriceBook:
         """
         moment = ts if ts.tzinfo is UTC else ts.astimezone(UTC)
         key = (provider, tuple(models), tier, moment.toordinal())
-        day = self._days.get(key) or self._look_up(key)
-        if len(day.rates) == 1:
-            rates = day.rates[0]
-        elif day.rates:
-            rates = day.rates[bisect_right(day.starts, moment.time()) - 1]
-        else:
-            return Priced(None, None, None, day.reason)
-        if rates is None:
-            return Priced(None, day.model, None, "other_unit")
-        nano, reason = rates.cost(usage)
-        return Priced(nano, day.model, None if nano is None else day.source, reason)
+        return (self._days.get(key) or self._look_up(key)).price(usage, moment)
 
-    def _look_up(self, key: _Key) -> _Day:
+    def day(
+        self, provider: str | None, models: Sequence[str | None], tier: str | None, day: date
+    ) -> DayRates:
+        """Return what `price` would price a call of a UTC day by; parameters as there."""
+        key = (provider, tuple(models), tier, day.toordinal())
+        return self._days.get(key) or self._look_up(key)
+
+    def _look_up(self, key: _Key) -> DayRates:
         if len(self._days) >= _MOST_KEPT:
             self._days.clear()
             self._snapshot = new_snapshot()  # its own caches keep every name, too
@@ -86,21 +70,21 @@ class PriceBook:
 
     def _find(
         self, provider: str | None, models: tuple[str | None, ...], tier: str | None, ordinal: int
-    ) -> _Day:
+    ) -> DayRates:
         names = usable(models)
         if not names:
-            return _Day("no_model")
+            return DayRates("no_model")
         day = date.fromordinal(ordinal)
         seller = canonical(provider)
         tried = list(candidates(seller, names))
         own = choose(self._custom, tried, day)
         if own is not None:
-            return _Day("priced", own.name, "custom", (time(0),), (own.rates(),))
+            return DayRates("priced", own.name, "custom", (time(0),), (own.rates(),))
         if seller in SELF_HOSTED:
-            return _Day("self_hosted")
+            return DayRates("self_hosted")
         return self._listed(tried, day, tier)
 
-    def _listed(self, tried: list[tuple[str | None, str]], day: date, tier: str | None) -> _Day:
+    def _listed(self, tried: list[tuple[str | None, str]], day: date, tier: str | None) -> DayRates:
         """Return the first of `tried` that genai-prices knows."""
         reason: Reason = "unpriced_model" if tried[0][0] is None else "unknown_provider"
         for seller, name in tried:
@@ -114,8 +98,8 @@ class PriceBook:
                 parts = segments(found, day, tier, discount)
                 starts = tuple(part.start for part in parts)
                 rates = tuple(part.rates for part in parts)
-                return _Day("priced", found.model.id, "genai-prices", starts, rates)
-        return _Day(reason)
+                return DayRates("priced", found.model.id, "genai-prices", starts, rates)
+        return DayRates(reason)
 
     def _discount(self, seller: str | None, table_id: str, *models: str) -> Decimal:
         """Return the share off for a model, else for its seller, else 0."""

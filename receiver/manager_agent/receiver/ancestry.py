@@ -87,7 +87,7 @@ class Ancestry:
         """Drop a trace; return it."""
         trace = self.traces.pop(trace_id)
         self.size -= len(trace.spans)
-        for span_id, entry in trace.spans.items():
+        for span_id, entry in trace.spans.items() if self._waiting else ():
             self._waiting.pop((trace_id, _parent(entry)), None)
             self._waiting.pop((trace_id, span_id), None)
         return trace

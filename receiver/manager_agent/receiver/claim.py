@@ -47,7 +47,7 @@ class Claim(NamedTuple):
     @property
     def call(self) -> CallFact:
         """What the span says of the call."""
-        assert self.fact.call is not None, "only spans with the role `call` claim one call"
+        assert self.fact.call is not None, "only spans that claim a call say something of one"
         return self.fact.call
 
     @property

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from manager_agent.contract.attributes import BY_HAND
 from manager_agent.contract.usage import Usage
 from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.call import Call
@@ -12,11 +13,14 @@ def costed(call: Call, book: PriceBook) -> Call:
     """Return `call` with `cost_nano` and `cost_source`.
 
     `provider`: the provider itself said so. `local`: our price times the provider's counts.
-    `estimated`: the counts are a guess, a part of them is unknown, or the emitter's own figure had
-    to stand in for a price we do not have. `unpriced`: counts, but no price. None: no counts.
+    `estimated`: the counts are a guess, a part of them is unknown, the emitter's own figure had to
+    stand in for a price we do not have, or who recorded the call by hand said what it cost.
+    `unpriced`: counts, but no price. None: no counts.
     """
     if call.cost_by_provider and call.reported_cost_nano is not None:
         return call.costing(call.reported_cost_nano, "provider")
+    if call.emitters == BY_HAND and call.reported_cost_nano is not None:
+        return call.costing(call.reported_cost_nano, "estimated")
     if call.error and not call.input_tokens and call.input_tokens is not None:
         return call.costing(0, "local")
     if call.input_tokens is None and call.output_tokens is None:

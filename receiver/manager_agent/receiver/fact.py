@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-Role = Literal["call", "agent", "workflow", "tool", "genai", "sum"]
+Role = Literal["call", "agent", "workflow", "tool", "genai", "sum", "decision"]
 
 
 class CallFact(NamedTuple):
@@ -29,6 +29,8 @@ class CallFact(NamedTuple):
     service_tier: str | None = None
     cost_by_provider: bool = False
     guarded: bool = False
+    refused: bool = False
+    """It never left: our gate refused it. Claims that are one call with this one are no call."""
     part: str | None = None
     """Which of several reporters behind one scope this is (`claims.Part`)."""
     # What follows differs from call to call.
@@ -46,6 +48,11 @@ class CallFact(NamedTuple):
     continues_seconds: float | None = None
     """Set where this span reports the end of a stream whose request another span reported: how
     long before this span the stream began."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it knows of an answer."""
+        return bool(self.response_id or self.input_tokens or self.output_tokens)
 
 
 class ToolFact(NamedTuple):
@@ -77,6 +84,18 @@ class SumFact(NamedTuple):
     within_ns: int = 0
 
 
+class DecisionFact(NamedTuple):
+    """A call that a gate decided on and that, being refused, never left; sums in nano-USD."""
+
+    decision: str
+    reason: str | None = None
+    call_id: str | None = None
+    limit_name: str | None = None
+    limit_nano: int | None = None
+    spent_nano: int | None = None
+    reserved_nano: int | None = None
+
+
 class Fact(NamedTuple):
     """What a GenAI span says: its part in the story, and whom it names.
 
@@ -96,6 +115,13 @@ class Fact(NamedTuple):
     call: CallFact | None = None
     tool: ToolFact | None = None
     sum: SumFact | None = None
+    decision: DecisionFact | None = None
+    """Of a new span only: it is stored when it arrives, and nothing later asks for it."""
+
+    @property
+    def claims(self) -> bool:
+        """Whether it claims a call, a tool call, a sum of calls, or that a call was refused."""
+        return self.call is not None or self.tool is not None or self.sum is not None
 
     @property
     def told(self) -> bool:

@@ -1,6 +1,7 @@
 """What the merge window no longer remembers: where relatives of a new span may be missing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 
 from manager_agent.receiver.claim import NEAR_NS
 
@@ -33,7 +34,8 @@ class Forgotten:
         """
         always = max(now_ns - self._window_ns + SKEW_NS, self._all_until_ns)
         latest = self._latest_ns
-        return lambda process: max(always, latest.get(process, 0) + NEAR_NS + 1)
+        # Kept by process while one group of spans is worked on: it is asked for each of them.
+        return cache(lambda process: max(always, latest.get(process, 0) + NEAR_NS + 1))
 
     def torn(self, now_ns: int) -> bool:
         """Tell whether any trace may have been cut off."""
@@ -88,10 +90,15 @@ class _Names:
         return bool(self._new)
 
     def __contains__(self, name: str) -> bool:
-        return any(
-            bits and all(bits[at >> 3] >> (at & 7) & 1 for at in _places(name))
-            for bits in (self._new, self._old)
-        )
+        for bits in (self._new, self._old):  # every span asks: no generator in a generator
+            if not bits:
+                continue
+            for at in _places(name):
+                if not bits[at >> 3] >> (at & 7) & 1:
+                    break
+            else:
+                return True
+        return False
 
     def add(self, name: str, now_ns: int) -> None:
         if not self._new or abs(now_ns - self._since_ns) > self._keep_ns:

@@ -1,6 +1,7 @@
 """OTLP over gRPC, all signals, on raw bytes, so that each request is parsed only once."""
 
 from asyncio import wrap_future
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,11 @@ def otlp_server(
     most_bytes: int,
     tokens: Tokens,
     credentials: grpc.ServerCredentials | None = None,
+    beside: Sequence[grpc.GenericRpcHandler] = (),
 ) -> GrpcServer:
     """Return a server, not yet started. Without `credentials` it does not encrypt.
+
+    `beside`: further services on the port, for those who may send.
 
     Raises `RuntimeError` where the address is taken.
     """
@@ -56,7 +60,7 @@ def otlp_server(
     )
     health = HealthService(lambda: intake.well, [signal.service for signal in SIGNALS])
     exports = [_ExportService(signal, intake, most_bytes, tokens) for signal in SIGNALS]
-    server.add_generic_rpc_handlers((*exports, health))
+    server.add_generic_rpc_handlers((*exports, health, *beside))
     if credentials is None:
         port = server.add_insecure_port(address)
     else:

@@ -7,6 +7,7 @@ claims alone, not on the order they arrived in.
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from manager_agent.receiver.attempts import apart, attempts_of
 from manager_agent.receiver.claim import Claim, Key, close, follows, nested, told_twice
 from manager_agent.receiver.home import told_by_several
 from manager_agent.receiver.models import undated
@@ -33,6 +34,8 @@ def resemblance(one: Claim, other: Claim) -> str | None:
     """
     if one.emitter == other.emitter or one.process != other.process:
         return None
+    if one.call.refused or other.call.refused:
+        return None  # a likeness must not make a call disappear
     if follows(one, other):
         return None if one.evidence and other.evidence else "c"
     if not nested(one, other) and not told_twice(one, other):
@@ -55,22 +58,27 @@ def resemblance(one: Claim, other: Claim) -> str | None:
 def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
     """Return the calls that `claims` make up, each as its claims in order of their start.
 
-    Certain rules (a: nested claims, b: one response id) join first. The likely ones (c to e)
-    then join one to one: a call never takes two claims of one emitter by resemblance.
+    A call that our gate refused never left: it is none, and so are the claims that tell of it.
+
+    Certain rules (a: nested claims, b: one response id) join first; then attempts with call ids
+    of their own are told apart. The likely rules (c to e) then join one to one: a call never takes
+    two claims of one emitter by resemblance, nor two attempts.
     """
     if len(claims) == 1:
-        return [list(claims)]
+        return [] if claims[0].call.refused else [list(claims)]
     groups = _Groups(claims)
     by_key = {claim.key: claim for claim in claims}
     for claim in claims:
-        if claim.above.claim in by_key:
-            groups.join(claim.key, claim.above.claim)
+        above = by_key.get(claim.above.claim) if claim.above.claim else None
+        if above is not None:
+            groups.tie(claim, above)
     for one, other in combinations(claims, 2):
         if same_answer(one, other):
-            groups.join(one.key, other.key)
+            groups.tie(one, other)
+    groups.tell_apart()
     for rule, one, other in _likely(claims):
         _join_by_resemblance(groups, rule, one, other)
-    return groups.all()
+    return [group for group in groups.all() if not any(claim.call.refused for claim in group)]
 
 
 def _likely(claims: Sequence[Claim]) -> Iterator[tuple[str, Claim, Claim]]:
@@ -98,6 +106,8 @@ def _join_by_resemblance(groups: "_Groups", rule: str, one: Claim, other: Claim)
     left, right = groups.of(one.key), groups.of(other.key)
     if left is right or {claim.emitter for claim in left} & {claim.emitter for claim in right}:
         return
+    if len(attempts_of([*left, *right])) > 1 or groups.tied(one, other):
+        return
     knowing = any(claim.evidence for claim in left), any(claim.evidence for claim in right)
     if rule == "d" and knowing[0] == knowing[1]:
         return
@@ -122,9 +132,26 @@ class _Groups:
 
     def __init__(self, claims: Sequence[Claim]) -> None:
         self._of: dict[Key, list[Claim]] = {claim.key: [claim] for claim in claims}
+        self._ties: dict[Key, set[str]] = {}
 
     def of(self, key: Key) -> list[Claim]:
         return self._of[key]
+
+    def tie(self, one: Claim, other: Claim) -> None:
+        """Join two claims for certain; neither is then like another claim of that emitter."""
+        self._ties.setdefault(one.key, set()).add(other.emitter)
+        self._ties.setdefault(other.key, set()).add(one.emitter)
+        self.join(one.key, other.key)
+
+    def tied(self, one: Claim, other: Claim) -> bool:
+        """Tell whether one of them has its claim of the other's emitter for certain.
+
+        It need not be in one group with that: attempts are told apart. `Net` looks no further
+        then, either.
+        """
+        return other.emitter in self._ties.get(one.key, ()) or one.emitter in self._ties.get(
+            other.key, ()
+        )
 
     def join(self, one: Key, other: Key) -> None:
         left, right = self._of[one], self._of[other]
@@ -134,9 +161,17 @@ class _Groups:
         for claim in right:
             self._of[claim.key] = left
 
+    def tell_apart(self) -> None:
+        for group in self._distinct():
+            for attempt in apart(group):
+                for claim in attempt:
+                    self._of[claim.key] = attempt
+
     def all(self) -> list[list[Claim]]:
-        distinct = {id(group): group for group in self._of.values()}.values()
-        return [sorted(group, key=_order) for group in distinct]
+        return [sorted(group, key=_order) for group in self._distinct()]
+
+    def _distinct(self) -> list[list[Claim]]:
+        return list({id(group): group for group in self._of.values()}.values())
 
 
 def _order(claim: Claim) -> tuple[int, int, Key]:

@@ -132,10 +132,10 @@ class Net:
                 self._by_answer.add(call.response_id, claim)
             if call.call_id:
                 self._by_call.add(call.call_id, claim)
-            emitters = self._by_process.setdefault(claim.process, {})
-            timeline = emitters.get(claim.emitter)
+            emitters, emitter = self._by_process.setdefault(claim.process, {}), claim.emitter
+            timeline = emitters.get(emitter)
             if timeline is None:
-                timeline = emitters[claim.emitter] = _Timeline()
+                timeline = emitters[emitter] = _Timeline()
             timeline.add(claim)
 
     def remove(self, key: Key) -> None:
@@ -146,14 +146,16 @@ class Net:
         self._below.pop(key, None)
         if claim.above.claim:
             _discard(self._below, claim.above.claim, key)
-        if claim.call.response_id:
-            self._by_answer.remove(claim.call.response_id, claim)
-        if claim.call.call_id:
-            self._by_call.remove(claim.call.call_id, claim)
-        emitters = self._by_process[claim.process]
-        emitters[claim.emitter].remove(claim)
-        if emitters[claim.emitter].empty:
-            del emitters[claim.emitter]
+        call = claim.call
+        if call.response_id:
+            self._by_answer.remove(call.response_id, claim)
+        if call.call_id:
+            self._by_call.remove(call.call_id, claim)
+        emitters, emitter = self._by_process[claim.process], claim.emitter
+        timeline = emitters[emitter]
+        timeline.remove(claim)
+        if timeline.empty:
+            del emitters[emitter]
         if not emitters:
             del self._by_process[claim.process]
         del self.claims[key]

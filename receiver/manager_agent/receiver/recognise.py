@@ -1,14 +1,22 @@
 """Pure: one span -> what it says of calls, agents and tools, in canonical terms."""
 
+from decimal import Decimal
+from typing import Any
+
+from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd
 from manager_agent.receiver.content import Door
-from manager_agent.receiver.fact import CallFact, Fact, ToolFact
+from manager_agent.receiver.fact import CallFact, DecisionFact, Fact, ToolFact
 from manager_agent.receiver.fields import first_of
 from manager_agent.receiver.outcome import answer_id
 from manager_agent.receiver.span import Attributes, Span
 from manager_agent.receiver.traits import CallTraits, ToolTraits, traits_of
 from manager_agent.receiver.usage import NOTHING_USED, Habits, Usage, canonical_usage
 from manager_agent.receiver.values import amount, count, text
+
+_LONGEST_WORD = 200
+_MOST_USD = Decimal(10**9)
+_MOST_NANO = 10**18 - 1  # what DECIMAL(18, 9) holds
 
 
 def recognise(span: Span, door: Door) -> Fact | None:
@@ -28,6 +36,7 @@ def recognise(span: Span, door: Door) -> Fact | None:
         traits.model.of(attributes, text),
         _call(attributes, traits.call, door) if traits.call else None,
         _tool(attributes, traits.tool, door) if traits.tool else None,
+        decision=_decision(attributes) if traits.role == "decision" else None,
     )
 
 
@@ -42,7 +51,7 @@ def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
         of.provider,
         of.request_model,
         of.response_model,
-        of.guesses and raw.known and _guessed(attributes, of.habit),
+        of.estimated or (of.guesses and raw.known and _guessed(attributes, of.habit)),
         interrupted,
         ended.error_type is not None,
         ended.error_type,
@@ -52,6 +61,7 @@ def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
         of.service_tier,
         of.by_provider and cost is not None,
         of.guarded,
+        of.refused,
         of.part,
         answer_id(attributes, of.answer_ids) if of.answer_ids else ended.response_id,
         usage.input_tokens,
@@ -78,6 +88,35 @@ def _tool(attributes: Attributes, of: ToolTraits, door: Door) -> ToolFact:
         door.arguments_digest(attributes),
         door.result_digest(attributes),
     )
+
+
+def _decision(attributes: Attributes) -> DecisionFact:
+    def said(key: str) -> str | None:
+        found = text(attributes.get(key))
+        return found[:_LONGEST_WORD] if found else None
+
+    return DecisionFact(
+        said(names.DECISION) or "",
+        said(names.DECISION_REASON),
+        said(names.CALL_ID),
+        said(names.LIMIT_NAME),
+        _exact_nano(attributes.get(names.LIMIT_USD)),
+        _exact_nano(attributes.get(names.SPENT_USD)),
+        _exact_nano(attributes.get(names.RESERVED_USD)),
+    )
+
+
+def _exact_nano(said: Any) -> int | None:
+    """Return a sum in USD, sent as decimal text, in nano-USD; a limit may be any sum."""
+    if not isinstance(said, str) or len(said) > _LONGEST_WORD:
+        return None
+    try:
+        number = Decimal(said)
+    except ArithmeticError:  # how `decimal` says that it is no number
+        return None
+    if not number.is_finite() or number < 0:
+        return None
+    return min(nano_usd(min(number, _MOST_USD)), _MOST_NANO)
 
 
 def _raw_usage(attributes: Attributes, of: CallTraits) -> Usage:
@@ -115,8 +154,13 @@ def _guessed(attributes: Attributes, habit: Habits) -> bool:
 
 
 def _reported_cost(attributes: Attributes, of: CallTraits) -> int | None:
-    """Return the cost the emitter reports, in nano-USD; 0 is "no price found" and thus unknown."""
+    """Return the cost the emitter reports, in nano-USD.
+
+    From instrumentations 0 means "no price found" and is thus unknown; people mean it.
+    """
     if not of.costed:
         return None
     reported = of.cost.of(attributes, amount)
-    return nano_usd(reported) if reported else None
+    if reported is None or (reported == 0 and not of.by_hand):
+        return None
+    return nano_usd(reported)

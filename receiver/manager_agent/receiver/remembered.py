@@ -79,7 +79,7 @@ class Remembered:
     @property
     def claim(self) -> Claim | None:
         """The span's claim, None where it claims neither calls nor a tool call."""
-        if self.fact is None or self.fact.role not in ("call", "tool", "sum"):
+        if self.fact is None or not self.fact.claims:
             return None
         return Claim(
             (self.trace_id, self.span_id),

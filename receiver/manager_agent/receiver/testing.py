@@ -147,7 +147,7 @@ def _remembered(arrived: Arrived) -> Remembered:
         one.resource.process,
         one.resource.service,
         one.resource.environment,
-        fact,
+        fact._replace(decision=None) if fact else None,  # as stores keep facts
     )
 
 

@@ -25,6 +25,7 @@ from manager_agent.receiver.span import ERROR, Attributes, Span
 from manager_agent.receiver.usage import COUNTS, Habits, habits
 from manager_agent.receiver.values import amount, count, flag, text
 
+_CLAIMING = ("call", "decision")
 _ANY: frozenset[str] = frozenset()
 
 VARYING = frozenset(
@@ -39,6 +40,7 @@ _READ_BY_NAME = frozenset(
         "ai.operationId",
         "logfire.span_type",
         names.GUARDED,
+        names.USAGE_ESTIMATED,
         names.COST_CURRENCY,
         names.COST_SOURCE,
     }
@@ -63,7 +65,8 @@ class CallTraits(NamedTuple):
     `counts`: the counts of `COUNTS` that the shape tells; `counting`: the places of the others
     and whom to ask. `answer_ids`: whom to ask for the response id. `cut_short`: the answer stopped
     before its end; `cut_at_one`: it did if a single token came. `guesses`: the emitter may have
-    counted by itself. `costed`: a reported cost is in USD.
+    counted by itself. `estimated`: it says that it did. `costed`: a reported cost is in USD;
+    `by_hand`: it holds even where it is 0.
     `digest`: of the prompt, made by the sender.
     """
 
@@ -83,7 +86,10 @@ class CallTraits(NamedTuple):
     cost: Told
     costed: bool
     by_provider: bool
+    by_hand: bool
     guarded: bool
+    refused: bool
+    estimated: bool
     call_id: Told
     digest: Told
     prompt: PromptKeys
@@ -162,7 +168,7 @@ def _read(span: Span, varying: Collection[str]) -> Traits | None:
         conversation_id=_told(fields, "conversation_id", text, varying),
         user_id=_told(fields, "user_id", text, varying),
         model=_told_by("model", span.attributes, varying),
-        call=_call(span, fields, said, varying) if said.role == "call" else None,
+        call=_call(span, fields, said, varying) if said.role in _CLAIMING else None,
         tool=_tool(span, fields, varying) if said.role == "tool" else None,
     )
 
@@ -194,7 +200,10 @@ def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -
         cost=_told(fields, "cost", amount, varying),
         costed=text(attributes.get(names.COST_CURRENCY)) in (None, "USD"),
         by_provider=attributes.get(names.COST_SOURCE) == "provider",
+        by_hand=attributes.get(names.COST_SOURCE) == names.BY_HAND,
         guarded=flag(attributes.get(names.GUARDED)) or False,
+        refused=said.role == "decision",
+        estimated=flag(attributes.get(names.USAGE_ESTIMATED)) or False,
         call_id=_told_by(names.CALL_ID, attributes, varying),
         digest=_told_by(names.PROMPT_DIGEST, attributes, varying),
         prompt=prompt_keys(attributes),

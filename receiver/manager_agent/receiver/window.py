@@ -6,6 +6,7 @@ is stored in one transaction with the spans behind it, so that it can be rebuilt
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 
 from manager_agent.receiver.ancestry import Ancestry
 from manager_agent.receiver.call import Call, call_of, charged_for, spare_id
@@ -14,14 +15,7 @@ from manager_agent.receiver.claim import Claim, Key, claim_of
 from manager_agent.receiver.forgotten import Forgotten
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
-from manager_agent.receiver.remembered import (
-    Late,
-    Published,
-    Remembered,
-    late_of,
-    name_of,
-    torn,
-)
+from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, name_of, torn
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.sums import Sums
 from manager_agent.receiver.tool import ToolCall, tool_call_of
@@ -64,8 +58,9 @@ class MergeWindow:
         found = []
         known_from = self._forgotten.known_from(now_ns)
         torn = self._forgotten.torn(now_ns)
+        tore = cache(partial(self._forgotten.tore, now_ns=now_ns))  # spans of a trace come together
         for span, fact in arrived:
-            orphaned = torn and self._orphaned(span, now_ns)
+            orphaned = torn and self._orphaned(span, tore)
             recent = span.start_ns >= known_from(span.resource.process)
             if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue
@@ -139,11 +134,11 @@ class MergeWindow:
                 changes.duplicates += 1
                 continue
             changes.spans.append(each)
-            looked_up = span.trace_id in self._looked_up
-            known_ns = 0 if looked_up else known_from(span.resource.process)
+            at_hand = span.trace_id in ancestry.traces or span.trace_id in self._looked_up
+            known_ns = 0 if at_hand else known_from(span.resource.process)
             for other in ancestry.add(key, span, fact, now_ns, known_ns):
                 touched.setdefault(other, None)
-            if fact and fact.role in ("call", "tool", "sum"):
+            if fact and fact.claims:
                 touched[key] = each
         self._looked_up.clear()
         for key, fresh in touched.items():
@@ -178,15 +173,14 @@ class MergeWindow:
         changes.dropped_calls = gone
         return changes
 
-    def _orphaned(self, span: Span, now_ns: int) -> bool:
+    def _orphaned(self, span: Span, tore: Callable[..., bool]) -> bool:
         """Tell whether a span's relatives may have been forgotten early, though the span is new."""
         child = span.parent_id != ""
-        if child and self._ancestry.known(span.trace_id, span.parent_id):
-            return False
-        return self._forgotten.tore(span.trace_id, child=child, now_ns=now_ns)
+        here = child and self._ancestry.known(span.trace_id, span.parent_id)
+        return not here and tore(span.trace_id, child=child)
 
     def _put(self, claim: Claim) -> None:
-        if claim.fact.role == "call":
+        if claim.fact.call is not None:
             self._net.put(claim)
         elif claim.fact.role == "sum":
             self._sums.put(claim)
@@ -205,7 +199,7 @@ class MergeWindow:
             if key in done:
                 continue
             claims = self._net.around(key)
-            if len(claims) == 1 and key not in self._id_of:
+            if len(claims) == 1 and key not in self._id_of and not claims[0].call.refused:
                 self._first_of_its_call(claims[0], changes)
                 continue
             claims = self._with_their_calls(claims)
@@ -389,7 +383,8 @@ class MergeWindow:
             if name is None:
                 continue
             version = self._published[name]
-            version.keys = tuple(each for each in version.keys if each != key)
+            keys = version.keys
+            version.keys = () if keys == (key,) else tuple(each for each in keys if each != key)
             if not version.keys:
                 self._seal(name, sealed, changes)
                 del self._published[name]

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from manager_agent.receiver.call import DAY_NS, Call
 from manager_agent.receiver.changes import (
     HOUR_NS,
+    Arrived,
     Changes,
     Retraction,
     Usage,
@@ -135,6 +136,20 @@ def _usage_table(usage: Usage) -> pa.Table:
     return pa.Table.from_pylist(rows, _USAGE)
 
 
+def decisions_table(decided: Sequence[Arrived]) -> pa.Table:
+    """Return what gates decided, as new spans told; columns of `decisions`, sums in nano-USD."""
+    rows = [
+        {
+            **fact.decision._asdict(),
+            "ts": span.end_ns // 1000,
+            "agent": fact.agent or span.resource.service,
+        }
+        for span, fact in decided
+        if fact and fact.decision
+    ]
+    return pa.Table.from_pylist(rows, _DECISIONS)
+
+
 def retractions_table(retractions: list[Retraction]) -> pa.Table:
     """Return minus rows: key, revision, ts."""
     return pa.table(
@@ -213,6 +228,10 @@ _CALLS = _schema(
     " http_status:i streaming:b finish_reason:s conversation_id:s user_id:s trace_id:s span_id:s"
     " response_id:s emitters:s prompt_digest:s guarded:b usage_estimated:b reported_cost_nano:i"
     " cost_by_provider:b service_tier:s"
+)
+_DECISIONS = _schema(
+    "ts:t agent:s decision:s reason:s limit_name:s limit_nano:i spent_nano:i reserved_nano:i"
+    " call_id:s"
 )
 _TOOLS = _schema(
     "tool_call_key:s revision:i retracted:b ts:t duration_ms:f agent:s service:s environment:s"

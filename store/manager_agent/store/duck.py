@@ -22,6 +22,7 @@ from manager_agent.receiver.history import sealed
 from manager_agent.receiver.remembered import Late
 from manager_agent.store import columns
 from manager_agent.store.archive import Archive
+from manager_agent.store.feed import Feeds
 from manager_agent.store.recall import Recalled, reach, reach_of_recent, recent, relatives
 from manager_agent.store.sql_files import migrations, split, statements
 from manager_agent.store.wal import is_corrupt_log, log_beside, read_log
@@ -76,11 +77,13 @@ class FactStore:
         door: Door,
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
-        memory_limit: str = "2GB",
+        memory_limit: str = "512MB",
         checkpoint_mib: int = 256,
     ) -> None:
         """Open the file, made if missing. Raises `StoreError`.
 
+        `memory_limit`: what DuckDB may hold, cached blocks included, before it writes to a file
+        beside its own. What is in the log counts, too; half of this was enough for all there is.
         `checkpoint_mib`: what the log may reach; a checkpoint every 16 MiB would stall commits and
         cost half the CPU.
         """
@@ -140,13 +143,16 @@ class FactStore:
 
     def _put(self, changes: Changes) -> None:
         if changes.spans:
-            self._insert("append_spans", arrived=columns.spans_table(changes, self._door))
+            self._feeds.run("append_spans", {"arrived": columns.spans_table(changes, self._door)})
+            decided = [each for each in changes.spans if each.fact and each.fact.decision]
+            if decided:
+                self._feeds.run("append_decisions", {"decided": columns.decisions_table(decided)})
         if changes.calls:
-            self._insert("append_calls", versions=columns.calls_table(changes))
+            self._feeds.run("append_calls", {"versions": columns.calls_table(changes)})
         if changes.tools:
-            self._insert("append_tools", versions=columns.tools_table(changes))
+            self._feeds.run("append_tools", {"tool_versions": columns.tools_table(changes)})
         if changes.minutes:
-            self._insert("append_usage", **columns.usage_tables(changes))
+            self._feeds.run("append_usage", columns.usage_tables(changes))
             self._note_deltas(changes)
         if changes.retracted_calls or changes.retracted_tools:
             self._insert(
@@ -184,9 +190,16 @@ class FactStore:
 
     def append_alerts(self, rows: Sequence[dict[str, object]]) -> None:
         """Append changes of alerts (the columns of `alert_events`) in one transaction."""
+        self._append("append_alerts", rows)
+
+    def append_control_events(self, rows: Sequence[dict[str, object]]) -> None:
+        """Append rows of `control_events` in one transaction."""
+        self._append("append_control_events", rows)
+
+    def _append(self, statement: str, rows: Sequence[dict[str, object]]) -> None:
         with self._transaction():
             for row in rows:
-                self._con.execute(statements("append_alerts")[0], row)
+                self._con.execute(statements(statement)[0], row)
 
     def rearrange(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Do `work` on what is archived in one transaction; then read the list of files anew."""
@@ -254,6 +267,7 @@ class FactStore:
         _migrate(con, self._path)
         self.archive.install(con)
         self._install(con)
+        self._feeds = Feeds(con)
         return con
 
     def _note_deltas(self, changes: Changes) -> None:

@@ -1,9 +1,9 @@
-"""The settled rows of a snapshot: Parquet files that are written once and never changed.
+"""The rows of a snapshot: Parquet files that are written once and never changed.
 
 Facts are appended, so a publication writes only the rows that came since the last one. Which they
 are is told by their row ids; that none is missing or there twice, by the number of rows of each
 day, in the same transaction. Where the numbers differ (the archive took rows away, and a checkpoint
-renumbered the rest), the day is written anew.
+renumbered the rest), the day is written anew. What is not settled is in a file of each publication.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +20,9 @@ from manager_agent.store.sql_files import filled, format_path
 
 SETTLED = {"spans": "* EXCLUDE (fact)", "calls_sealed": "*", "tools_sealed": "*"}
 """Table whose rows never change -> the columns of it that go into pieces."""
+
+OPEN = {"llm_calls": ("calls_open", "call_id"), "tool_calls": ("tools_open", "tool_call_key")}
+"""What users query -> the table of what changes still, written anew each time, and its key."""
 
 FOLDER = "pieces"
 """Where pieces lie, in the directory of the snapshot."""
@@ -48,13 +51,15 @@ class State:
 
     `pieces`: by table and day, in the order they were written. `next_row`: by table, the first row
     id that is in no piece. `archived`: the archive's files. `usage`: by view, what tells whether
-    the older buckets changed, and the file that holds them.
+    the older buckets changed, and the file that holds them. `open`: by view, the file of what may
+    change still.
     """
 
     pieces: Mapping[tuple[str, date], tuple[Piece, ...]] = field(default_factory=dict)
     next_row: Mapping[str, int] = field(default_factory=dict)
     archived: tuple[ArchiveFile, ...] = ()
     usage: Mapping[str, tuple[tuple[object, ...], Path | None]] = field(default_factory=dict)
+    open: Mapping[str, Path] = field(default_factory=dict)
 
     def of(self, table: str) -> list[Path]:
         """Return the pieces of a table."""
@@ -65,7 +70,8 @@ class State:
     def files(self) -> frozenset[Path]:
         """All pieces, of rows and of usage."""
         rows = (piece.path for pieces in self.pieces.values() for piece in pieces)
-        return frozenset([*rows, *(path for _, path in self.usage.values() if path)])
+        usage = (path for _, path in self.usage.values() if path)
+        return frozenset([*rows, *usage, *self.open.values()])
 
 
 class Pieces:
@@ -76,10 +82,13 @@ class Pieces:
         self._run = f"{time_ns():x}"
         self._written = 0
 
-    def updated(self, con: Connection, known: State, recent: datetime) -> State:
+    def updated(
+        self, con: Connection, known: State, recent: datetime, columns: Mapping[str, str]
+    ) -> State:
         """Return the state of this moment: inside a transaction that reads.
 
-        `recent`: buckets of usage before it go into a file (UTC, naive). Raises `duckdb.Error`.
+        `recent`: buckets of usage before it go into a file (UTC, naive). `columns`: by view, what
+        users see of it. Raises `duckdb.Error`.
         """
         if not all(path.exists() for path in known.files):
             known = State()
@@ -87,7 +96,7 @@ class Pieces:
         state = replace(known, archived=listed(con))
         for table in SETTLED:
             state = self._with_rows(con, state, table, moved=_moved(known, state, table))
-        return self._with_usage(con, state, recent)
+        return self._with_usage(con, self._with_open(con, state, columns), recent)
 
     def merged(self, con: Connection, state: State) -> State:
         """Return the state with small pieces of a day put together."""
@@ -146,6 +155,14 @@ class Pieces:
         con.execute(filled("merge", _SQL, paths=paths, path=format_path(path)))
         return (*rest, Piece(path, sum(piece.rows for piece in tail)))
 
+    def _with_open(self, con: Connection, state: State, columns: Mapping[str, str]) -> State:
+        files = {}
+        for view, (table, key) in OPEN.items():
+            files[view] = self._next(f"open-{view}")
+            into = {"columns": columns[view], "path": format_path(files[view])}
+            con.execute(filled("open_piece", _SQL, table=table, key=key, **into))
+        return replace(state, open=files)
+
     def _with_usage(self, con: Connection, state: State, recent: datetime) -> State:
         usage = dict(state.usage)
         for view in ("usage_minute", "usage_hour"):
@@ -186,6 +203,9 @@ def views(state: State, data_dir: Path, columns: Mapping[str, str]) -> Iterator[
             for paths in groups
             if paths
         ]
+        if view in state.open:
+            paths = quoted([state.open[view]])
+            more.append(filled("settled_rows", _SQL, columns=columns[view], paths=paths))
         yield filled("view", _SQL, view=view, more=" ".join(["", *more]))
     for view, (_, path) in state.usage.items():
         more = [filled("settled_rows", _SQL, columns="*", paths=quoted([path]))] if path else []

@@ -1,9 +1,10 @@
 """Publishes what users query as a file of its own, which any DuckDB opens read-only.
 
 DuckDB's lock lets no second process read the live file, so a small file is written beside it and
-put in place by an atomic rename: whoever has the old one open keeps it. It holds what still
-changes, and views that join it to the Parquet files of what is settled: pieces, written once each,
-and the archive. So publishing costs what is new, not what there is.
+put in place by an atomic rename: whoever has the old one open keeps it. It holds rollups, alerts
+and views of Parquet files: of calls that may change still, written anew each time, and of what is
+settled: pieces, written once each, and the archive. So publishing costs what is new or open, not
+what there is.
 """
 
 import asyncio
@@ -206,7 +207,7 @@ class Snapshots:
             for statement in con.extract_statements(text):
                 named = {name: values[name] for name in statement.named_parameters}
                 con.execute(statement, named or None)
-            state = self._pieces.updated(con, self._state, recent)
+            state = self._pieces.updated(con, self._state, recent, columns)
             con.commit()
         except BaseException:
             con.rollback()

@@ -26,6 +26,7 @@ PROSE = (
 )
 SHORTEST, LONGEST = 120, 360  # tokens of an answer, unless the request allows fewer
 THINKING = 256  # reasoning tokens of models that think
+THINKERS = ("o1", "o3", "o4", "gpt-5", "gemini-2.5-pro")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Ask:
 
 def answer(ask: Ask, draw: Random) -> Answer:
     """Return the model's answer to `ask`, its size and choices taken from `draw`."""
-    thought = THINKING if ask.model.startswith(("o1", "o3", "o4", "gpt-5")) else 0
+    thought = THINKING if ask.model.startswith(THINKERS) else 0
     model = DATED.get(ask.model, ask.model)
     if not ask.speaks:
         return Answer(model, "", None, False, Usage(ask.prompt, 0))

@@ -1,8 +1,4 @@
-"""The fleet's two Anthropic agents, both with cached prompts.
-
-The SDK writes spans of its own beside the instrumentation's: every call is reported twice here,
-and is to be counted once.
-"""
+"""The fleet's two Anthropic agents, both with cached prompts."""
 
 import asyncio
 import logging
@@ -10,7 +6,6 @@ from typing import Any
 
 from anthropic import Anthropic, APIError, AsyncAnthropic
 from anthropic.types import ToolUseBlock
-from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
 
 from manager_agent.app.demo.desk import Desk
 
@@ -29,19 +24,13 @@ RUN_TESTS: Any = {
 _log = logging.getLogger(__name__)
 
 
-def instrument() -> None:
-    """Make every call of this process' Anthropic clients emit a second span, OpenTelemetry's."""
-    AnthropicInstrumentor().instrument()
-
-
 def support(desk: Desk) -> None:
     """Answer customers one after the other, each answer a stream, the manual cached."""
     client = Anthropic(base_url=desk.url, api_key=KEY, max_retries=4)
     number = 0
     while desk.working():
         number += 1
-        with desk.turn():
-            _answer(client, f"Customer {number} asks where the parcel is, and is not amused.")
+        _answer(client, f"Customer {number} asks where the parcel is, and is not amused.")
         desk.rest(2.0)
 
 
@@ -66,8 +55,7 @@ async def _code(desk: Desk) -> None:
         number = 0
         while desk.working():
             number += 2
-            with desk.turn():
-                await asyncio.gather(*(_module(desk, client, number + i) for i in range(2)))
+            await asyncio.gather(*(_module(desk, client, number + i) for i in range(2)))
             await desk.arest(6.0)
 
 
@@ -76,8 +64,7 @@ async def _module(desk: Desk, client: AsyncAnthropic, number: int) -> None:
     try:
         said = await _ask(client, messages)
         for use in (block for block in said.content if isinstance(block, ToolUseBlock)):
-            with desk.tool(use.name, use.id):
-                await desk.arest(0.3)
+            await desk.arest(0.3)  # the tests
             result = {"type": "tool_result", "tool_use_id": use.id, "content": "41 passed"}
             messages += [
                 {"role": "assistant", "content": [use.model_dump(exclude_none=True)]},

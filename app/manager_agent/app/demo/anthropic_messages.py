@@ -131,4 +131,4 @@ def _stop(answer: Answer) -> str:
     return "max_tokens" if answer.cut else "end_turn"
 
 
-MESSAGES = Wire(read, whole, events, error, "msg_01", "request-id")
+MESSAGES = Wire(read, whole, events, error, "msg_01", "request-id", "anthropic")

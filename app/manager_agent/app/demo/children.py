@@ -6,7 +6,9 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 # What would take a child to the network, to somebody's account, or off its tracks.
 FOREIGN = ("ANTHROPIC_", "GRPC_", "MANAGER_", "OPENAI_", "OTEL_", "SLACK_")
 
@@ -28,8 +30,13 @@ class Children:
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, command: Sequence[str]) -> None:
-        """Start `command` in a session of its own: Ctrl-C reaches it only through `stop`."""
+    def start(
+        self, name: str, command: Sequence[str], variables: Mapping[str, str] = _NONE
+    ) -> None:
+        """Start `command` in a session of its own: Ctrl-C reaches it only through `stop`.
+
+        `variables` are added to its clean environment.
+        """
         out, err = self._logs / f"{name}.out", self._logs / f"{name}.err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             self._running[name] = subprocess.Popen(
@@ -37,7 +44,7 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                env=clean_environment(os.environ),
+                env={**clean_environment(os.environ), **variables},
                 start_new_session=True,
             )
 

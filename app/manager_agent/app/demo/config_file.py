@@ -23,5 +23,5 @@ def config_yaml(fleet: Iterable[Member]) -> str:
 
 
 def _budget(member: Member) -> dict[str, Any]:
-    # The fleet has no gate: its budgets can be watched, not enforced.
+    # Watched, not enforced: the demonstration shows who is told, not who is stopped.
     return {"hourly_limit_usd": float(member.hourly_limit_usd), "enforcement": "observe"}

@@ -5,7 +5,6 @@ import logging
 from typing import Any
 
 from openai import APIError, AsyncOpenAI, OpenAI
-from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
 
 from manager_agent.app.demo.desk import Desk
 
@@ -26,14 +25,8 @@ SEARCH: Any = {
         },
     },
 }
-SEARCHES_A_TURN = 4
 LONGEST_TRANSCRIPT = 80  # messages; then it starts over, and learns nothing from it
 _log = logging.getLogger(__name__)
-
-
-def instrument() -> None:
-    """Make every call of this process' OpenAI clients emit a span."""
-    OpenAIInstrumentor().instrument()
 
 
 def research(desk: Desk) -> None:
@@ -43,11 +36,7 @@ def research(desk: Desk) -> None:
     while desk.working():
         if len(transcript) > LONGEST_TRANSCRIPT:
             transcript = _opening()
-        with desk.turn():
-            for _ in range(SEARCHES_A_TURN):
-                _search(desk, client, transcript)
-                if not desk.working():
-                    return
+        _search(desk, client, transcript)
 
 
 def _opening() -> list[Any]:
@@ -62,8 +51,7 @@ def _search(desk: Desk, client: OpenAI, transcript: list[Any]) -> None:
     message = said.choices[0].message
     transcript.append(message.model_dump(exclude_none=True))
     for call in message.tool_calls or ():
-        with desk.tool("web_search", call.id):
-            desk.rest(0.55)
+        desk.rest(0.55)  # the search
         transcript.append({"role": "tool", "tool_call_id": call.id, "content": PAGE})
 
 
@@ -79,8 +67,7 @@ async def _triage(desk: Desk) -> None:
         while desk.working():
             number += 3
             letters = [f"Letter {number + i}: my parcel has not come." * 8 for i in range(3)]
-            with desk.turn():
-                await _sort(client, letters)
+            await _sort(client, letters)
             await desk.arest(3.0)
 
 

@@ -19,12 +19,8 @@ from manager_agent.app.demo.roster import FLEET
 from manager_agent.app.demo.show import Show
 from manager_agent.app.demo.summary import exit_code, summary, tokens_served
 
-NEEDS = (
-    "anthropic",
-    "openai",
-    "opentelemetry.instrumentation.genai.anthropic",
-    "opentelemetry.instrumentation.genai.openai",
-)
+NEEDS = ("anthropic", "openai")
+EXPORT_MILLIS = 500  # so that the screen moves
 INSTALL = 'python -m pip install "manager-agent[server,demo]"'
 FLEET_PATIENCE_SECONDS, SERVER_PATIENCE_SECONDS = 6.0, 12.0
 MISSING, FAILED, INTERRUPTED = 2, 1, 130
@@ -124,9 +120,26 @@ def _serve(children: Children, work: Path, data_dir: Path) -> Ready:
 
 def _start_fleet(children: Children, ready: Ready, provider: Provider) -> None:
     for member in FLEET:
-        module = [sys.executable, "-m", "manager_agent.app.demo.fleet", member.agent]
-        addresses = ["--otlp", ready.otlp_grpc, "--provider", provider.url]
-        children.start(member.agent, [*module, *addresses])
+        command = agent_command(member.agent, provider.url)
+        children.start(member.agent, command, agent_variables(ready.otlp_grpc, provider.url))
+
+
+def agent_command(agent: str, provider_url: str) -> list[str]:
+    """Return the command line that runs an agent of the fleet, metered."""
+    run = [sys.executable, "-m", "manager_agent.app.dispatch", "run", "--agent", agent]
+    script = [sys.executable, "-m", "manager_agent.app.demo.fleet", agent]
+    return [*run, *script, "--provider", provider_url]
+
+
+def agent_variables(otlp_grpc: str, provider_url: str) -> dict[str, str]:
+    """Return all that an agent is told of the manager, in its environment."""
+    host = provider_url.removeprefix("http://")
+    return {
+        "MANAGER_ENDPOINT": f"http://{otlp_grpc}",
+        "MANAGER_LLM_HOSTS": f"{host}=openai,{host}=anthropic",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=demo",
+        "OTEL_BSP_SCHEDULE_DELAY": str(EXPORT_MILLIS),
+    }
 
 
 def _agents() -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from manager_agent.app.demo.provider import Served
+from manager_agent.app.demo.ledger import Served
 from manager_agent.app.demo.reading import Reading
 from manager_agent.app.demo.roster import LOOPING
 from manager_agent.app.demo.screen import Seen, usd
@@ -39,8 +39,15 @@ def exit_code(seen: Sequence[Seen], seconds: float | None) -> int:
 
 
 def tokens_served(served: Sequence[Served]) -> int:
-    """Return all tokens the provider has answered with, input and output."""
-    return sum(entry.usage.prompt.total + entry.usage.output for entry in served if entry.usage)
+    """Return all tokens the provider has answered with, input and output.
+
+    What a client did not wait for is not among them: nobody can know how much it was.
+    """
+    return sum(
+        entry.usage.prompt.total + entry.usage.output
+        for entry in served
+        if entry.usage and entry.ending == "whole"
+    )
 
 
 def _alerts(seen: Sequence[Seen]) -> str:
@@ -56,4 +63,4 @@ def _proof(served: int, counted: int) -> str:
     text = f"the provider served {served:,} tokens, the manager counted {counted:,}"
     if served != counted:
         return f"{text}: a call was under way, or its spans did not arrive"
-    return f"{text} (two emitters reported each Anthropic call; it was counted once)"
+    return f"{text} (each call was reported by two emitters, and counted once)"

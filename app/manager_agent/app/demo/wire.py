@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from manager_agent.app.demo.answers import Answer, Ask
+from manager_agent.app.demo.event_frames import FRAMES, Frame
 from manager_agent.app.demo.prompt_cache import PromptCache
 
 Json = Mapping[str, Any]
@@ -20,17 +21,28 @@ class Wire:
     """One endpoint.
 
     `read`: body -> what is asked; raises `BadRequest`. `whole`: (body, answer, response id) ->
-    the JSON answer. `events`: the same -> the server-sent events, ready to send.
-    `error`: (status, message) -> the JSON of an error. `id_prefix` starts every response id,
-    empty: answers have none. `request_id_header` names the header with the id of the request.
+    the JSON answer. `events`: the same -> the pieces of a stream: server-sent events, ready to
+    send, or frames. `error`: (status, message) -> the JSON of an error. `id_prefix` starts every
+    response id, empty: answers have none. `request_id_header` names the header with the id of the
+    request. `provider`: canonical name of who speaks so. `stream_type`: content type of a stream.
+    `answer_headers`, `error_headers`: further headers, of the answer, of the status of an error.
     """
 
     read: Callable[[Json, PromptCache], Ask]
     whole: Callable[[Json, Answer, str], Json]
-    events: Callable[[Json, Answer, str], Iterator[str]]
+    events: Callable[[Json, Answer, str], Iterator[str | Frame]]
     error: Callable[[int, str], Json]
     id_prefix: str
     request_id_header: str
+    provider: str = "openai"
+    stream_type: str = "text/event-stream"
+    answer_headers: Callable[[Answer], Mapping[str, str]] = field(default=lambda _: {})
+    error_headers: Callable[[int], Mapping[str, str]] = field(default=lambda _: {})
+
+    @property
+    def framed(self) -> bool:
+        """Whether a stream consists of binary frames."""
+        return self.stream_type == FRAMES
 
 
 def required(body: Json, key: str) -> Any:

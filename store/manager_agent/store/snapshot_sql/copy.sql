@@ -1,6 +1,6 @@
 -- name: copy
--- What changes still, copied whole in one transaction: one moment of all tables. Rows that are
--- settled lie in Parquet files (pieces.py); the views that join both are made by views.sql.
+-- What changes still, copied whole in one transaction: one moment of all tables. Calls and spans
+-- lie in Parquet files (pieces.py), here are their columns; views.sql makes the views of both.
 -- {calls}, {tools}, {spans}: columns that users see.
 -- Parameters: $recent minutes and hours before it are in files; $data_until, $seq describe the copy.
 
@@ -9,20 +9,8 @@ CREATE TABLE snapshot_next.snapshot_info AS
 SELECT CAST($data_until AS TIMESTAMP) AS data_until, CAST($seq AS BIGINT) AS seq;
 
 CREATE SCHEMA snapshot_next.internal;
-CREATE TABLE snapshot_next.internal.llm_calls AS
-SELECT {calls}
-FROM (
-    SELECT * FROM calls_open
-    QUALIFY row_number() OVER (PARTITION BY call_id ORDER BY revision DESC) = 1
-) AS latest
-WHERE NOT retracted;
-CREATE TABLE snapshot_next.internal.tool_calls AS
-SELECT {tools}
-FROM (
-    SELECT * FROM tools_open
-    QUALIFY row_number() OVER (PARTITION BY tool_call_key ORDER BY revision DESC) = 1
-) AS latest
-WHERE NOT retracted;
+CREATE TABLE snapshot_next.internal.llm_calls AS SELECT {calls} FROM calls_open LIMIT 0;
+CREATE TABLE snapshot_next.internal.tool_calls AS SELECT {tools} FROM tools_open LIMIT 0;
 CREATE TABLE snapshot_next.internal.spans AS SELECT {spans} FROM spans LIMIT 0;
 CREATE TABLE snapshot_next.internal.calls_retracted AS SELECT call_id, revision FROM calls_retracted;
 CREATE TABLE snapshot_next.internal.tools_retracted AS

@@ -7,7 +7,7 @@ WITH near AS (
     SELECT trace_id, scope, process, response_id, call_id, ts, end_ts
     FROM spans
     WHERE ts BETWEEN $low - INTERVAL 1 DAY AND $high AND end_ts >= $low
-        AND (role = 'sum' OR role = 'call' AND ts >= $low)
+        AND (role = 'sum' OR role IN ('call', 'decision') AND ts >= $low)
 )
 SELECT n.trace_id
 FROM near AS n

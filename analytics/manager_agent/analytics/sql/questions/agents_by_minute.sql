@@ -1,6 +1,7 @@
 -- name: agents_by_minute
 -- grain: one agent (NULL: calls that name none) that called in [$start, $end), both on a whole minute UTC
--- columns: tokens input and output; cost_usd sum of the known costs; NULL where none is known
+-- columns: tokens input and output; cost_usd sum of the known costs; NULL where none is known;
+--   duration_ms_sum
 SELECT
     agent,
     CAST(sum(calls) AS BIGINT) AS calls,
@@ -12,7 +13,8 @@ SELECT
         END AS BIGINT
     ) AS tokens,
     sum(cost_usd) AS cost_usd,
-    CAST(sum(unpriced_calls) AS BIGINT) AS unpriced_calls
+    CAST(sum(unpriced_calls) AS BIGINT) AS unpriced_calls,
+    sum(duration_ms_sum) AS duration_ms_sum
 FROM usage_minute
 WHERE ts >= $start AND ts < $end
 GROUP BY agent;

@@ -1,4 +1,4 @@
--- name: 0002_ledger
+-- name: 0003_ledger
 -- The budget authority. Amounts: nano-USD or tokens, by the unit. Times: microseconds since 1970, UTC.
 BEGIN IMMEDIATE;
 
@@ -105,5 +105,5 @@ CREATE TABLE ledger_events (
     why TEXT NOT NULL
 );
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 COMMIT;
