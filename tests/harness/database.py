@@ -14,12 +14,25 @@ from pathlib import Path
 
 from manager_agent.contract.budget import Limits
 from manager_agent.contract.command import SetBudget
+from manager_agent.control.rows import (
+    NOTHING,
+    Account,
+    AccountKey,
+    Charged,
+    Event,
+    Holder,
+    Lease,
+    LimitSet,
+    Paused,
+    Row,
+)
 from manager_agent.receiver.testing import NOW_NS, span
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.control_file import newest_schema
+from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.sql_files import migrations
 from tests.harness.facts import opened
 from tests.harness.stories import Receiver, agent, llm
@@ -61,6 +74,21 @@ def make(folder: Path) -> Path:
     return store.path
 
 
+BEGAN_US = 1_800_000_000_000_000
+_HOUR = AccountKey("agent", "writer", "hour", "usd", BEGAN_US)
+LEDGER: list[Row] = [
+    Account(_HOUR, BEGAN_US + 3_600_000_000, 1_000, "hard", NOTHING, 300, 100, (0, 450, 0, 0), 50),
+    Holder("h1", "host", "boot", 7, "0.1.0", "prod", BEGAN_US),
+    Holder("h2", "host", "boot", 8, "0.1.0", "prod", BEGAN_US, BEGAN_US + 9, "not heard of"),
+    Lease(1, "h1", "writer", "usd", 2, (_HOUR,), BEGAN_US + 3_600_000_000, False, 200, 50, 100, 3),
+    Lease(2, "h2", "writer", "usd", 2, (_HOUR,), BEGAN_US + 9, False, 250, 0, 150, closed=True),
+    Charged("writer|08:00", "writer", "usd", BEGAN_US, 50),
+    LimitSet("agent", "writer", "hour", "usd", 1_000),
+    Paused("trace", "t1", "runaway", "ann", BEGAN_US),
+    Event(BEGAN_US, "limit", "agent writer hour usd", "500", "1000", "ann", "sprint"),
+]
+
+
 def make_control(folder: Path) -> Path:
     """Write a control database with a row of every kind: of alerts, messages, budgets, audit."""
     path = folder / "control.sqlite"
@@ -73,6 +101,8 @@ def make_control(folder: Path) -> Path:
         budgets = BudgetStore(store)
         for command in BUDGETS:
             budgets.put(command, None)
+    with LedgerStore(path) as ledger:
+        ledger.keep(LEDGER)
     with sqlite3.connect(path) as con:
         con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     con.close()

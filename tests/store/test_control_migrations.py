@@ -11,16 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from manager_agent.control.rows import Event
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.control_file import faults, newest_schema, schema_of
+from manager_agent.store.ledger import LedgerStore
 from tests.harness.database import (
     BEGAN,
+    BEGAN_US,
     BUDGETS,
     CONTROL_STEPS,
     FOLDER,
     LATER,
+    LEDGER,
     control_finding,
     make_control,
 )
@@ -109,3 +113,13 @@ def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
 
     assert faults(path)
     assert faults(tmp_path / "none") == []
+
+
+def test_its_ledger_reads_right(tmp_path: Path) -> None:
+    path = tmp_path / "control.sqlite"
+    path.write_bytes(gzip.decompress(DATABASES[2].read_bytes()))
+    rows = [row for row in LEDGER if not isinstance(row, Event)]
+
+    with LedgerStore(path) as store:
+        assert list(store.load(BEGAN_US)) == rows
+        assert store.events() == [row for row in LEDGER if isinstance(row, Event)]

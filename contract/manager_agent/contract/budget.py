@@ -11,6 +11,7 @@ from manager_agent.contract.window import Period
 
 Unit = Literal["usd", "tokens"]
 Enforcement = Literal["hard", "firm", "soft", "observe"]
+Unreachable = Literal["static", "closed", "open"]
 _UTC = ZoneInfo("UTC")
 
 
@@ -54,18 +55,36 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Agents that share limits, beside the limits of their own.
+
+    `floors`: shares of each limit that are kept for agents of a priority, `{1: Decimal("0.2")}`
+    being a fifth for the critical ones; beyond its floor a priority draws on what is left.
+    """
+
+    agents: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=Limits)
+    floors: Mapping[int, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetPolicy:
     """All that is configured about budgets.
 
     `default`: for each agent that has no entry of its own. `agents`: entries by agent; one
     replaces `default` entirely. `warn_at`: shares of a limit at which people are told, 1 being all
-    of it. `zone`: whose calendar hours, days and months follow.
+    of it. `zone`: whose calendar hours, days and months follow. `groups`: by name. `fleet`: limits
+    of all agents together. `unreachable`: what guards do without the manager: `static` use up what
+    they hold and the allowance that they were given for that, `closed` stop, `open` go on.
     """
 
     default: Limits | None = None
     agents: Mapping[str, Limits] = field(default_factory=dict)
     warn_at: tuple[Decimal, ...] = (Decimal("0.5"), Decimal("0.8"), Decimal(1))
     zone: ZoneInfo = _UTC
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    fleet: Limits | None = None
+    unreachable: Unreachable = "static"
 
     def limits_of(self, agent: str) -> Limits | None:
         """Return the entry that holds for `agent`; None where it has no budget."""

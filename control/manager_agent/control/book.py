@@ -1,0 +1,214 @@
+"""The ledger in memory: its rows, the ways to find them, and what changed since it was stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from manager_agent.contract.budget import Unit
+from manager_agent.contract.window import Period, window
+from manager_agent.control.rows import (
+    PRIORITIES,
+    Account,
+    AccountKey,
+    Charged,
+    Event,
+    Heard,
+    Holder,
+    Lease,
+    LimitKey,
+    LimitSet,
+    Paused,
+    Row,
+    Wish,
+)
+from manager_agent.control.terms import Term, Terms
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR_US = 3_600_000_000
+KEPT_US = 48 * _HOUR_US
+"""How long after its end an account is kept in memory, for spans that come late."""
+
+_GRACE_US = 600_000_000
+
+
+@dataclass(slots=True)
+class Book:
+    """All rows that may still change, and what holders want. Not for two threads at once.
+
+    `put` is the one way a row changes; `changes` hands out what was put since it was asked last.
+    After a failure to store them the book must be read anew: it is ahead of the disk.
+    """
+
+    terms: Terms = field(default_factory=Terms)
+    accounts: dict[AccountKey, Account] = field(default_factory=dict)
+    leases: dict[int, Lease] = field(default_factory=dict)
+    holders: dict[str, Holder] = field(default_factory=dict)
+    charged: dict[str, Charged] = field(default_factory=dict)
+    limits: dict[LimitKey, LimitSet] = field(default_factory=dict)
+    paused: dict[tuple[str, str], Paused] = field(default_factory=dict)
+    next_lease: int = 1
+    wishes: dict[int, Wish] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
+    current: dict[tuple[str, str, Unit, bool], int] = field(default_factory=dict)
+    held: dict[str, set[int]] = field(default_factory=dict)
+    tied: dict[AccountKey, dict[int, None]] = field(default_factory=dict)
+    waiting: dict[int, dict[int, None]] = field(default_factory=lambda: {p: {} for p in PRIORITIES})
+    _changed: dict[tuple[object, ...], Row] = field(default_factory=dict)
+
+    def put(self, row: Row) -> None:
+        """Take a row's new state."""
+        self._changed[_identity(row, len(self._changed))] = row
+        self.read(row)
+
+    def read(self, row: Row) -> None:
+        """Take a row as it is stored."""
+        match row:
+            case Account():
+                self.accounts[row.key] = row
+            case Lease():
+                self._index(row)
+            case Holder():
+                self.holders[row.id] = row
+            case Charged():
+                self.charged[row.key] = row
+            case LimitSet():
+                self.limits[row.key] = row
+            case Paused():
+                self.paused[row.scope, row.name] = row
+                if row.since_us is None:
+                    del self.paused[row.scope, row.name]
+            case Event():
+                pass
+
+    def changes(self) -> tuple[Row, ...]:
+        """Return the rows that were put since the last time, each as it is now."""
+        changed = tuple(self._changed.values())
+        self._changed.clear()
+        return changed
+
+    def wish(self, lease: Lease, wish: Wish) -> None:
+        """Note what is wanted for a lease; what waits keeps its place in the queue."""
+        self.wishes[lease.id] = wish
+        if wish.need > 0:
+            self.waiting[lease.priority].setdefault(lease.id)
+        else:
+            self.waiting[lease.priority].pop(lease.id, None)
+
+    def wish_of(self, lease: Lease) -> Wish:
+        """Return what is wanted for a lease; nothing where that was not told yet."""
+        return self.wishes.get(lease.id, _NO_WISH)
+
+    def queue(self) -> list[Lease]:
+        """Return the leases with somebody waiting: critical ones first, then who came first."""
+        return [self.leases[id_] for priority in PRIORITIES for id_ in self.waiting[priority]]
+
+    def accounts_for(self, agent: str, unit: Unit, at_us: int) -> list[Account]:
+        """Return the account of each limit that holds for `agent` at a time, opened if need be."""
+        return [self.account_of(term, at_us) for term in self.terms.of(agent, unit)]
+
+    def account_of(self, term: Term, at_us: int) -> Account:
+        """Return the account of a limit at a time, opened if need be."""
+        start_us, end_us = _window(term.period, at_us // 1_000_000, self.terms.zone)
+        key = AccountKey(term.scope, term.name, term.period, term.unit, start_us)
+        if key not in self.accounts:
+            opened = Account(key, end_us, term.amount, term.enforcement, term.floors)
+            self.put(opened)
+        return self.accounts[key]
+
+    def tied_to(self, key: AccountKey) -> list[Lease]:
+        """Return the leases that may still spend against an account."""
+        return [self.leases[id_] for id_ in self.tied.get(key, ())]
+
+    def leases_of(self, holder: str) -> list[Lease]:
+        """Return the leases of a holder that are not used up and done."""
+        return [self.leases[id_] for id_ in sorted(self.held.get(holder, ()))]
+
+    def forget(self, now_us: int) -> None:
+        """Let go of rows in memory that nothing can change any more; the store keeps them."""
+        for lease in list(self.leases.values()):
+            if lease.ends_us + _GRACE_US < now_us and not lease.left:
+                self._drop(lease)
+        needed = {key for lease in self.leases.values() for key in lease.accounts}
+        over = [k for k, one in self.accounts.items() if one.end_us + KEPT_US < now_us]
+        for key in over:
+            if key not in needed:
+                del self.accounts[key]
+                self.tied.pop(key, None)
+        for holder in list(self.holders.values()):
+            long_ago = holder.closed_us is not None and holder.closed_us + KEPT_US < now_us
+            if long_ago and not self.held.get(holder.id):
+                del self.holders[holder.id]  # unknown ones are fenced, too
+                self.held.pop(holder.id, None)
+        old = [k for k, one in self.charged.items() if one.at_us + KEPT_US < now_us]
+        for name in old:
+            del self.charged[name]
+
+    def _drop(self, lease: Lease) -> None:
+        del self.leases[lease.id]
+        self.wishes.pop(lease.id, None)
+        self.waiting[lease.priority].pop(lease.id, None)
+        self.held[lease.holder].discard(lease.id)
+        for key in lease.accounts:
+            self.tied.get(key, {}).pop(lease.id, None)
+        place = (lease.holder, lease.agent, lease.unit, lease.offline)
+        if self.current.get(place) == lease.id:
+            del self.current[place]
+
+    def _index(self, lease: Lease) -> None:
+        self.leases[lease.id] = lease
+        self.next_lease = max(self.next_lease, lease.id + 1)
+        place = (lease.holder, lease.agent, lease.unit, lease.offline)
+        if not lease.closed and self.current.get(place, 0) < lease.id:
+            self.current[place] = lease.id
+        self.held.setdefault(lease.holder, set()).add(lease.id)
+        for key in lease.accounts:
+            if lease.closed:
+                self.tied.get(key, {}).pop(lease.id, None)
+            else:
+                self.tied.setdefault(key, {}).setdefault(lease.id)
+        if lease.closed:
+            self.waiting[lease.priority].pop(lease.id, None)
+
+
+_NO_WISH = Wish()
+
+
+def micros(moment: datetime) -> int:
+    """Return an aware time as microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=4096)
+def _window(period: Period, at_s: int, zone: ZoneInfo) -> tuple[int, int]:
+    found = window(period, _EPOCH + timedelta(seconds=at_s), zone)
+    return micros(found.start), micros(found.end)
+
+
+def _identity(row: Row, count: int) -> tuple[object, ...]:
+    match row:
+        case Account():
+            return ("account", *row.key)
+        case Lease() | Holder():
+            return (type(row), row.id)
+        case Charged():
+            return ("charged", row.key)
+        case LimitSet():
+            return ("limit", *row.key)
+        case Paused():
+            return ("paused", row.scope, row.name)
+        case Event():
+            return ("event", count)
+
+
+def restored(rows: Iterable[Row], terms: Terms, now_us: int) -> Book:
+    """Return the book of the rows that were stored; every holder counts as heard of just now."""
+    book = Book(terms=terms)
+    for row in rows:
+        book.read(row)
+    book.terms = replace(terms, set_by_people=dict(book.limits))
+    for holder in book.holders.values():
+        if holder.closed_us is None:
+            book.heard[holder.id] = Heard(now_us)
+    return book

@@ -1,0 +1,143 @@
+"""What is changed while it runs: limits, corrections, spend without a guard, pauses."""
+
+from dataclasses import replace
+
+from manager_agent.contract.budget import Group
+from manager_agent.contract.guard import Pause, Pauses
+from manager_agent.control import booking
+from manager_agent.control.book import KEPT_US, Book
+from manager_agent.control.commands import (
+    Charge,
+    Configure,
+    Correct,
+    PauseCalls,
+    ResumeCalls,
+    SetLimit,
+    To,
+)
+from manager_agent.control.rows import Charged, Event, Lease, LimitSet, Paused
+from manager_agent.control.serving import Answer, call_back, name_of, serve, told
+from manager_agent.control.terms import Terms
+
+Change = Configure | SetLimit | Correct | Charge | PauseCalls | ResumeCalls
+
+
+def change(book: Book, command: Change, now_us: int) -> list[To]:
+    """Apply a change, and serve whom it freed money for."""
+    match command:
+        case Configure():
+            _apply(book, Terms(command.policy, dict(book.limits)), now_us)
+        case SetLimit():
+            _set_limit(book, command, now_us)
+        case Correct():
+            _correct(book, command, now_us)
+        case Charge():
+            _charge(book, command, now_us)
+        case PauseCalls() | ResumeCalls():
+            return _pause(book, command, now_us)
+    return serve(book, now_us) + _tell_again(book, now_us) + call_back(book, now_us)
+
+
+def is_paused(book: Book, agent: str) -> bool:
+    """Say whether nothing is granted to an agent, by itself, a group of it or the fleet."""
+    if not book.paused:
+        return False
+    groups = book.terms.groups_of(agent)
+    names = [("agent", agent), ("fleet", ""), *(("group", name) for name in groups)]
+    return any(name in book.paused for name in names)
+
+
+def pauses(book: Book, now_us: int) -> Pauses:
+    """Return all that is paused as guards are told it: a group as its agents."""
+    found: list[Pause] = []
+    for one in book.paused.values():
+        if one.scope == "group":
+            group = book.terms.policy.groups.get(one.name, Group())
+            found += (Pause("agent", agent, one.reason, one.by) for agent in sorted(group.agents))
+        else:
+            found.append(Pause(one.scope, one.name, one.reason, one.by))
+    return Pauses(now_us, tuple(found))
+
+
+def _apply(book: Book, terms: Terms, now_us: int) -> None:
+    """Let other terms hold from now on, for accounts and leases that exist."""
+    book.terms = terms
+    live = [lease for lease in book.leases.values() if not lease.closed and lease.ends_us > now_us]
+    for lease in live:
+        _tie_again(book, lease, now_us)
+    for account in [one for one in book.accounts.values() if one.end_us > now_us]:
+        term = terms.term_of(account.key[:4])
+        new = replace(account, amount=term.amount, enforcement=term.enforcement, floors=term.floors)
+        if new != account:
+            booking.rewrite(book, new)
+
+
+def _tie_again(book: Book, lease: Lease, now_us: int) -> None:
+    """Count a lease against limits that are younger; end one whose priority is another now."""
+    for account in book.accounts_for(lease.agent, lease.unit, now_us):
+        if account.key not in lease.accounts:
+            lease = booking.tie(book, lease, account)
+    ends_us = min(book.accounts[key].end_us for key in lease.accounts)
+    if book.terms.priority_of(lease.agent) != lease.priority:
+        ends_us = now_us
+    if ends_us != lease.ends_us:
+        book.put(replace(lease, ends_us=ends_us))
+
+
+def _set_limit(book: Book, command: SetLimit, now_us: int) -> None:
+    row = LimitSet(command.scope, command.name, command.period, command.unit, command.amount)
+    before = book.terms.term_of(row.key).amount
+    book.put(row)
+    subject = f"{row.scope} {row.name} {row.period} {row.unit}"
+    book.put(Event(now_us, "limit", subject, str(before), str(row.amount), command.by, command.why))
+    _apply(book, Terms(book.terms.policy, dict(book.limits)), now_us)
+
+
+def _correct(book: Book, command: Correct, now_us: int) -> None:
+    wanted = (command.scope, command.name, command.period, command.unit)
+    for account in [one for one in book.accounts.values() if one.key[:4] == wanted]:
+        start_us, end_us = account.key.start_us, account.end_us
+        if not start_us <= now_us < end_us:
+            continue
+        by = command.spent - account.settled
+        booking.charge(book, account, 4, by)
+        subject, before = name_of(account.key), str(account.settled)
+        book.put(
+            Event(now_us, "spent", subject, before, str(command.spent), command.by, command.why)
+        )
+
+
+def _charge(book: Book, command: Charge, now_us: int) -> None:
+    known = book.charged.get(command.key)
+    more = command.total - (known.total if known else 0)
+    if not more or command.at_us + KEPT_US < now_us:
+        return
+    book.put(Charged(command.key, command.agent, command.unit, command.at_us, command.total))
+    priority = book.terms.priority_of(command.agent)
+    for account in book.accounts_for(command.agent, command.unit, command.at_us):
+        booking.charge(book, account, priority, more)
+
+
+def _pause(book: Book, command: PauseCalls | ResumeCalls, now_us: int) -> list[To]:
+    key = (command.scope, command.name)
+    before = "paused" if key in book.paused else "running"
+    since = now_us if isinstance(command, PauseCalls) else None
+    after = "running" if since is None else "paused"
+    if before == after:
+        return []
+    book.put(Paused(command.scope, command.name, command.why, command.by, since))
+    subject = f"{command.scope} {command.name}"
+    book.put(Event(now_us, "pause", subject, before, after, command.by, command.why))
+    said = pauses(book, now_us)
+    return [To(one.id, said) for one in book.holders.values() if one.closed_us is None]
+
+
+def _tell_again(book: Book, now_us: int) -> list[To]:
+    """Tell those who were told that nothing is left, so that they ask again."""
+    said = []
+    for id_, wish in list(book.wishes.items()):
+        lease = book.leases[id_]
+        if wish.exhausted and not lease.closed:
+            book.wishes[id_] = replace(wish, exhausted=False)
+            said.append(told(book, lease, now_us, Answer("ok")))
+    return said

@@ -1,0 +1,62 @@
+"""Holders that are given up, and the evidence that shrinks what stays in doubt."""
+
+from dataclasses import replace
+
+from manager_agent.contract.guard import Report
+from manager_agent.control import booking
+from manager_agent.control.book import Book
+from manager_agent.control.commands import To
+from manager_agent.control.opening import lease_for
+from manager_agent.control.rows import Event, Holder, Lease, Wish
+from manager_agent.control.serving import TTL_US, serve
+
+
+def let_time_pass(book: Book, now_us: int) -> list[To]:
+    """Give up holders that were silent for too long; move those who wait to the new windows."""
+    for holder in [one for one in book.holders.values() if one.closed_us is None]:
+        heard = book.heard[holder.id]
+        if heard.at_us + TTL_US + heard.longest_call_us < now_us:
+            give_up(book, holder, now_us, "not heard of")
+    for lease in book.queue():
+        if lease.ends_us <= now_us:
+            _move_on(book, lease, now_us)
+    book.forget(now_us)
+    return serve(book, now_us)
+
+
+def give_up(book: Book, holder: Holder, now_us: int, reason: str) -> None:
+    """Close a holder for good. What its leases have left is booked as spent, in doubt."""
+    leases = [lease for lease in book.leases_of(holder.id) if not lease.closed]
+    for lease in leases:
+        booking.close(book, lease)
+    book.put(replace(holder, closed_us=now_us, reason=reason))
+    book.heard.pop(holder.id, None)
+    doubt = sum(lease.left for lease in leases)
+    if doubt:
+        book.put(Event(now_us, "given_up", holder.id, "", str(doubt), "", reason))
+
+
+def recover(book: Book, journal: Report, boot_id: str, now_us: int) -> None:
+    """Take the journal of a dead process, read by another process of its host.
+
+    It will not spend what it had not reserved: only calls that were in flight stay in doubt. A
+    journal of another boot may be older than the process's end; then only its totals count.
+    """
+    lease, holder = book.leases.get(journal.lease), book.holders.get(journal.holder)
+    if lease is None or holder is None or lease.holder != holder.id:
+        return
+    if holder.closed_us is None:
+        give_up(book, holder, now_us, "its process died")
+        lease = book.leases[lease.id]
+    lease = booking.settle(book, lease, journal.settled_total, journal.returned_total)
+    if boot_id and boot_id == holder.boot_id:
+        idle = max(0, lease.left - journal.reserved_now)
+        booking.settle(book, lease, lease.settled, lease.returned + idle)
+
+
+def _move_on(book: Book, lease: Lease, now_us: int) -> None:
+    wish = book.wish_of(lease)
+    book.wish(lease, replace(wish, want=0, need=0))
+    new = lease_for(book, lease.holder, lease.agent, lease.unit, now_us)
+    if new is not None:
+        book.wish(new, Wish(seq=wish.seq, want=wish.want, need=wish.need))

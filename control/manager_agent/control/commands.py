@@ -1,0 +1,111 @@
+"""What the ledger is told and what it answers. Times come with the command, not from a clock."""
+
+from dataclasses import dataclass
+
+from manager_agent.contract.budget import BudgetPolicy, Unit
+from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Pauses, PauseScope, Report
+from manager_agent.contract.window import Period
+from manager_agent.control.rows import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed: give up silent holders, let windows end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """The configured limits changed, in mid-run or since the last start."""
+
+    policy: BudgetPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimit:
+    """People set a limit in place of the configured one; None takes it away."""
+
+    scope: Scope
+    name: str
+    period: Period
+    unit: Unit
+    amount: int | None
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """People say what was spent in the current window of a limit; 0 resets it."""
+
+    scope: Scope
+    name: str
+    period: Period
+    unit: Unit
+    spent: int
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Spans without a guard add up to `total` under `key`; telling it again changes nothing.
+
+    The windows are those of `at_us`; a total may shrink where a call was corrected.
+    """
+
+    key: str
+    agent: str
+    unit: Unit
+    at_us: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """All spans of a lease whose holder was given up are there, and add up to `spent`."""
+
+    lease: int
+    spent: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseCalls:
+    """People stop an agent, a group, the fleet, a conversation or a trace."""
+
+    scope: PauseScope
+    name: str
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeCalls:
+    """People let go on what was paused."""
+
+    scope: PauseScope
+    name: str
+    by: str = ""
+    why: str = ""
+
+
+Command = (
+    Hello
+    | Report
+    | Bye
+    | Tick
+    | Configure
+    | SetLimit
+    | Correct
+    | Charge
+    | Reconcile
+    | PauseCalls
+    | ResumeCalls
+)
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """A message for a holder, to be sent once what it rests on is stored."""
+
+    holder: str
+    message: Grant | Fence | Pauses

@@ -1,0 +1,22 @@
+"""What the ledger needs of whoever stores it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from manager_agent.control.rows import Row
+
+
+class Keeper(Protocol):
+    """Keeps rows of the ledger: SQLite in `store/`, memory in tests, PostgreSQL some day."""
+
+    def load(self, now_us: int) -> Iterable[Row]:
+        """Return every row that may still change: the present state of each, events left out.
+
+        Accounts that ended more than `KEPT_US` ago are left out where no lease needs them.
+        """
+
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Store new states of rows together, or nothing; on the disk when it returns.
+
+        Raises where it cannot, also where an account would break the invariant.
+        """

@@ -1,0 +1,267 @@
+"""The money of one agent in this process: reserve, settle, wait; no message per call, no I/O.
+
+Callers reserve and settle in local memory under one lock. One speaker, a thread of its own, carries
+`reports` to the manager and its grants back to `take`. Times are nanoseconds of one clock that also
+runs while the host sleeps (`CLOCK_BOOTTIME`); each method is given the time.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from manager_agent.contract.guard import Grant, Report
+from manager_agent.instrumentation.lease import Lease
+from manager_agent.instrumentation.side import Side
+from manager_agent.instrumentation.waiter import Waiter, for_coroutine, for_thread
+
+Reservation = tuple[Lease | None, int, Lease | None, int]
+"""What one call holds: USD lease and nano-USD, token lease and tokens. A plain tuple for speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Why a call cannot have its money. `grant`: what the manager said of the limit in the way.
+
+    `verdict`: `exhausted`, `paused`, or `wait` where it waited in vain.
+    """
+
+    verdict: str
+    grant: Grant | None
+
+
+class Epoch:
+    """One life of this process as the manager knows it; a fence begins a new one."""
+
+    __slots__ = ("holder", "seq")
+
+    def __init__(self, holder: str) -> None:
+        """`holder`: a UUID 7 that was never used before."""
+        self.holder = holder
+        self.seq = 0
+
+    def next(self) -> int:
+        """Return the number of the next report."""
+        self.seq += 1
+        return self.seq
+
+
+class Wallet:
+    """Leases of one agent, in USD and in tokens, and the callers that wait for them, in order."""
+
+    def __init__(self, agent: str, epoch: Epoch, wake: Callable[[], None]) -> None:
+        """`wake` asks the speaker to report soon; it must not block."""
+        self.agent = agent
+        self._wake = wake
+        self.begin(epoch)
+
+    def begin(self, epoch: Epoch) -> None:
+        """Hold nothing, as at first: for a child process. What its parent holds stays the parent's.
+
+        The lock is a new one: in the parent some other thread may have held it at the fork.
+        """
+        self._lock = threading.Lock()
+        # In the two methods of every call: half the cost of a `with`.
+        self._acquire, self._let_go = self._lock.acquire, self._lock.release
+        self._usd = Side("usd", self.agent, epoch)
+        self._tokens = Side("tokens", self.agent, epoch)
+        self._waiting: deque[Waiter] = deque()
+
+    def reserve(self, usd: int, tokens: int, now_ns: int) -> Reservation | None:
+        """Hold money for a call if it is here and nobody waits for it; None if not."""
+        self._acquire()
+        try:
+            return None if self._waiting else self._reserve(usd, tokens, now_ns)
+        finally:
+            self._let_go()
+
+    def settle(
+        self,
+        held: Reservation,
+        usd: int,
+        tokens: int,
+        now_ns: int,
+        estimated: bool = False,
+    ) -> None:
+        """End a call at what it cost; once for each reservation. What is left may be used again."""
+        usd_lease, usd_held, tokens_lease, tokens_held = held
+        self._acquire()
+        try:
+            if usd_lease is not None:
+                usd_lease.settle(usd_held, usd, estimated)
+            if tokens_lease is not None:
+                tokens_lease.settle(tokens_held, tokens, estimated)
+            if self._waiting:
+                self._came_back(now_ns)
+        finally:
+            self._let_go()
+
+    def release(self, held: Reservation, now_ns: int) -> None:
+        """Give up a reservation whose call never left."""
+        usd_lease, usd_held, tokens_lease, tokens_held = held
+        with self._lock:
+            if usd_lease is not None:
+                usd_lease.release(usd_held)
+            if tokens_lease is not None:
+                tokens_lease.release(tokens_held)
+            if self._waiting:
+                self._came_back(now_ns)
+
+    def wait(
+        self, usd: int, tokens: int, seconds: float, clock: Callable[[], int]
+    ) -> Reservation | Shortage:
+        """Reserve, and wait in line for it if need be; blocks at most `seconds`."""
+        waiter, event = for_thread(usd, tokens)
+        answer = self.queue(waiter, clock())
+        if answer is not None:
+            return answer
+        try:
+            event.wait(seconds)
+        except BaseException:  # a signal's exception: nobody is left to take the money
+            self.withdraw(waiter, clock(), wanted=False)
+            raise
+        return self.withdraw(waiter, clock())
+
+    async def wait_async(
+        self, usd: int, tokens: int, seconds: float, clock: Callable[[], int]
+    ) -> Reservation | Shortage:
+        """Do as `wait` does and leave the event loop free."""
+        import asyncio  # as in waiter.py
+
+        waiter, event = for_coroutine(usd, tokens)
+        answer = self.queue(waiter, clock())
+        if answer is not None:
+            return answer
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return self.withdraw(waiter, clock())
+        except BaseException:  # cancelled: nobody is left to take the money
+            self.withdraw(waiter, clock(), wanted=False)
+            raise
+        return self.withdraw(waiter, clock())
+
+    def queue(self, waiter: Waiter, now_ns: int) -> Reservation | Shortage | None:
+        """Answer at once if that is possible; if not, line up and return None."""
+        with self._lock:
+            if not self._waiting:
+                held = self._reserve(waiter.usd, waiter.tokens, now_ns)
+                if held is not None:
+                    return held
+            known = self._usd.shortage(waiter.usd) or self._tokens.shortage(waiter.tokens)
+            if known is not None:
+                return Shortage(known.verdict, known)
+            self._waiting.append(waiter)
+        self._wake()
+        return None
+
+    def withdraw(self, waiter: Waiter, now_ns: int, wanted: bool = True) -> Reservation | Shortage:
+        """Take a waiter out of the line and return its answer; not `wanted` gives money back."""
+        with self._lock:
+            if waiter.answer is None:
+                self._waiting.remove(waiter)
+                self._serve(now_ns)
+                return Shortage("wait", self._usd.said or self._tokens.said)
+        answer: Reservation | Shortage = waiter.answer
+        if not wanted and not isinstance(answer, Shortage):
+            self.release(answer, now_ns)
+        return answer
+
+    def take(self, grant: Grant, now_ns: int) -> None:
+        """Take what the manager says of a lease; serve or refuse those who wait."""
+        side = self._tokens if grant.unit == "tokens" else self._usd
+        with self._lock:
+            if not side.take(grant):
+                return
+            if grant.verdict in ("exhausted", "paused"):
+                self._refuse(side, grant)
+            self._serve(now_ns)
+            more = bool(self._waiting) and grant.verdict == "exhausted"
+        if more or grant.recall_to is not None:
+            self._wake()
+
+    def go_offline(self, now_ns: int) -> None:
+        """Use the allowance for the time without a manager; its next grant ends that."""
+        with self._lock:
+            self._usd.go_offline(now_ns)
+            self._tokens.go_offline(now_ns)
+            self._serve(now_ns)
+
+    def fence(self, epoch: Epoch) -> None:
+        """Begin a new epoch: calls in flight settle under the old one, nothing else is left."""
+        with self._lock:
+            self._usd.begin(epoch)
+            self._tokens.begin(epoch)
+        self._wake()
+
+    def reports(self, now_ns: int, longest_call_ms: int) -> list[Report]:
+        """Return what to tell the manager now, a report for each lease, the oldest first.
+
+        What cannot serve the first who waits is given back in the same message, so that money does
+        not lie about in pieces that are too small for anyone.
+        """
+        with self._lock:
+            usd, tokens = [one.usd for one in self._waiting], [one.tokens for one in self._waiting]
+            return [
+                *self._usd.reports(usd, now_ns, longest_call_ms),
+                *self._tokens.reports(tokens, now_ns, longest_call_ms),
+            ]
+
+    def leases(self) -> list[Lease]:
+        """Return every lease that the manager may not have seen the end of."""
+        with self._lock:
+            return [*self._usd.leases(), *self._tokens.leases()]
+
+    def _reserve(self, usd: int, tokens: int, now_ns: int) -> Reservation | None:
+        usd_side, tokens_side = self._usd, self._tokens
+        usd_lease, tokens_lease = usd_side.active, tokens_side.active
+        if (
+            usd_lease is None or usd_lease.available < usd or now_ns >= usd_lease.deadline_ns
+        ) and not usd_side.unlimited:
+            return None
+        if (
+            tokens_lease is None
+            or tokens_lease.available < tokens
+            or now_ns >= tokens_lease.deadline_ns
+        ) and not tokens_side.unlimited:
+            return None
+        if usd_lease is not None:
+            usd_lease.available -= usd
+            usd_lease.begun += 1
+            usd_side.drawn += usd
+            usd_side.typical = usd
+            if usd_lease.available < usd_side.low and usd_side.hungers():
+                self._wake()
+        if tokens_lease is not None:
+            tokens_lease.available -= tokens
+            tokens_lease.begun += 1
+            tokens_side.drawn += tokens
+            tokens_side.typical = tokens
+            if tokens_lease.available < tokens_side.low and tokens_side.hungers():
+                self._wake()
+        return usd_lease, usd, tokens_lease, tokens
+
+    def _serve(self, now_ns: int) -> None:
+        waiting = self._waiting
+        while waiting:
+            held = self._reserve(waiting[0].usd, waiting[0].tokens, now_ns)
+            if held is None:
+                return
+            waiting.popleft().resolve(held)
+
+    def _came_back(self, now_ns: int) -> None:
+        self._serve(now_ns)
+        if self._waiting:
+            self._wake()  # what is too small for us may be what lacks elsewhere
+
+    def _refuse(self, side: Side, grant: Grant) -> None:
+        """Refuse those who wait for what the manager said cannot be had."""
+        kept: deque[Waiter] = deque()
+        for waiter in self._waiting:
+            amount = waiter.usd if side is self._usd else waiter.tokens
+            if side.shortage(amount) is None:
+                kept.append(waiter)
+            else:
+                waiter.resolve(Shortage(grant.verdict, grant))
+        self._waiting = kept

@@ -1,0 +1,103 @@
+-- The budget authority's rows: each is written as a whole, under its key.
+
+-- name: keep_account
+INSERT INTO ledger_accounts (
+    scope, name, period, unit, start_us, end_us, amount, enforcement, settled, doubt, outstanding,
+    used_1, used_2, used_3, used_4, external, excess
+)
+VALUES (
+    :scope, :name, :period, :unit, :start_us, :end_us, :amount, :enforcement, :settled, :doubt,
+    :outstanding, :used_1, :used_2, :used_3, :used_4, :external, :excess
+)
+ON CONFLICT DO UPDATE SET
+    end_us = excluded.end_us, amount = excluded.amount, enforcement = excluded.enforcement,
+    settled = excluded.settled, doubt = excluded.doubt, outstanding = excluded.outstanding,
+    used_1 = excluded.used_1, used_2 = excluded.used_2, used_3 = excluded.used_3,
+    used_4 = excluded.used_4, external = excluded.external, excess = excluded.excess;
+
+-- name: keep_holder
+INSERT INTO ledger_holders (
+    id, host, boot_id, pid, guard_version, environment, opened_us, closed_us, reason
+)
+VALUES (
+    :id, :host, :boot_id, :pid, :guard_version, :environment, :opened_us, :closed_us, :reason
+)
+ON CONFLICT DO UPDATE SET closed_us = excluded.closed_us, reason = excluded.reason;
+
+-- name: keep_lease
+INSERT INTO ledger_leases (
+    id, holder, agent, unit, priority, accounts, ends_us, offline, granted, returned, settled,
+    calls, estimated, closed
+)
+VALUES (
+    :id, :holder, :agent, :unit, :priority, :accounts, :ends_us, :offline, :granted, :returned,
+    :settled, :calls, :estimated, :closed
+)
+ON CONFLICT DO UPDATE SET
+    accounts = excluded.accounts, ends_us = excluded.ends_us, granted = excluded.granted,
+    returned = excluded.returned, settled = excluded.settled, calls = excluded.calls,
+    estimated = excluded.estimated, closed = excluded.closed;
+
+-- name: keep_charged
+INSERT INTO ledger_charged (key, agent, unit, at_us, total)
+VALUES (:key, :agent, :unit, :at_us, :total)
+ON CONFLICT DO UPDATE SET total = excluded.total;
+
+-- name: keep_limit
+INSERT INTO ledger_limits (scope, name, period, unit, amount)
+VALUES (:scope, :name, :period, :unit, :amount)
+ON CONFLICT DO UPDATE SET amount = excluded.amount;
+
+-- name: keep_paused
+INSERT INTO ledger_paused (scope, name, reason, by_whom, since_us)
+VALUES (:scope, :name, :reason, :by, :since_us)
+ON CONFLICT DO UPDATE SET
+    reason = excluded.reason, by_whom = excluded.by_whom, since_us = excluded.since_us;
+
+-- name: keep_event
+INSERT INTO ledger_events (at_us, kind, subject, before, after, by_whom, why)
+VALUES (:at_us, :kind, :subject, :before, :after, :by, :why);
+
+-- name: accounts
+-- Those that may still change, and those that a lease with something left draws on.
+SELECT scope, name, period, unit, start_us, end_us, amount, enforcement, settled, doubt,
+       used_1, used_2, used_3, used_4, external, excess
+FROM ledger_accounts
+WHERE end_us >= :since_us
+   OR (scope, name, period, unit, start_us) IN (
+       SELECT json_extract(one.value, '$[0]'), json_extract(one.value, '$[1]'),
+              json_extract(one.value, '$[2]'), json_extract(one.value, '$[3]'),
+              json_extract(one.value, '$[4]')
+       FROM ledger_leases, json_each(ledger_leases.accounts) AS one
+       WHERE returned + settled < granted
+   );
+
+-- name: leases
+-- The newest is always there: ids are never used again.
+SELECT id, holder, agent, unit, priority, accounts, ends_us, offline, granted, returned, settled,
+       calls, estimated, closed
+FROM ledger_leases
+WHERE returned + settled < granted
+   OR ends_us >= :since_us
+   OR id = (SELECT max(id) FROM ledger_leases)
+ORDER BY id;
+
+-- name: holders
+-- Open ones, and those closed of late or with something in doubt; others are fenced as unknown.
+SELECT id, host, boot_id, pid, guard_version, environment, opened_us, closed_us, reason
+FROM ledger_holders
+WHERE closed_us IS NULL
+   OR closed_us >= :since_us
+   OR id IN (SELECT holder FROM ledger_leases WHERE returned + settled < granted);
+
+-- name: charged
+SELECT key, agent, unit, at_us, total FROM ledger_charged WHERE at_us >= :since_us;
+
+-- name: limits
+SELECT scope, name, period, unit, amount FROM ledger_limits;
+
+-- name: paused
+SELECT scope, name, reason, by_whom, since_us FROM ledger_paused WHERE since_us IS NOT NULL;
+
+-- name: events
+SELECT at_us, kind, subject, before, after, by_whom, why FROM ledger_events ORDER BY seq;
