@@ -30,6 +30,7 @@ Run CMD with every LLM call of it, and of the Python processes it starts, metere
   --agent NAME     whose calls they are (sets MANAGER_AGENT_ID)
   --endpoint URL   where the manager is, such as http://127.0.0.1:4317 (sets MANAGER_ENDPOINT)
   --print-path     print the folder that does the same when it is on PYTHONPATH, and stop
+  --help           say this, and stop
 
   manager-agent run python my_agent.py
   manager-agent run --agent research gunicorn my_app:app
