@@ -1,6 +1,6 @@
 """What instrumenting costs at start: processor seconds of a whole process, by what it imports.
 
-    python -m benchmarks.startup [--runs 20]
+    python -m benchmarks.startup [--runs 5]
 
 Each figure is the median over the runs, taken in turns so that a busy moment hits all alike.
 `opentelemetry-instrument` is measured where it is installed.
@@ -83,7 +83,7 @@ def _there(module: str) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, default=5)
     print(table(parser.parse_args().runs))
 
 
