@@ -82,6 +82,7 @@ async def _lines(answer: Any) -> Any:
 
 
 async def _exactly(answer: Any) -> Any:
+    await answer.content.wait_eof()  # before it, `at_eof` cannot know that there is no more
     while not answer.content.at_eof():
         await answer.content.readexactly(1)
 
