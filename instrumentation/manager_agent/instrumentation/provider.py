@@ -8,6 +8,7 @@ from threading import RLock
 from typing import Any
 
 from manager_agent.instrumentation import leaving
+from manager_agent.instrumentation.loading import loaded
 from manager_agent.instrumentation.outbox import Outbox, bounds
 from manager_agent.instrumentation.sender import Sender
 
@@ -65,6 +66,10 @@ def _made() -> Outbox:
 
 def _connect() -> Sender:
     # Here, in the outbox's thread: the SDK and gRPC take a quarter of a second to load.
+    return loaded(_loaded_and_connected)
+
+
+def _loaded_and_connected() -> Sender:
     from manager_agent.instrumentation.exporter import connect
 
     return connect()
