@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from manager_agent.contract.decision import Allow, Decision, Hold, Refuse
+from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.instrumentation import gate, hosts, mishap, spans
 from manager_agent.instrumentation.call import Ask, Ended
 
@@ -31,10 +31,10 @@ class Recorder:
         self.asks.append(ask)
         return self.decision(ask) if callable(self.decision) else self.decision
 
-    def wait(self, ask: Ask, hold: Hold) -> Allow | Refuse:
+    def wait(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
         return self.answer
 
-    async def wait_async(self, ask: Ask, hold: Hold) -> Allow | Refuse:
+    async def wait_async(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
         return self.answer
 
     def settle(self, ended: Ended) -> None:

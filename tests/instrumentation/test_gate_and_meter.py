@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from manager_agent.contract.decision import Allow, Hold, Refuse
+from manager_agent.contract.decision import Allow, Hold, Refuse, Wait
 from manager_agent.instrumentation import gate, hosts, mishap, reentry
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.meter import Call, close_open, ending_of
@@ -155,12 +155,12 @@ class _Answer:
     def decide(self, ask: Any) -> Any:
         return self._hold
 
-    def wait(self, ask: Any, hold: Hold) -> Any:
+    def wait(self, ask: Any, hold: Hold | Wait) -> Any:
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
 
-    async def wait_async(self, ask: Any, hold: Hold) -> Any:
+    async def wait_async(self, ask: Any, hold: Hold | Wait) -> Any:
         return self.wait(ask, hold)
 
     def settle(self, ended: Any) -> None:

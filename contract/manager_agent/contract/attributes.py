@@ -10,6 +10,14 @@ CALL_ID = "manager.call.id"
 GUARDED = "manager.guarded"
 """True where a guard has charged this call already, so that its span must not be charged again."""
 
+HOLDER = "manager.holder"
+USD_LEASE = "manager.lease.usd"
+TOKEN_LEASE = "manager.lease.tokens"
+RESERVED_NANO = "manager.reserved_nano_usd"
+SETTLED_NANO = "manager.settled_nano_usd"
+"""To which leases of which holder a guard charged the call, and what it reserved and settled there
+(nano-USD). Without a lease of a unit, the span itself is charged in that unit."""
+
 COST_AMOUNT = "gen_ai.usage.cost.amount"
 COST_CURRENCY = "gen_ai.usage.cost.currency"
 COST_SOURCE = "gen_ai.usage.cost.source"

@@ -62,4 +62,14 @@ class Hold:
     on_timeout: Literal["allow", "deny"] = "deny"
 
 
-Decision = Allow | Refuse | Hold
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The call waits for money that can still come back, or for the manager's first word.
+
+    At most so many `seconds`; whoever decided this decides, too, what holds then.
+    """
+
+    seconds: float
+
+
+Decision = Allow | Refuse | Hold | Wait

@@ -9,6 +9,7 @@ from manager_agent.contract.decision import Allow
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.identity import Identity
+from manager_agent.instrumentation.receipt import Receipt
 from manager_agent.instrumentation.told import Told
 
 Ending = Literal[
@@ -43,6 +44,7 @@ class Ended:
 
     `first_chunk_ns`: when a stream's first bytes came. `status`: of the HTTP answer, None without
     one. `failure`: the class of the exception that ended it, None where none did.
+    `receipt`: what the policy charged for it, once it was settled.
     """
 
     ask: Ask
@@ -53,3 +55,4 @@ class Ended:
     status: int | None = None
     first_chunk_ns: int | None = None
     failure: str | None = None
+    receipt: Receipt | None = None

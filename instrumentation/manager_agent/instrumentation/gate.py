@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from opentelemetry.context import Context, get_current
 
-from manager_agent.contract.decision import Allow, Decision, Hold, Refuse
+from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.instrumentation import hosts, identity, mishap, reentry, spans, within
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ask
@@ -25,7 +25,7 @@ from manager_agent.instrumentation.wires import WIRES
 
 _FAILED_OPEN = Allow("policy_failed")
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
-_DECISIONS = (Allow, Refuse, Hold)
+_DECISIONS = (Allow, Refuse, Hold, Wait)
 _inside: ContextVar[bool] = ContextVar("manager_agent_inside", default=False)
 _policy: Policy | None = None
 
@@ -92,7 +92,7 @@ def enter(endpoint: Endpoint, body: Body) -> Call | Refusal:
     """Decide about a request; block while it is held."""
     ask, decider = _ask(endpoint, body), policy()
     decision: object = _decide(decider, ask)
-    if isinstance(decision, Hold):
+    if isinstance(decision, (Hold, Wait)):
         hold = decision
         try:
             decision = decider.wait(ask, hold)
@@ -105,7 +105,7 @@ async def enter_async(endpoint: Endpoint, body: Body) -> Call | Refusal:
     """Do as `enter` does; the event loop is free while the call is held."""
     ask, decider = _ask(endpoint, body), policy()
     decision: object = _decide(decider, ask)
-    if isinstance(decision, Hold):
+    if isinstance(decision, (Hold, Wait)):
         hold = decision
         try:
             decision = await decider.wait_async(ask, hold)
@@ -140,8 +140,11 @@ def _decide(decider: Policy, ask: Ask) -> Decision:
             reentry.leave()
 
 
-def _unanswered(hold: Hold, error: Exception) -> Allow | Refuse:
+def _unanswered(hold: Hold | Wait, error: Exception) -> Allow | Refuse:
     """Return what holds where waiting failed: what would hold if nobody had answered."""
+    if isinstance(hold, Wait):
+        mishap.note("policy.wait", "waiting for money failed; the call passes", error)
+        return _FAILED_OPEN
     mishap.note("policy.wait", f"waiting for {hold.approval_id} failed", error)
     return unanswered(hold)
 

@@ -21,7 +21,7 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
-from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, RefuseReason
+from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, RefuseReason, Wait
 from manager_agent.instrumentation import mishap
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.holding import pause, unanswered
@@ -41,11 +41,11 @@ class AllowAll:
         """Let it pass."""
         return self._ALLOW
 
-    def wait(self, ask: Ask, hold: Hold) -> Allow | Refuse:
+    def wait(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
         """Let it pass; nothing is ever held."""
         return self._ALLOW
 
-    async def wait_async(self, ask: Ask, hold: Hold) -> Allow | Refuse:
+    async def wait_async(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
         """Let it pass; nothing is ever held."""
         return self._ALLOW
 
@@ -144,8 +144,9 @@ class LocalPolicy:
         self._answers[approval_id] = Allow("approved") if decision == "allow" else denied
         return True
 
-    def wait(self, ask: Ask, hold: Hold) -> Allow | Refuse:
+    def wait(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
         """Block until answered, at most the hold's timeout."""
+        assert isinstance(hold, Hold), "no rule of a file lets a call wait for money"
         deadline = self._begin(hold)
         try:
             while (decided := self._decided(ask, hold, deadline)) is None:
@@ -154,8 +155,9 @@ class LocalPolicy:
         finally:
             self._end(hold)
 
-    async def wait_async(self, ask: Ask, hold: Hold) -> Allow | Refuse:
+    async def wait_async(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
         """Do as `wait` does; the event loop is free meanwhile, asyncio's or trio's."""
+        assert isinstance(hold, Hold), "no rule of a file lets a call wait for money"
         deadline = self._begin(hold)
         try:
             while (decided := self._decided(ask, hold, deadline)) is None:

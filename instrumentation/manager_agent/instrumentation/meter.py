@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from threading import RLock
 from typing import Literal, Protocol
 from weakref import ref
@@ -202,7 +203,7 @@ class Call:
 
     def _tell(self, ended: Ended) -> None:
         try:
-            self._policy.settle(ended)
+            ended = replace(ended, receipt=self._policy.settle(ended))
         except Exception as error:  # noqa: BLE001 - not the agent's concern
             mishap.note("policy.settle", "the policy failed to settle a call", error)
         try:

@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
-from manager_agent.contract.decision import Allow, Decision, Hold, Refuse
+from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.receipt import Receipt
 
 
 class Policy(Protocol):
@@ -12,11 +13,14 @@ class Policy(Protocol):
     def decide(self, ask: Ask) -> Decision:
         """Return what shall become of a call that is about to leave."""
 
-    def wait(self, ask: Ask, hold: Hold) -> Allow | Refuse:
-        """Block until a held call is decided, at most its timeout."""
+    def wait(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
+        """Block until a call that is held, or waits, is decided, at most its timeout."""
 
-    async def wait_async(self, ask: Ask, hold: Hold) -> Allow | Refuse:
+    async def wait_async(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
         """Do as `wait` does and leave the event loop free, whatever loop it is."""
 
-    def settle(self, ended: Ended) -> None:
-        """Take note of how an allowed call ended; called exactly once for each."""
+    def settle(self, ended: Ended) -> Receipt | None:
+        """Take note of how an allowed call ended; called exactly once for each.
+
+        Return what was charged for it here, None where nothing was.
+        """
