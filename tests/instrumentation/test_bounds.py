@@ -14,7 +14,7 @@ from manager_agent.contract.guard import Policy
 from manager_agent.contract.usage import Usage
 from manager_agent.control.rates import rates_answer
 from manager_agent.instrumentation.asked import Asked
-from manager_agent.instrumentation.bound import Bound, Ceilings, dearest
+from manager_agent.instrumentation.bound import Bound, dearest
 from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.known_rates import KnownRates
@@ -202,7 +202,7 @@ def test_a_price_by_the_hour_bounds_its_own_hours() -> None:
         assert nano is not None
         own = rates.at(datetime(2026, 11, 20, hour, tzinfo=UTC))
         assert own is not None
-        assert nano == dearest(own).cost(1000, Ceilings().output_tokens)
+        assert nano == dearest(own).cost(1000, 8192)
 
 
 def _at(hour: int) -> int:
@@ -271,3 +271,28 @@ def test_estimates_teach_nothing() -> None:
 
 def _used(read: int, written: int) -> Ended:
     return ended(chat(), Told("gpt-4o", usage=Usage(read, written), complete=True))
+
+
+def test_a_call_without_a_limit_reserves_what_its_model_generates_at_most() -> None:
+    manager = Manager()
+
+    found = [manager.told(chat(model)).output_tokens for model in ("gpt-4o", "acme-1")]
+
+    assert found == [16_384, 128_000]
+
+
+def test_a_manager_that_tells_no_limits_is_an_older_one() -> None:
+    manager = Manager()
+
+    def older(method: str, request: bytes, seconds: float) -> bytes:
+        told = json.loads(manager.call(method, request, seconds))
+        for rates in told["rates"]:
+            del rates["max_output_tokens"], rates["context_tokens"]
+        return json.dumps(told).encode()
+
+    manager.bounds.of(chat(), HARD)
+    manager.bounds.learn(older)
+    found = manager.bounds.of(chat(held_context=True), HARD)
+
+    assert found is not None
+    assert found[:2] == (1_000_000, 128_000)
