@@ -17,6 +17,7 @@ from manager_agent.instrumentation.estimate import estimated
 from manager_agent.instrumentation.inflate import Inflater, inflater
 from manager_agent.instrumentation.policy import Policy
 from manager_agent.instrumentation.told import Told
+from manager_agent.instrumentation.unsent import unsent
 from manager_agent.instrumentation.wire import StreamReader
 from manager_agent.instrumentation.wires import WIRES
 
@@ -58,6 +59,7 @@ class Call:
         "_pid",
         "_policy",
         "_reader",
+        "_sent",
         "_status",
         "ask",
         "decision",
@@ -68,6 +70,7 @@ class Call:
         self.ask, self.decision, self._policy = ask, decision, policy
         self._lock = RLock()  # a signal's handler may close a stream that is just being read
         self._done = False
+        self._sent = True
         self._pid = os.getpid()
         self._status: int | None = None
         self._first_ns: int | None = None
@@ -123,6 +126,8 @@ class Call:
         if isinstance(error, GeneratorExit):
             self.left()
         else:
+            if unsent(error):
+                self._sent = False
             self._end(ending_of(error), type(error).__name__)
 
     def __del__(self) -> None:
@@ -191,6 +196,7 @@ class Call:
             status=self._status,
             first_chunk_ns=self._first_ns if streaming else None,
             failure=failure,
+            sent=self._sent,
         )
 
     def _with_headers(self, told: Told) -> Told:
