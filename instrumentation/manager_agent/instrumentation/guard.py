@@ -29,6 +29,9 @@ _FREE = Bound(0, 0, 0)
 _SECOND_NS = 1_000_000_000
 _WORD_SECONDS = 2.0
 """How long a call waits for what the manager says at once: what it may cost, what bounds it."""
+_STOPPED_NS, _PASSES_NS = 5 * _SECOND_NS, 2 * _SECOND_NS
+"""How long a first call waits while the first connection is made: one that would be refused without
+it, and one that would pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +205,7 @@ class Guard:
         link = self._word.link
         if link.up:
             return Wait(max(policy.max_wait_ms / 1000, _WORD_SECONDS))
-        left_ns = link.first_word_in(self._clock())
+        left_ns = self._first_word_in(wallet, policy)
         if left_ns:
             return Wait(left_ns / _SECOND_NS)
         return self._alone(ask, wallet, policy, _FREE)
@@ -227,7 +230,7 @@ class Guard:
     def _alone(self, ask: Ask, wallet: Wallet, policy: Policy, bound: Bound) -> Decision:
         """Decide without the manager: by what was granted for that, then by what people said."""
         now_ns = self._clock()
-        wallet.go_offline(now_ns)
+        wallet.go_offline(now_ns, bound.nano or 0, bound.tokens)
         if bound is not _FREE:
             reservation = wallet.reserve(bound.nano or 0, bound.tokens, now_ns)
             if reservation is not None:
@@ -238,6 +241,12 @@ class Guard:
         if mode == "static" and bound is not _FREE and wallet.in_flight() and policy.max_wait_ms:
             return Wait(policy.max_wait_ms / 1000)  # what they do not cost comes back
         return self._let_pass(ask, wallet, mode, bound)
+
+    def _first_word_in(self, wallet: Wallet, policy: Policy) -> int:
+        """Return for how long the manager's first word is waited for: longer if not for nothing."""
+        stops = self._mode(wallet, policy) in ("static", "closed")
+        patience_ns = (_STOPPED_NS if stops else _PASSES_NS) if not wallet.heard else 0
+        return self._word.link.first_word_in(patience_ns, self._clock())
 
     def _mode(self, wallet: Wallet, policy: Policy) -> str:
         heard = policy.unreachable
@@ -329,7 +338,7 @@ class Guard:
                 return _Due(wallet, bound)
             if word.link.up and not late:
                 return None
-            if word.link.first_word_in(self._clock()) and not late:
+            if self._first_word_in(wallet, policy) and not late:
                 return None
             why = "it has not said what this call may cost" if word.link.up else word.link.why
             return self._unheard(ask, wallet, policy, why)
