@@ -338,12 +338,11 @@ def test_facts_that_were_lost_get_all_alerts_again(world: World, tmp_path: Path)
 @pytest.mark.parametrize(
     ("written", "key"),
     [
-        ({"groups": {"g": {"agents": ["a"], "daily_limit_usd": 1}}}, "groups"),
         ({"approval": {"cost_usd": 1}}, "approval"),
         ({"breaker": {"base_open_seconds": 5}}, "breaker"),
         ({"thresholds": {"max_consecutive_failures": 3}}, "thresholds"),
     ],
-    ids=["groups", "approval", "breaker", "thresholds"],
+    ids=["approval", "breaker", "thresholds"],
 )
 def test_what_is_not_acted_on_is_said(written: dict[str, Any], key: str) -> None:
     with capture_logs() as logs:

@@ -23,10 +23,8 @@ from manager_agent.app.outlook import services
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.version import VERSION
-from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
-from manager_agent.control.commands import Configure
 from manager_agent.control.service import ControlService
 from manager_agent.control.session import GuardService
 from manager_agent.delivery.console import Console
@@ -41,7 +39,7 @@ from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
-from manager_agent.store.control_budgets import BudgetStore
+from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
 from manager_agent.store.ledger import LedgerStore
@@ -158,13 +156,8 @@ def _wired(
 
     policy = budget_policy(settings)
     ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
-    budgets = BudgetStore(control)
-    clerk = Clerk(Authority(ledger, policy, time_ns() // 1000), conduct(settings))
-
-    def changed(policy: BudgetPolicy) -> None:
-        ticker.follow(policy)
-        clerk.tell(Configure(policy))
-
+    authority = Authority(ledger, policy, time_ns() // 1000)
+    clerk = Clerk(authority, conduct(settings), changed=ticker.follow)
     return Manager(
         settings=settings,
         facts=facts,
@@ -172,8 +165,8 @@ def _wired(
         intake=intake,
         ticker=ticker,
         mirror=AlertMirror(control, facts),
-        events=EventMirror(budgets, facts),
-        desk=BudgetDesk(budgets, policy, changed),
+        events=EventMirror(Audit(control), facts),
+        desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
         snapshots=snapshots,
