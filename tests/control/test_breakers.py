@@ -4,7 +4,7 @@ import pytest
 
 from manager_agent.contract.decision import Refuse
 from manager_agent.contract.guard import Outcomes
-from manager_agent.control.commands import Gone, Tick
+from manager_agent.control.commands import Gone, Tick, To
 from manager_agent.control.keeper import KeeperError
 from manager_agent.instrumentation.call import Ask
 from tests.control.breaker_fleet import BreakerFleet
@@ -396,6 +396,6 @@ def test_all_is_told_again_while_something_is_open(fleet: BreakerFleet) -> None:
     assert [one.holder for _ in range(21) for one in _ticked(fleet, 0.5)] == ["h1", "h2"]
 
 
-def _ticked(fleet: BreakerFleet, seconds: float) -> list[object]:
+def _ticked(fleet: BreakerFleet, seconds: float) -> list[To]:
     fleet.now_us += int(seconds * 1_000_000)
-    return list(fleet.decide(Tick()))
+    return fleet.decide(Tick())

@@ -109,7 +109,7 @@ class Breakers:
     def ended(self, ended: Ended) -> None:
         """Count how a call went; never blocks, for a finalizer may be what ends a call.
 
-        It would find the lock held by the very thread that it runs in. Then whoever holds it counts.
+        It would find the lock held by the thread that it runs in. Then whoever holds it counts.
         """
         self._late.append(ended)
         self._count_late()
