@@ -18,6 +18,7 @@ from manager_agent.instrumentation.inflate import Inflater, inflater
 from manager_agent.instrumentation.policy import Policy
 from manager_agent.instrumentation.retry_after import Headers, retry_after
 from manager_agent.instrumentation.told import Told
+from manager_agent.instrumentation.unsent import unsent
 from manager_agent.instrumentation.wire import StreamReader
 from manager_agent.instrumentation.wires import WIRES
 
@@ -53,6 +54,7 @@ class Call:
         "_pid",
         "_policy",
         "_reader",
+        "_sent",
         "_status",
         "ask",
         "decision",
@@ -63,6 +65,7 @@ class Call:
         self.ask, self.decision, self._policy = ask, decision, policy
         self._lock = RLock()  # a signal's handler may close a stream that is just being read
         self._done = False
+        self._sent = True
         self._pid = os.getpid()
         self._left_ns = time.time_ns()
         self._status: int | None = None
@@ -119,6 +122,8 @@ class Call:
         if isinstance(error, GeneratorExit):
             self.left()
         else:
+            if unsent(error):
+                self._sent = False
             self._end(ending_of(error), type(error).__name__)
 
     def __del__(self) -> None:
@@ -187,6 +192,7 @@ class Call:
             status=self._status,
             first_chunk_ns=self._first_ns if streaming else None,
             failure=failure,
+            sent=self._sent,
             left_ns=self._left_ns,
             retry_after_seconds=self._retry_after(),
         )
