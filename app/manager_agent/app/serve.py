@@ -20,6 +20,7 @@ from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import services
+from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.version import VERSION
@@ -43,6 +44,7 @@ from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
 from manager_agent.store.ledger import LedgerStore
+from manager_agent.store.people import PeopleStore
 from manager_agent.store.room import Room
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import SnapshotError, Snapshots
@@ -110,7 +112,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         stack.callback(facts.close)
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
         ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, ledger, door, secret)
+        others = stack.enter_context(PeopleStore(directory / "control.sqlite"))
+        manager = _wired(settings, facts, control, ledger, others, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
         manager.intake.start()
@@ -124,6 +127,7 @@ def _wired(
     facts: FactStore,
     control: ControlStore,
     ledger: LedgerStore,
+    others: PeopleStore,
     door: Door,
     secret: bytes,
 ) -> Manager:
@@ -156,8 +160,10 @@ def _wired(
 
     policy = budget_policy(settings)
     ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
-    authority = Authority(ledger, policy, time_ns() // 1000)
-    clerk = Clerk(authority, conduct(settings), changed=ticker.follow)
+    now_us = time_ns() // 1000
+    beside = people(settings, others, now_us)
+    authority = Authority(ledger, policy, now_us)
+    clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     return Manager(
         settings=settings,
         facts=facts,
@@ -176,6 +182,7 @@ def _wired(
         room=room,
         agents=ControlService(book, now, secret),
         clerk=clerk,
+        people=beside,
         slack=settings.slack.webhook_url is not None,
     )
 
