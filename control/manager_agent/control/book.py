@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from manager_agent.contract.budget import Unit
 from manager_agent.contract.window import Period, window
+from manager_agent.control.commands import Charge
 from manager_agent.control.rows import (
     PRIORITIES,
     Account,
@@ -46,6 +47,7 @@ class Book:
     leases: dict[int, Lease] = field(default_factory=dict)
     holders: dict[str, Holder] = field(default_factory=dict)
     charged: dict[str, Charged] = field(default_factory=dict)
+    totals: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
     limits: dict[LimitKey, LimitSet] = field(default_factory=dict)
     paused: dict[tuple[str, str], Paused] = field(default_factory=dict)
     next_lease: int = 1
@@ -73,6 +75,9 @@ class Book:
                 self.holders[row.id] = row
             case Charged():
                 self.charged[row.key] = row
+                if row.period is not None:
+                    place = (row.period, row.unit, row.at_us)
+                    self.totals.setdefault(place, {})[row.agent] = row.total
             case LimitSet():
                 self.limits[row.key] = row
             case Paused():
@@ -104,9 +109,15 @@ class Book:
         """Return the leases with somebody waiting: critical ones first, then who came first."""
         return [self.leases[id_] for priority in PRIORITIES for id_ in self.waiting[priority]]
 
-    def accounts_for(self, agent: str, unit: Unit, at_us: int) -> list[Account]:
-        """Return the account of each limit that holds for `agent` at a time, opened if need be."""
-        return [self.account_of(term, at_us) for term in self.terms.of(agent, unit)]
+    def accounts_for(
+        self, agent: str, unit: Unit, at_us: int, period: Period | None = None
+    ) -> list[Account]:
+        """Return the account of each limit that holds for `agent` at a time, opened if need be.
+
+        Of limits of one `period`, unless that is None.
+        """
+        terms = self.terms.of(agent, unit)
+        return [self.account_of(one, at_us) for one in terms if period in (None, one.period)]
 
     def account_of(self, term: Term, at_us: int) -> Account:
         """Return the account of a limit at a time, opened if need be."""
@@ -114,8 +125,30 @@ class Book:
         key = AccountKey(term.scope, term.name, term.period, term.unit, start_us)
         if key not in self.accounts:
             opened = Account(key, end_us, term.amount, term.enforcement, term.floors)
-            self.put(opened)
+            self.put(self._with_charges(opened))
         return self.accounts[key]
+
+    def _with_charges(self, account: Account) -> Account:
+        """Count in what was charged in the window before anybody drew on this limit."""
+        used = list(account.used)
+        for agent, total in self.totals.get(account.key[2:], {}).items():
+            if self.terms.covers(account.key.scope, account.key.name, agent):
+                used[self.terms.priority_of(agent) - 1] += total
+        spent = sum(used)
+        if not spent:
+            return account
+        one, two, three, four = used
+        over = 0 if account.bound is None else max(0, spent - account.bound)
+        return replace(
+            account, settled=spent, external=spent, used=(one, two, three, four), excess=over
+        )
+
+    def is_over(self, charge: Charge | Charged, now_us: int) -> bool:
+        """Say whether a charge is of a window so long past that its account is not kept."""
+        until_us = charge.at_us
+        if charge.period is not None:
+            _, until_us = _window(charge.period, charge.at_us // 1_000_000, self.terms.zone)
+        return until_us + KEPT_US < now_us
 
     def tied_to(self, key: AccountKey) -> list[Lease]:
         """Return the leases that may still spend against an account."""
@@ -141,9 +174,9 @@ class Book:
             if long_ago and not self.held.get(holder.id):
                 del self.holders[holder.id]  # unknown ones are fenced, too
                 self.held.pop(holder.id, None)
-        old = [k for k, one in self.charged.items() if one.at_us + KEPT_US < now_us]
-        for name in old:
-            del self.charged[name]
+        for one in [one for one in self.charged.values() if self.is_over(one, now_us)]:
+            del self.charged[one.key]
+            self.totals.pop((one.period, one.unit, one.at_us), None)
 
     def _drop(self, lease: Lease) -> None:
         del self.leases[lease.id]

@@ -50,7 +50,8 @@ class Correct:
 class Charge:
     """Spans without a guard add up to `total` under `key`; telling it again changes nothing.
 
-    The windows are those of `at_us`; a total may shrink where a call was corrected.
+    It is for the limits of `period`, all where that is None, in the window that holds `at_us`:
+    where one `period` is named, its start. A total may shrink where a call was corrected.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Charge:
     unit: Unit
     at_us: int
     total: int
+    period: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,12 @@ class Terms:
         groups = self.policy.groups.items()
         return [name for name, group in groups if agent in group.agents]
 
+    def covers(self, scope: Scope, name: str, agent: str) -> bool:
+        """Say whether what `agent` spends counts against the limits of a scope."""
+        if scope == "group":
+            return agent in self.policy.groups.get(name, Group()).agents
+        return scope == "fleet" or name == agent
+
     def of(self, agent: str, unit: Unit) -> list[Term]:
         """Return the limits of `unit` that hold for `agent`, its own first."""
         found = list(self._entry("agent", agent, self.policy.limits_of(agent), {}))
