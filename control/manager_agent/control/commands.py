@@ -3,14 +3,37 @@
 from dataclasses import dataclass
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
-from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Pauses, PauseScope, Report
+from manager_agent.contract.guard import (
+    Answer,
+    Breakers,
+    Bye,
+    Fence,
+    Grant,
+    Hello,
+    Pauses,
+    PauseScope,
+    Policy,
+    Report,
+)
 from manager_agent.contract.window import Period
 from manager_agent.control.rows import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed: give up silent holders, let windows end."""
+    """Time has passed: give up silent holders, let windows end.
+
+    `deaf_us`: for so long the manager heard nobody, whoever spoke: that is no silence of theirs.
+    """
+
+    deaf_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A holder's stream has ended; it may come back."""
+
+    holder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +130,7 @@ Command = (
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """A message for a holder, to be sent once what it rests on is stored."""
+    """A message for a holder, to be sent once what it rests on is stored; "" is every holder."""
 
     holder: str
-    message: Grant | Fence | Pauses
+    message: Grant | Fence | Pauses | Policy | Breakers | Answer
