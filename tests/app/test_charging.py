@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manager_agent.app.charging import Charging, Prices
+from manager_agent.app.charging import Charging
 from manager_agent.contract.attributes import AGENT, GUARDED, HOLDER, SETTLED_NANO, TOKEN_LEASE
 from manager_agent.contract.attributes import USD_LEASE as IN_USD
 from manager_agent.contract.budget import BudgetPolicy, Limits
@@ -45,7 +45,7 @@ class Books:
         self.zone = ZoneInfo(zone)
         self.now = NOW
         self.policy = BudgetPolicy(default=LIMITS, zone=self.zone)
-        self.prices = Prices(ceiling)
+        self.ceiling = ceiling
         self.told: list[Charge] = []
         self.facts = opened(folder)
         self.ledger = LedgerStore(self._control())
@@ -59,7 +59,7 @@ class Books:
     def _begin(self) -> None:
         self.authority = Authority(self.ledger, self.policy, micros(self.now))
         self.charging = Charging(
-            self.facts.cursor, self.told.append, self.zone, self.prices, lambda: self.now
+            self.facts.cursor, self.told.append, self.zone, self.ceiling, lambda: self.now
         )
         self.facts.spent = self.charging.note
 

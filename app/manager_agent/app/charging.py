@@ -30,19 +30,12 @@ _GATHER_SECONDS = 0.5
 _RETRY_SECONDS = 1.0
 _KEPT = timedelta(microseconds=KEPT_US)
 _LONGEST = timedelta(days=32)
-_MOST_NANO = 10**17
+_MOST = 10**17
 """No window costs a hundred million USD: an emitter's mistake must not spoil the ledger's sums."""
 _MOST_TOLD = 100_000
 
 Agents = frozenset[str] | None
 """Some agents, None being all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """What calls without a price are charged: nano-USD for a million tokens; 0 charges nothing."""
-
-    ceiling_nano_per_mtok: int = 0
 
 
 class Charging:
@@ -56,19 +49,22 @@ class Charging:
         read: Callable[[], duckdb.DuckDBPyConnection],
         tell: Callable[[Charge], None],
         zone: ZoneInfo,
-        prices: Prices,
+        ceiling_nano_per_mtok: int,
         clock: Callable[[], datetime],
     ) -> None:
+        """`ceiling_nano_per_mtok`: what calls without a price are charged, nano-USD for a million
+        tokens; 0 charges nothing.
+        """
         self._read = read
         self._tell = tell
         self._zone = zone
-        self._prices = prices
+        self._ceiling_nano_per_mtok = ceiling_nano_per_mtok
         self._clock = clock
         self._wake = Condition()
         self._noted: set[SpendKey] | None = None  # None: everything is to be told
         self._anything = True
         self._stopping = Event()
-        self._told: dict[str, int] = {}
+        self._told: dict[str, tuple[int, int]] = {}
         self._counts = _Counts()
         self._thread = Thread(target=self._run, name="charging", daemon=True)
 
@@ -138,9 +134,10 @@ class Charging:
             windows = self._all(cursor, now) if noted is None else self._of(noted, now)
             for found, agents in windows.items():
                 for charge in self._charges(cursor, found, agents):
-                    if self._told.get(charge.key) != charge.total:
+                    said = charge.total, charge.leased
+                    if self._told.get(charge.key) != said:
                         self._tell(charge)
-                        self._told[charge.key] = charge.total
+                        self._told[charge.key] = said
                         told += 1
         finally:
             cursor.close()
@@ -183,10 +180,10 @@ class Charging:
                 "agents": None if agents is None else sorted(agents),
             },
         ).fetchall()
-        for agent, nano, ceiling_tokens, tokens in rows:
-            at_ceiling = -(-ceiling_tokens * self._prices.ceiling_nano_per_mtok // 10**6)
-            yield _charge(found, agent, "usd", nano + at_ceiling)
-            yield _charge(found, agent, "tokens", tokens)
+        for agent, nano, ceiling_tokens, tokens, leased_nano, leased_tokens in rows:
+            at_ceiling = -(-ceiling_tokens * self._ceiling_nano_per_mtok // 10**6)
+            yield _charge(found, agent, "usd", nano + at_ceiling, leased_nano)
+            yield _charge(found, agent, "tokens", tokens, leased_tokens)
 
 
 @dataclass(slots=True)
@@ -207,14 +204,15 @@ def _metric(name: str, kind: Literal["counter", "gauge"], text: str, value: floa
     return Metric(name, kind, text, [Sample(value)])
 
 
-def _charge(found: Window, agent: str, unit: Unit, total: int) -> Charge:
+def _charge(found: Window, agent: str, unit: Unit, total: int, leased: int) -> Charge:
     return Charge(
         key=f"{found.period}|{found.start:%Y-%m-%dT%H:%MZ}|{unit}|{agent}",
         agent=agent,
         unit=unit,
         at_us=micros(found.start),
-        total=max(0, min(total, _MOST_NANO)),
+        total=max(0, min(total, _MOST)),
         period=found.period,
+        leased=max(0, min(leased, _MOST)),
     )
 
 

@@ -1,6 +1,6 @@
 """The ledger in memory: its rows, the ways to find them, and what changed since it was stored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -22,6 +22,7 @@ from manager_agent.control.rows import (
     LimitSet,
     Paused,
     Row,
+    Shares,
     Wish,
 )
 from manager_agent.control.terms import Term, Terms
@@ -48,6 +49,7 @@ class Book:
     holders: dict[str, Holder] = field(default_factory=dict)
     charged: dict[str, Charged] = field(default_factory=dict)
     totals: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
+    leased: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
     limits: dict[LimitKey, LimitSet] = field(default_factory=dict)
     paused: dict[tuple[str, str], Paused] = field(default_factory=dict)
     next_lease: int = 1
@@ -137,24 +139,34 @@ class Book:
 
     def _with_charges(self, account: Account) -> Account:
         """Count in what was charged in the window before anybody drew on this limit."""
-        used = list(account.used)
-        for agent, total in self.totals.get(account.key[2:], {}).items():
-            if self.terms.covers(account.key.scope, account.key.name, agent):
-                used[self.terms.priority_of(agent) - 1] += total
-        spent = sum(used)
-        if not spent:
-            return account
-        one, two, three, four = used
-        over = 0 if account.bound is None else max(0, spent - account.bound)
-        return replace(
-            account, settled=spent, external=spent, used=(one, two, three, four), excess=over
+        external, leased = (
+            self._by_priority(account.key, found) for found in (self.totals, self.leased)
         )
+        one, two, three, four = map(sum, zip(external, leased, strict=True))
+        used = (one, two, three, four)
+        spent = sum(used)
+        over = 0 if account.bound is None else max(0, spent - account.bound)
+        return replace(account, settled=spent, external=sum(external), used=used, excess=over)
+
+    def _by_priority(
+        self, key: AccountKey, found: Mapping[tuple[Period | None, Unit, int], Mapping[str, int]]
+    ) -> Shares:
+        """Return what those whose spend counts against a limit spent in its window."""
+        parts = [0, 0, 0, 0]
+        for agent, total in found.get(key[2:], {}).items():
+            if self.terms.covers(key.scope, key.name, agent):
+                parts[self.terms.priority_of(agent) - 1] += total
+        one, two, three, four = parts
+        return one, two, three, four
 
     def is_over(self, charge: Charge | Charged, now_us: int) -> bool:
         """Say whether a charge is of a window so long past that its account is not kept."""
-        until_us = charge.at_us
-        if charge.period is not None:
-            _, until_us = _window(charge.period, charge.at_us // 1_000_000, self.terms.zone)
+        return self._is_long_over((charge.period, charge.unit, charge.at_us), now_us)
+
+    def _is_long_over(self, place: tuple[Period | None, Unit, int], now_us: int) -> bool:
+        period, _, until_us = place
+        if period is not None:
+            _, until_us = _window(period, until_us // 1_000_000, self.terms.zone)
         return until_us + KEPT_US < now_us
 
     def tied_to(self, key: AccountKey) -> list[Lease]:
@@ -184,6 +196,8 @@ class Book:
         for one in [one for one in self.charged.values() if self.is_over(one, now_us)]:
             del self.charged[one.key]
             self.totals.pop((one.period, one.unit, one.at_us), None)
+        for place in [place for place in self.leased if self._is_long_over(place, now_us)]:
+            del self.leased[place]
 
     def _drop(self, lease: Lease) -> None:
         del self.leases[lease.id]

@@ -110,9 +110,13 @@ def _correct(book: Book, command: Correct, now_us: int) -> None:
 def _charge(book: Book, command: Charge, now_us: int) -> None:
     known = book.charged.get(command.key)
     more = command.total - (known.total if known else 0)
-    if not more or book.is_over(command, now_us):
+    if book.is_over(command, now_us):
         return
     agent, unit, at_us, period = command.agent, command.unit, command.at_us, command.period
+    if period is not None:
+        book.leased.setdefault((period, unit, at_us), {})[agent] = command.leased
+    if not more:
+        return
     # Before the new total is known: an account that is opened begins with what was charged before.
     accounts = book.accounts_for(agent, unit, at_us, period)
     book.put(Charged(command.key, agent, unit, at_us, command.total, period))

@@ -75,6 +75,8 @@ class Charge:
 
     It is for the limits of `period`, all where that is None, in the window that holds `at_us`:
     where one `period` is named, its start. A total may shrink where a call was corrected.
+    `leased`: what spans of guarded calls add up to there; an account that opens later begins with
+    it, and no other takes notice.
     """
 
     key: str
@@ -83,14 +85,16 @@ class Charge:
     at_us: int
     total: int
     period: Period | None = None
+    leased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """All spans of a lease whose holder was given up are there, and add up to `spent`."""
+    """The spans of a lease whose holder was given up are of `calls` calls, `spent` in all."""
 
     lease: int
     spent: int
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
