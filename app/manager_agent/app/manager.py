@@ -10,6 +10,7 @@ from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
+from manager_agent.app.truth import Truth
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
 from manager_agent.delivery.worker import Worker
@@ -54,6 +55,7 @@ class Manager:
     room: Room
     agents: ControlService
     clerk: Clerk
+    truth: Truth
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 

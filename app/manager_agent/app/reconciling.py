@@ -30,6 +30,7 @@ class Gone:
     """A lease whose holder was given up. `since_us`: no call of it is older."""
 
     lease: int
+    holder: str
     settled: int
     calls: int
     left: int
@@ -41,6 +42,7 @@ def gone(book: Book, now_us: int) -> list[Gone]:
     return [
         Gone(
             lease.id,
+            lease.holder,
             lease.settled,
             lease.calls,
             lease.left,
@@ -98,9 +100,9 @@ class Reconciling:
         spans = self._spans(due)
         told = 0
         for one in due:
-            at, pause = self._due[one.lease]
+            _, pause = self._due[one.lease]
             self._due[one.lease] = now + pause, min(2 * pause, _LONGEST_SECONDS)
-            calls, spent = spans.get(one.lease, (0, 0))
+            calls, spent = spans.get((one.lease, one.holder), (0, 0))
             if calls and (spent > one.settled or (calls == one.calls and _differs(one, spent))):
                 self._tell(Reconcile(one.lease, spent, calls))
                 told += 1
@@ -124,7 +126,7 @@ class Reconciling:
             ),
         ]
 
-    def _spans(self, due: Sequence[Gone]) -> dict[int, tuple[int, int]]:
+    def _spans(self, due: Sequence[Gone]) -> dict[tuple[int, str], tuple[int, int]]:
         since = datetime.fromtimestamp(min(one.since_us for one in due) / 1e6, UTC)
         cursor = self._read()
         try:
@@ -134,7 +136,7 @@ class Reconciling:
             ).fetchall()
         finally:
             cursor.close()
-        return {lease: (calls, spent) for lease, calls, spent in rows}
+        return {(lease, holder): (calls, spent) for lease, holder, calls, spent in rows}
 
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):

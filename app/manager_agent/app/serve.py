@@ -22,6 +22,7 @@ from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import services
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
+from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.authority import Authority
@@ -115,6 +116,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         manager = _wired(settings, facts, control, ledger, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
+        manager.truth.start()
+        stack.callback(manager.truth.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
@@ -165,6 +168,8 @@ def _wired(
         ticker.follow(policy)
         clerk.tell(Configure(policy))
 
+    telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
+    ticker.ledger = telling.ledger
     return Manager(
         settings=settings,
         facts=facts,
@@ -183,6 +188,7 @@ def _wired(
         room=room,
         agents=ControlService(book, now, secret),
         clerk=clerk,
+        truth=telling,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -223,6 +229,7 @@ async def _run(
     await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
+    await asyncio.to_thread(manager.truth.stop)
     await asyncio.to_thread(manager.clerk.stop)
 
 

@@ -10,7 +10,6 @@ from manager_agent.control.opening import lease_for
 from manager_agent.control.rows import Event, Holder, Lease, Wish
 from manager_agent.control.serving import TTL_US, serve
 
-
 ENDED = "it ended"
 _DIED = "its process died"
 LAST_WORDS = (ENDED, _DIED)
