@@ -94,14 +94,14 @@ class Bounds:
         """Return nano-USD and tokens to settle a call at, and whether they are estimated."""
         sold = sold_by(ended)
         rates = self._known.get(sold)
-        if rates is None and ended.told.usage is not None:
+        if rates is None and ended.counted.usage is not None:
             self._want(sold)  # its exact model or tier is known only now
         asked_for = self._known.get(sold._replace(models=(None, sold.models[1]), tier=None))
         return settled(ended, bound, rates, asked_for)
 
     def ended(self, ended: Ended) -> None:
         """Learn from a call that has ended: how much its kind uses, and which tier served it."""
-        tier = ended.told.tier
+        tier = ended.counted.tier
         if tier not in _SAME_TIER and tier != ended.ask.asked.tier:
             self._note_tier(ended, tier)
         self._habits.note(ended)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 
 from opentelemetry.context import Context, get_current
 
@@ -152,23 +151,24 @@ def _unanswered(hold: Hold | Wait, error: Exception) -> Allow | Refuse:
 def _ask(endpoint: Endpoint, body: Body) -> Ask:
     started = time.time_ns()
     return Ask(
-        call_id=_call_id(started),
-        endpoint=endpoint,
-        asked=_asked(endpoint, body),
-        identity=_identity(),
-        context=_context(),
-        started_ns=started,
-        body_digest=blake2b(body, digest_size=16).digest() if isinstance(body, bytes) else None,
+        _call_id(started),
+        endpoint,
+        _asked(endpoint, body),
+        _identity(),
+        _context(),
+        started,
+        body if isinstance(body, bytes) else None,
     )
 
 
 def _asked(endpoint: Endpoint, body: Body) -> Asked:
     try:
-        read = WIRES[endpoint.api].asked
+        wire = WIRES[endpoint.api]
         if isinstance(body, Fields):
-            told = read(endpoint, json.dumps(dict(body.values)).encode())
+            told = wire.asked(endpoint, json.dumps(dict(body.values)).encode())
             return replace(told, body_bytes=None, text_bytes=None)
-        return read(endpoint, body)
+        seen = None if body is None else wire.glance(endpoint, body)
+        return wire.asked(endpoint, body) if seen is None else seen
     except Exception as error:  # noqa: BLE001 - not the agent's concern
         mishap.note("gate.asked", "a request's body cannot be read", error)
         return Asked(model=endpoint.model)

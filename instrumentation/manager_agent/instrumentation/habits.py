@@ -41,7 +41,7 @@ class Habits:
 
     def note(self, ended: Ended) -> None:
         """Learn from what the provider counted; an estimate teaches nothing."""
-        usage, told = ended.told.usage, ended.told
+        usage, told = ended.counted.usage, ended.counted
         if usage is None or told.estimated or not told.complete:
             return
         read, written, size = usage.input_tokens, usage.output_tokens, _size(ended.ask)

@@ -62,7 +62,7 @@ def shared() -> KnownRates:
 
 def sold_by(ended: Ended) -> Sold:
     """Return what is asked for to price a call: the models as the manager tries them."""
-    ask, told = ended.ask, ended.told
+    ask, told = ended.ask, ended.counted
     models = (_cut(told.response_model), _cut(ask.asked.model or ask.endpoint.model))
     day = moment_of(ask.started_ns).date().isoformat()
     return Sold(ask.endpoint.provider, models, _cut(told.tier), day)

@@ -48,7 +48,7 @@ def settled(
     """
     if not ended.sent or (ended.status is not None and 400 <= ended.status < 500):
         return _NOTHING
-    told = ended.told
+    told = ended.counted
     answered = ended.status is not None and ended.status < 400
     if answered and told.usage is not None and told.complete and not told.estimated:
         return _counted(ended, told.usage, bound, rates, asked_for)
@@ -74,9 +74,9 @@ def _counted(
         tokens = bound.tokens
     else:
         tokens = usage.input_tokens + usage.output_tokens
-    estimated = ended.told.estimated
-    if ended.told.cost_usd is not None and not estimated:
-        return Settled(nano_usd(ended.told.cost_usd), tokens, False)
+    estimated = ended.counted.estimated
+    if ended.counted.cost_usd is not None and not estimated:
+        return Settled(nano_usd(ended.counted.cost_usd), tokens, False)
     by = rates or asked_for
     nano = None if by is None else by.price(usage, moment_of(ended.ask.started_ns)).cost_nano
     if nano is not None:
@@ -99,7 +99,7 @@ def _input_alone(ended: Ended, bound: Bound, asked_for: DayRates | None) -> Sett
 def _with_rest(ended: Ended, usage: Usage) -> Usage:
     """Return the usage of a stream that was left, with what is still generated after it."""
     written = usage.output_tokens or 0
-    came = ended.told.delivered_bytes / BYTES_PER_TOKEN
+    came = ended.counted.delivered_bytes / BYTES_PER_TOKEN
     first = ended.first_chunk_ns
     if first is None or ended.ended_ns <= first:
         return usage._replace(output_tokens=None)
