@@ -13,6 +13,7 @@ from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.instrumentation import hosts, identity, mishap, reentry, spans, within
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ask
+from manager_agent.instrumentation.call_id import new_call_id
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.holding import unanswered
 from manager_agent.instrumentation.identity import Identity
@@ -23,7 +24,6 @@ from manager_agent.instrumentation.refusal import Refusal, refusal
 from manager_agent.instrumentation.wires import WIRES
 
 _FAILED_OPEN = Allow("policy_failed")
-_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _DECISIONS = (Allow, Refuse, Hold, Wait)
 _inside: ContextVar[bool] = ContextVar("manager_agent_inside", default=False)
 _policy: Policy | None = None
@@ -151,7 +151,7 @@ def _unanswered(hold: Hold | Wait, error: Exception) -> Allow | Refuse:
 def _ask(endpoint: Endpoint, body: Body) -> Ask:
     started = time.time_ns()
     return Ask(
-        _call_id(started),
+        new_call_id(started),
         endpoint,
         _asked(endpoint, body),
         _identity(),
@@ -188,9 +188,3 @@ def _context() -> Context:
     except Exception as error:  # noqa: BLE001 - not the agent's concern
         mishap.note("gate.context", "the context of a call cannot be read", error)
         return Context()
-
-
-def _call_id(now_ns: int) -> str:
-    """Return a UUID 7: milliseconds, then randomness that a fork does not repeat."""
-    random = os.urandom(10).hex()
-    return f"{now_ns // 1_000_000:012x}7{random[:3]}{_VARIANT[random[3]]}{random[4:19]}"

@@ -149,7 +149,9 @@ class Call:
         answer: Unread | None = None,
         patience: float = -1,
     ) -> None:
-        if not self._lock.acquire(timeout=patience):
+        if patience < 0:
+            self._lock.acquire()
+        elif not self._lock.acquire(timeout=patience):
             return
         try:
             if self._done:

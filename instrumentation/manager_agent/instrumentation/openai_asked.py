@@ -66,6 +66,7 @@ def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weight) -> Asked
 
 
 _MANY = 2**53
+_NOT_WEIGHED = Weight(None, 0)
 _UNUSUAL = frozenset(
     {
         *_ELSEWHERE,
@@ -75,6 +76,7 @@ _UNUSUAL = frozenset(
         "functions",
         "input",
         "instructions",
+        "max_output_tokens",
         "metadata",
         "n",
         "prompt",
@@ -97,10 +99,11 @@ def glance(endpoint: Endpoint, body: bytes) -> Asked | None:
     fields = parsed(body)
     if type(fields) is not dict:
         return None
-    if not text_alone([fields[key] for key in _PROMPT if key in fields]):
-        return None
     if not _UNUSUAL.isdisjoint(fields):
-        return _asked(endpoint, fields, len(body), Weight(None, 0))
+        prompt = [fields[key] for key in _PROMPT if key in fields]
+        return _asked(endpoint, fields, len(body), _NOT_WEIGHED) if text_alone(prompt) else None
+    if not text_alone(fields.get("messages")):
+        return None
     model, most = fields.get("model"), fields.get("max_completion_tokens")
     if most is None:
         most = fields.get("max_tokens")
@@ -108,8 +111,6 @@ def glance(endpoint: Endpoint, body: bytes) -> Asked | None:
     if type(model) is not str or (most is not None and type(most) is not int):
         return None
     if not model.isascii() or not 0 < len(model) <= LONGEST_NAME or not 0 <= (most or 0) < _MANY:
-        return None
-    if "max_output_tokens" in fields:
         return None
     counts = not streaming or _counted(endpoint, fields)
     return Asked(model, streaming, counts, most, 1, None, len(body))

@@ -84,6 +84,8 @@ def cost_of(raw: Json) -> Decimal | None:
     OpenRouter: `cost`, and where the user brought a key of their own, what that key is charged.
     Perplexity: `cost.total_cost`. xAI: `cost_in_usd_ticks`.
     """
+    if "cost" not in raw and "cost_in_usd_ticks" not in raw:
+        return None
     ticks = count(raw.get("cost_in_usd_ticks"))
     if ticks is not None:
         return Decimal(ticks) / _XAI_TICKS_PER_USD

@@ -10,6 +10,8 @@ from manager_agent.instrumentation.wire import Headers
 from manager_agent.instrumentation.wires import WIRES
 
 STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")
+_SAY_ALL_IN_THE_BODY = frozenset(("api.openai.com", "api.anthropic.com"))
+"""Hosts whose headers tell nothing of usage or cost; a look at headers takes microseconds."""
 
 
 class WholeAnswer:
@@ -30,6 +32,8 @@ class WholeAnswer:
                 wire = WIRES[self._ask.endpoint.api]
                 told = wire.counted(self._ask.endpoint, self._body)
                 if told is not None:
+                    if self._ask.endpoint.host in _SAY_ALL_IN_THE_BODY:
+                        return told
                     return wire.headers(told, self._headers)
         except Exception as error:  # noqa: BLE001 - not the agent's concern; `told` reads on
             mishap.note("meter.counted", "the counts of an answer cannot be read", error)

@@ -95,22 +95,20 @@ def text_alone(value: Any) -> bool:
 
     False where that is not sure; where it is True, `weigh` finds none.
     """
-    if type(value) is str:
-        return True
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if type(item) is dict:
             for key, inner in item.items():
-                kind = type(inner)
-                if kind is dict or kind is list:
+                if type(inner) is str:
+                    if key == "type" and inner in _MEDIA:
+                        return False
+                elif type(inner) is dict or type(inner) is list:
                     if key in _MEDIA_KEYS:
                         return False
                     waiting.append(inner)
-                elif key == "type" and kind is str and inner in _MEDIA:
-                    return False
         elif type(item) is list:
-            waiting += [inner for inner in item if type(inner) is not str]
+            waiting.extend(item)
     return True
 
 
