@@ -83,7 +83,7 @@ class Unread(Protocol):
     """Bytes that it holds."""
 
     def counted(self) -> Told:
-        """Return what settling needs: usage, model, tier, cost, and whether it is complete."""
+        """Return what settling needs: usage, model, tier, cost, error, and whether it is complete."""
 
     def told(self) -> Told:
         """Return all that it tells. Never raises."""
@@ -95,7 +95,9 @@ class Ended:
     `first_chunk_ns`: when a stream's first bytes came. `status`: of the HTTP answer, None without
     one. `failure`: the class of the exception that ended it, None where none did.
     `sent`: False where it is certain that nothing was asked of the provider: no connection was had.
-    `receipt`: what the policy charged for it, once it was settled.
+    `receipt`: what the policy charged for it, once it was settled. `left_ns`: when it left, after
+    all waiting at the gate; 0 where nobody noted it. `retry_after_seconds`: when an answer that is
+    an error asked to come again.
     """
 
     __slots__ = (
@@ -108,7 +110,9 @@ class Ended:
         "ending",
         "failure",
         "first_chunk_ns",
+        "left_ns",
         "receipt",
+        "retry_after_seconds",
         "sent",
         "status",
     )
@@ -125,6 +129,8 @@ class Ended:
         failure: str | None = None,
         sent: bool = True,
         receipt: Receipt | None = None,
+        left_ns: int = 0,
+        retry_after_seconds: float | None = None,
     ) -> None:
         self.ask = ask
         self.decision = decision
@@ -135,6 +141,8 @@ class Ended:
         self.failure = failure
         self.sent = sent
         self.receipt = receipt
+        self.left_ns = left_ns
+        self.retry_after_seconds = retry_after_seconds
         if type(told) is Told:
             self._told: Told | None = told
             self._counted: Told | None = told
@@ -155,7 +163,7 @@ class Ended:
 
     @property
     def counted(self) -> Told:
-        """Return what the answer tells of usage, model, tier and cost; a few microseconds."""
+        """Return what the answer tells of usage, model, tier, cost and error; a few microseconds."""
         found = self._counted
         if found is None:
             assert self._answer is not None

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Mapping
 from threading import RLock
-from typing import Literal, Protocol
+from typing import Literal
 from weakref import ref
 
 from manager_agent.contract.decision import Allow
@@ -14,6 +14,7 @@ from manager_agent.instrumentation.call import Ask, Ended, Ending, Unread
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.inflate import Inflater, inflater
 from manager_agent.instrumentation.policy import Policy
+from manager_agent.instrumentation.retry_after import Headers, retry_after
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.unread import WholeAnswer, with_estimate, with_headers
 from manager_agent.instrumentation.unsent import unsent
@@ -31,13 +32,6 @@ _BEFORE = frozenset(
 """Time-outs that struck before anything was asked."""
 
 
-class Headers(Protocol):
-    """Headers of an answer, as any client has them: names in any case."""
-
-    def get(self, name: str, default: str = "", /) -> str | None:
-        """Return one header's value."""
-
-
 class Call:
     """One attempt that was allowed, from leaving to its end.
 
@@ -51,6 +45,7 @@ class Call:
         "_first_ns",
         "_headers",
         "_inflate",
+        "_left_ns",
         "_lock",
         "_pid",
         "_policy",
@@ -68,6 +63,7 @@ class Call:
         self._done = False
         self._sent = True
         self._pid = os.getpid()
+        self._left_ns = time.time_ns()
         self._status: int | None = None
         self._first_ns: int | None = None
         self._reader: StreamReader | None = None
@@ -189,7 +185,18 @@ class Call:
             first_chunk_ns=self._first_ns if streaming else None,
             failure=failure,
             sent=self._sent,
+            left_ns=self._left_ns,
+            retry_after_seconds=self._retry_after(),
         )
+
+    def _retry_after(self) -> float | None:
+        if (self._status or 0) < 400:
+            return None
+        try:
+            return retry_after(self._headers)
+        except Exception as error:  # noqa: BLE001 - not the agent's concern
+            mishap.note("meter.retry_after", "the headers of an answer cannot be read", error)
+            return None
 
     def _tell(self, ended: Ended) -> None:
         try:
