@@ -19,7 +19,7 @@ from manager_agent.instrumentation.refusals import anthropic_refusal
 from manager_agent.instrumentation.sse import Sse
 from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
-from manager_agent.instrumentation.weight import Weight, text_alone, weigh
+from manager_agent.instrumentation.weight import TEXT_ALONE, Weighed, text_alone, weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
 
 _PROMPT = ("system", "messages", "tools", "mcp_servers")
@@ -44,10 +44,10 @@ def glance(endpoint: Endpoint, body: bytes) -> Asked | None:
         return None
     if not text_alone([fields[key] for key in _PROMPT if key in fields]):
         return None
-    return asked_of(endpoint, fields, len(body), Weight(None, 0))
+    return asked_of(endpoint, fields, len(body), TEXT_ALONE)
 
 
-def asked_of(endpoint: Endpoint, fields: Json, size: int, weight: Weight | None = None) -> Asked:
+def asked_of(endpoint: Endpoint, fields: Json, size: int, weight: Weighed | None = None) -> Asked:
     """Return what the fields of a request for one message ask for; streams end with usage."""
     if weight is None:
         weight = weigh([fields[key] for key in _PROMPT if key in fields])
@@ -58,8 +58,8 @@ def asked_of(endpoint: Endpoint, fields: Json, size: int, weight: Weight | None 
         max_output_tokens=count(fields.get("max_tokens")),
         tier=text(fields.get("service_tier")),
         body_bytes=size,
-        text_bytes=weight.text_bytes,
-        media=weight.media,
+        text_bytes=weight[0],
+        media=weight[1],
         held_context=_held(fields),
         conversation_id=first_text(map(metadata.get, _CONVERSATION)),
         user_id=text(metadata.get("user_id")),

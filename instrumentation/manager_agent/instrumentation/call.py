@@ -83,7 +83,7 @@ class Unread(Protocol):
     """Bytes that it holds."""
 
     def counted(self) -> Told:
-        """Return what settling needs: usage, model, tier, cost, error, and whether it is complete."""
+        """Return what settling needs: usage, model, tier, cost, error, and if it is complete."""
 
     def told(self) -> Told:
         """Return all that it tells. Never raises."""
@@ -163,7 +163,7 @@ class Ended:
 
     @property
     def counted(self) -> Told:
-        """Return what the answer tells of usage, model, tier, cost and error; a few microseconds."""
+        """Return usage, model, tier, cost and error of the answer; a few microseconds."""
         found = self._counted
         if found is None:
             assert self._answer is not None

@@ -14,7 +14,7 @@ from manager_agent.instrumentation.refusals import gemini_refusal
 from manager_agent.instrumentation.sse import Sse
 from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
-from manager_agent.instrumentation.weight import Weight, text_alone, weigh
+from manager_agent.instrumentation.weight import TEXT_ALONE, Weighed, text_alone, weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
 
 _CALLED_BACK = frozenset({"functionDeclarations", "function_declarations"})
@@ -34,7 +34,7 @@ def glance(endpoint: Endpoint, body: bytes) -> Asked | None:
     fields = parsed(body)
     if type(fields) is not dict or not text_alone(_prompt(fields)):
         return None
-    return _asked(endpoint, fields, len(body), Weight(None, 0))
+    return _asked(endpoint, fields, len(body), TEXT_ALONE)
 
 
 def _prompt(fields: Json) -> list[Any]:
@@ -42,7 +42,7 @@ def _prompt(fields: Json) -> list[Any]:
     return [each[key] for each in inner for key in _PROMPT if key in each]
 
 
-def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weight) -> Asked:
+def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weighed) -> Asked:
     config = mapping(_either(fields, "generationConfig", "generation_config"))
     return Asked(
         model=endpoint.model or text(fields.get("model")),
@@ -51,8 +51,8 @@ def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weight) -> Asked
         choices=max(1, count(_either(config, "candidateCount", "candidate_count")) or 1),
         tier=text(_either(fields, "serviceTier", "service_tier")),
         body_bytes=size,
-        text_bytes=weight.text_bytes,
-        media=weight.media,
+        text_bytes=weight[0],
+        media=weight[1],
         held_context=_held(fields),
     )
 

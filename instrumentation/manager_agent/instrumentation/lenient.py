@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,7 +15,7 @@ _MOST = 2**53
 _MOST_USD = 1_000_000
 _DIGITS = 30
 _OBJECT = json.JSONDecoder()
-_scan = _OBJECT.scan_once
+_scan: Callable[[str, int], tuple[Any, int]] = _OBJECT.scan_once  # type: ignore[attr-defined]
 _LONE = re.compile("[\ud800-\udfff]")
 
 

@@ -17,7 +17,7 @@ from manager_agent.instrumentation.lenient import (
     parsed,
     text,
 )
-from manager_agent.instrumentation.weight import Weight, text_alone, weigh
+from manager_agent.instrumentation.weight import TEXT_ALONE, Weighed, text_alone, weigh
 
 _ALWAYS_COUNT = frozenset({"mistral_ai", "groq", "perplexity", "x_ai", "openrouter", "deepseek"})
 """Providers whose streams end with usage whether or not it was asked for."""
@@ -42,7 +42,7 @@ def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
     return _asked(endpoint, fields, len(body), weight)
 
 
-def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weight) -> Asked:
+def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weighed) -> Asked:
     streaming = endpoint.streaming or fields.get("stream") is True
     metadata = mapping(fields.get("metadata"))
     return Asked(
@@ -55,8 +55,8 @@ def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weight) -> Asked
         choices=_choices(endpoint, fields),
         tier=text(fields.get("service_tier")),
         body_bytes=size,
-        text_bytes=weight.text_bytes,
-        media=weight.media + (count(fields.get("files")) or 0),
+        text_bytes=weight[0],
+        media=weight[1] + (count(fields.get("files")) or 0),
         held_context=_held(fields),
         conversation_id=_conversation(fields, metadata),
         user_id=first_text(
@@ -66,7 +66,6 @@ def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weight) -> Asked
 
 
 _MANY = 2**53
-_NOT_WEIGHED = Weight(None, 0)
 _UNUSUAL = frozenset(
     {
         *_ELSEWHERE,
@@ -101,7 +100,7 @@ def glance(endpoint: Endpoint, body: bytes) -> Asked | None:
         return None
     if not _UNUSUAL.isdisjoint(fields):
         prompt = [fields[key] for key in _PROMPT if key in fields]
-        return _asked(endpoint, fields, len(body), _NOT_WEIGHED) if text_alone(prompt) else None
+        return _asked(endpoint, fields, len(body), TEXT_ALONE) if text_alone(prompt) else None
     if not text_alone(fields.get("messages")):
         return None
     model, most = fields.get("model"), fields.get("max_completion_tokens")

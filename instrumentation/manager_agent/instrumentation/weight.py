@@ -58,10 +58,16 @@ _BYTES_OF_TOKEN = 4
 
 
 class Weight(NamedTuple):
-    """`text_bytes`: UTF-8 bytes of text, None: not weighed. `media`: parts that are no text."""
+    """`text_bytes`: UTF-8 bytes of text. `media`: parts that are no text."""
 
-    text_bytes: int | None
+    text_bytes: int
     media: int
+
+
+Weighed = tuple[int | None, int]
+"""As `Weight`, None where the text was not weighed."""
+TEXT_ALONE: Weighed = (None, 0)
+"""Of a prompt that was seen to be nothing but text."""
 
 
 def utf8(words: str) -> int:
