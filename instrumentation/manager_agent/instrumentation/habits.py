@@ -56,6 +56,10 @@ class Habits:
         self.any = False
         """Whether there is a kind of calls that anybody wants to know the habits of."""
 
+    def after_fork(self) -> None:
+        """Go on in a child with what its parent learned; the lock may be held there for ever."""
+        self._lock = Lock()
+
     def usual(self, ask: Ask, worst: Bound, prices: Dearest | None) -> Bound:
         """Return what calls such as this stay below, or the worst while too few are known."""
         kind = _kind(ask)
