@@ -3,7 +3,8 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,10 @@ class Spender:
         return verdict
 
 
+def have_spent(spenders: Sequence[Spender], enough: int) -> bool:
+    return sum(one.spent for one in spenders) >= enough
+
+
 @pytest.mark.slow
 def test_kill_9_in_mid_stream_grants_nothing_twice(tmp_path: Path) -> None:
     """What guards spent over six lives of the manager is what they were granted, to the limit."""
@@ -155,7 +160,7 @@ def test_kill_9_in_mid_stream_grants_nothing_twice(tmp_path: Path) -> None:
             for thread in threads:
                 thread.start()
             enough = min(LIMIT * (life + 1) // 7, 900)
-            until("some spend", lambda enough=enough: sum(one.spent for one in spenders) >= enough)
+            until("some spend", partial(have_spent, spenders, enough))
             running.kill()
             stop.set()
             for thread in threads:
