@@ -53,7 +53,7 @@ def test_a_refusal_says_where_the_manager_was_looked_for_and_what_to_do() -> Non
     refuse = alone()
 
     assert isinstance(refuse, Refuse)
-    assert "http://boss:4317 cannot be reached (connection refused)" in refuse.message
+    assert "cannot be reached: http://boss:4317: connection refused" in refuse.message
     assert "MANAGER_ENDPOINT" in refuse.remedy
     assert "MANAGER_UNREACHABLE=open" in refuse.remedy
 
