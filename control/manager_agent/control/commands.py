@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
+from manager_agent.contract.command import SetBudget
 from manager_agent.contract.guard import (
     Answer,
     Breakers,
@@ -46,7 +47,10 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class SetLimit:
-    """People set a limit in place of the configured one; None takes it away."""
+    """People set a limit in place of the configured one; None takes it away.
+
+    `dropped`: what is configured holds again; `amount` says nothing then.
+    """
 
     scope: Scope
     name: str
@@ -55,6 +59,7 @@ class SetLimit:
     amount: int | None
     by: str = ""
     why: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,10 @@ class Correct:
 class Charge:
     """Spans without a guard add up to `total` under `key`; telling it again changes nothing.
 
-    The windows are those of `at_us`; a total may shrink where a call was corrected.
+    It is for the limits of `period`, all where that is None, in the window that holds `at_us`:
+    where one `period` is named, its start. A total may shrink where a call was corrected.
+    `leased`: what spans of guarded calls add up to there; an account that opens later begins with
+    it, and no other takes notice.
     """
 
     key: str
@@ -82,14 +90,17 @@ class Charge:
     unit: Unit
     at_us: int
     total: int
+    period: Period | None = None
+    leased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """All spans of a lease whose holder was given up are there, and add up to `spent`."""
+    """The spans of a lease whose holder was given up are of `calls` calls, `spent` in all."""
 
     lease: int
     spent: int
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,7 @@ Command = (
     | Bye
     | Tick
     | Configure
+    | SetBudget
     | SetLimit
     | Correct
     | Charge

@@ -49,6 +49,13 @@ _Held = tuple[Wallet | None, Reservation, Bound]
 """What one call holds; without a wallet it passes with nobody there to ask. A tuple for speed."""
 
 
+class _Asks(NamedTuple):
+    """A call that people must allow."""
+
+    question: Question
+    policy: Policy
+
+
 class _Due(NamedTuple):
     """A call that must wait in line for money."""
 
@@ -101,6 +108,8 @@ class Guard:
         policy = word.policies.get(agent, UNHEARD)
         bound = self._bounds.of(ask, policy)
         if policy.approve_above_nano is not None or policy.approve_models:
+            if bound is None and word.link.up and policy.approve_above_nano is not None:
+                return self._unready(ask, wallet, policy)  # its cost says whether people are asked
             question = self._approvals.question(ask, bound, policy)
             if question is not None:
                 if not word.link.up:
@@ -287,11 +296,15 @@ class Guard:
             with self._word.link.listening(bell):
                 while (found := self._looked(ask, until_ns)) is None:
                     bell.wait((until_ns - self._clock()) / _SECOND_NS)
+            if isinstance(found, _Asks):
+                wake = self._wake(ask)
+                answer = self._approvals.wait(ask, found.question, found.policy, wake)
+                return self._after_approval(ask, answer) or self._for_money(ask)
             if isinstance(found, _Due):
                 left = (until_ns - self._clock()) / _SECOND_NS
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
-                answer = found.wallet.wait(nano, tokens, left, self._clock)
-                found = self._answered(ask, found, answer)
+                held = found.wallet.wait(nano, tokens, left, self._clock)
+                return self._answered(ask, found, held)
             return found
         finally:
             self._approved.discard(ask.call_id)
@@ -302,11 +315,15 @@ class Guard:
             with self._word.link.listening(bell):
                 while (found := self._looked(ask, until_ns)) is None:
                     await bell.wait((until_ns - self._clock()) / _SECOND_NS)
+            if isinstance(found, _Asks):
+                wake = self._wake(ask)
+                answer = await self._approvals.wait_async(ask, found.question, found.policy, wake)
+                return self._after_approval(ask, answer) or await self._for_money_async(ask)
             if isinstance(found, _Due):
                 left = (until_ns - self._clock()) / _SECOND_NS
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
-                answer = await found.wallet.wait_async(nano, tokens, left, self._clock)
-                found = self._answered(ask, found, answer)
+                held = await found.wallet.wait_async(nano, tokens, left, self._clock)
+                return self._answered(ask, found, held)
             return found
         finally:
             self._approved.discard(ask.call_id)
@@ -317,7 +334,7 @@ class Guard:
             seconds = policy.max_wait_ms / 1000
         return self._clock() + int(seconds * _SECOND_NS)
 
-    def _looked(self, ask: Ask, until_ns: int) -> Allow | Refuse | _Due | None:
+    def _looked(self, ask: Ask, until_ns: int) -> Allow | Refuse | _Asks | _Due | None:
         """Look again at a call that waits; None: wait for news."""
         with reentry.inside():
             word, agent = self._word, ask.identity.agent
@@ -328,10 +345,13 @@ class Guard:
                     return paused
             wallet, policy = word.wallet(agent), word.policies.get(agent, UNHEARD)
             bound = self._bounds.of(ask, policy)
-            if bound is None and wallet.unlimited:
-                bound = _FREE
             late = self._clock() >= until_ns
+            if bound is None and wallet.unlimited and (late or policy.approve_above_nano is None):
+                bound = _FREE
             if wallet.heard and bound is not None:
+                question = self._question_of(ask, bound, policy)
+                if question is not None:
+                    return _Asks(question, policy)
                 if bound.nano is None and not wallet.unlimited_usd:
                     self._withdrawn(ask)
                     return _unpriced(ask)
@@ -342,6 +362,14 @@ class Guard:
                 return None
             why = "it has not said what this call may cost" if word.link.up else word.link.why
             return self._unheard(ask, wallet, policy, why)
+
+    def _question_of(self, ask: Ask, bound: Bound, policy: Policy) -> Question | None:
+        """Return what people must be asked, now that the manager has said who asks whom."""
+        if ask.call_id in self._approved:
+            return None
+        if policy.approve_above_nano is None and not policy.approve_models:
+            return None
+        return self._approvals.question(ask, None if bound is _FREE else bound, policy)
 
     def _unheard(self, ask: Ask, wallet: Wallet, policy: Policy, why: str) -> Allow | Refuse:
         mode, now_ns = self._mode(wallet, policy), self._clock()
