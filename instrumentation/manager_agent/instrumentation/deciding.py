@@ -198,18 +198,24 @@ class Deciding:
 
     def _alone(self, ask: Ask, wallet: Wallet, policy: Policy, bound: Bound) -> Decision:
         """Decide without the manager: by what was granted for that, then by what people said."""
-        now_ns = self._clock()
-        wallet.go_offline(now_ns, bound.nano or 0, bound.tokens)
-        if bound is not FREE:
-            reservation = wallet.reserve(bound.nano or 0, bound.tokens, now_ns)
-            if reservation is not None:
-                self._held[ask.call_id] = wallet, reservation, bound
-                return WITHIN
+        if self._held_offline(ask, wallet, bound):
+            return WITHIN
         self._word.wake(wallet.agent)  # somebody needs the manager: try it sooner
         mode = self._mode(wallet, policy)
         if mode == "static" and bound is not FREE and wallet.in_flight() and policy.max_wait_ms:
             return Wait(policy.max_wait_ms / 1000)  # what they do not cost comes back
         return self._let_pass(ask, wallet, mode, bound)
+
+    def _held_offline(self, ask: Ask, wallet: Wallet, bound: Bound) -> bool:
+        """Hold money for a call of what was granted for a time like this; say whether it is had."""
+        now_ns = self._clock()
+        wallet.go_offline(now_ns, bound.nano or 0, bound.tokens)
+        if bound is FREE:
+            return False
+        reservation = wallet.reserve(bound.nano or 0, bound.tokens, now_ns)
+        if reservation is not None:
+            self._held[ask.call_id] = wallet, reservation, bound
+        return reservation is not None
 
     def _first_word_in(self, wallet: Wallet, policy: Policy) -> int:
         """Return for how long the manager's first word is waited for: longer if not for nothing."""

@@ -198,6 +198,8 @@ class Guard(Deciding):
 
     def _in_vain(self, ask: Ask, due: _Due, shortage: Shortage) -> Allow | Refuse:
         if shortage.verdict == "wait" and not self._word.link.up:
+            if self._held_offline(ask, due.wallet, due.bound):
+                return WITHIN
             policy = self._word.policies.get(due.wallet.agent, UNHEARD)
             mode = self._mode(due.wallet, policy)
             found = self._let_pass(ask, due.wallet, mode, due.bound)
