@@ -143,7 +143,8 @@ def test_what_is_long_over_is_deleted_and_old_holders_stay_strangers(path: Path)
         desk.restart()
         assert desk.account("b", "day") == before
         assert not [one for one in desk.authority.book.accounts.values() if one.key.name == "a"]
-    XX
+        ids = {one.id for one in desk.authority.book.holders.values()}
+        assert ids == {"live", "newest"}, "live was given up only now"
         assert list(desk.authority.book.leases) == [newest.lease]
         desk.tell(desk.written("dead", lease=dead.lease, settled_total=60, need=5))
         assert desk.fences() == ["dead"], "what it has left is nobody's to spend"
