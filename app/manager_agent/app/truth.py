@@ -1,6 +1,6 @@
 """Spans are the truth of what was spent: how the budget ledger learns of it and is held against it.
 
-docs/decisions/0014-spans-are-the-truth.md
+docs/decisions/0015-spans-are-the-truth.md
 """
 
 from collections.abc import Callable, Sequence

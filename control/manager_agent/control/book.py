@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from manager_agent.contract.budget import Unit
+from manager_agent.contract.budget import BudgetPolicy, Limits, Unit
 from manager_agent.contract.window import Period, window
 from manager_agent.control.commands import Charge
 from manager_agent.control.rows import (
     PRIORITIES,
     Account,
     AccountKey,
+    BudgetSet,
     Charged,
     Event,
     Heard,
@@ -25,7 +26,7 @@ from manager_agent.control.rows import (
     Shares,
     Wish,
 )
-from manager_agent.control.terms import Term, Terms
+from manager_agent.control.terms import Term, Terms, laid_over
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_US = 3_600_000_000
@@ -43,6 +44,7 @@ class Book:
     After a failure to store them the book must be read anew: it is ahead of the disk.
     """
 
+    configured: BudgetPolicy = field(default_factory=BudgetPolicy)
     terms: Terms = field(default_factory=Terms)
     accounts: dict[AccountKey, Account] = field(default_factory=dict)
     leases: dict[int, Lease] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Book:
     totals: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
     leased: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
     limits: dict[LimitKey, LimitSet] = field(default_factory=dict)
+    budgets: dict[str, Limits] = field(default_factory=dict)
     paused: dict[tuple[str, str], Paused] = field(default_factory=dict)
     next_lease: int = 1
     wishes: dict[int, Wish] = field(default_factory=dict)
@@ -82,12 +85,22 @@ class Book:
                     self.totals.setdefault(place, {})[row.agent] = row.total
             case LimitSet():
                 self.limits[row.key] = row
+                if row.dropped:
+                    del self.limits[row.key]
+            case BudgetSet():
+                self.budgets.pop(row.agent, None)
+                if row.limits is not None:
+                    self.budgets[row.agent] = row.limits
             case Paused():
                 self.paused[row.scope, row.name] = row
                 if row.since_us is None:
                     del self.paused[row.scope, row.name]
             case Event():
                 pass
+
+    def terms_now(self) -> Terms:
+        """Return the limits as they are configured and set by people at this moment."""
+        return Terms(laid_over(self.configured, self.budgets), dict(self.limits))
 
     def changes(self) -> tuple[Row, ...]:
         """Return the rows that were put since the last time, each as it is now."""
@@ -250,18 +263,20 @@ def _identity(row: Row, count: int) -> tuple[object, ...]:
             return ("charged", row.key)
         case LimitSet():
             return ("limit", *row.key)
+        case BudgetSet():
+            return ("budget", row.agent)
         case Paused():
             return ("paused", row.scope, row.name)
         case Event():
             return ("event", count)
 
 
-def restored(rows: Iterable[Row], terms: Terms, now_us: int) -> Book:
+def restored(rows: Iterable[Row], policy: BudgetPolicy, now_us: int) -> Book:
     """Return the book of the rows that were stored; every holder counts as heard of just now."""
-    book = Book(terms=terms)
+    book = Book(configured=policy)
     for row in rows:
         book.read(row)
-    book.terms = replace(terms, set_by_people=dict(book.limits))
+    book.terms = book.terms_now()
     for holder in book.holders.values():
         if holder.closed_us is None:
             book.heard[holder.id] = Heard(now_us)

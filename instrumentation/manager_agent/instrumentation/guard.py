@@ -27,6 +27,11 @@ _WITHIN, _OBSERVED = Allow("within_budget"), Allow("observed")
 _APPROVED, _UNREACHABLE = Allow("approved"), Allow("manager_unreachable")
 _FREE = Bound(0, 0, 0)
 _SECOND_NS = 1_000_000_000
+_WORD_SECONDS = 2.0
+"""How long a call waits for what the manager says at once: what it may cost, what bounds it."""
+_STOPPED_NS, _PASSES_NS = 5 * _SECOND_NS, 2 * _SECOND_NS
+"""How long a first call waits while the first connection is made: one that would be refused without
+it, and one that would pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +45,15 @@ class Parts:
     absence: Absence
 
 
-class _Held(NamedTuple):
-    """What one call holds; without a wallet it passes with nobody there to ask."""
+_Held = tuple[Wallet | None, Reservation, Bound]
+"""What one call holds; without a wallet it passes with nobody there to ask. A tuple for speed."""
 
-    wallet: Wallet | None
-    reservation: Reservation
-    bound: Bound
+
+class _Asks(NamedTuple):
+    """A call that people must allow."""
+
+    question: Question
+    policy: Policy
 
 
 class _Due(NamedTuple):
@@ -79,6 +87,8 @@ class Guard:
         self._held, self._asked, self._approved = {}, {}, set()
         self._breakers.forget()
         self._approvals.forget()
+        self._bounds.after_fork()
+        self._absence.after_fork()
 
     def decide(self, ask: Ask) -> Decision:
         """Return what shall become of a call, in microseconds."""
@@ -98,8 +108,12 @@ class Guard:
         policy = word.policies.get(agent, UNHEARD)
         bound = self._bounds.of(ask, policy)
         if policy.approve_above_nano is not None or policy.approve_models:
+            if bound is None and word.link.up and policy.approve_above_nano is not None:
+                return self._unready(ask, wallet, policy)  # its cost says whether people are asked
             question = self._approvals.question(ask, bound, policy)
             if question is not None:
+                if not word.link.up:
+                    return self._stopped(ask, self._alone(ask, wallet, policy, _FREE))
                 return self._ask_people(question, policy)
         if bound is None:
             if not wallet.unlimited:
@@ -112,7 +126,7 @@ class Guard:
             nano = 0
         reservation = wallet.reserve(nano, bound.input_tokens + bound.output_tokens, self._clock())
         if reservation is not None:
-            self._held[ask.call_id] = _Held(wallet, reservation, bound)
+            self._held[ask.call_id] = wallet, reservation, bound
             return _OBSERVED if policy.enforcement in ("soft", "observe") else _WITHIN
         return self._stopped(ask, self._short(ask, wallet, bound, policy))
 
@@ -151,20 +165,25 @@ class Guard:
         self._approvals.ended(ended)
         if held is None:
             return None
-        nano, tokens, estimated = self._bounds.spent(ended, held.bound)
-        wallet, (usd, reserved, counted, _), now_ns = held.wallet, held.reservation, self._clock()
+        wallet, reservation, bound = held
+        nano, tokens, estimated = self._bounds.spent(ended, bound)
+        now_ns = self._clock()
         if wallet is None:
             self._absence.settle(nano or None, tokens, now_ns)
             return None
-        wallet.settle(held.reservation, nano, tokens, now_ns, estimated)
-        lease = usd if usd is not None else counted
+        wallet.settle(reservation, nano, tokens, now_ns, estimated)
+        usd, reserved, counted, _ = reservation
+        if usd is not None:
+            holder = usd.holder
+        else:
+            holder = self._word.epoch.holder if counted is None else counted.holder
         return Receipt(
-            holder=self._word.epoch.holder if lease is None else lease.holder,
-            usd_lease=0 if usd is None else usd.id,
-            token_lease=0 if counted is None else counted.id,
-            reserved_nano=reserved,
-            settled_nano=nano,
-            estimated=estimated,
+            holder,
+            0 if usd is None else usd.id,
+            0 if counted is None else counted.id,
+            reserved,
+            nano,
+            estimated,
         )
 
     def in_flight(self) -> int:
@@ -194,8 +213,8 @@ class Guard:
         """Decide about a call of which the manager has not yet said what it may cost."""
         link = self._word.link
         if link.up:
-            return Wait(policy.max_wait_ms / 1000 if wallet.heard else 2.0)
-        left_ns = link.first_word_in(self._clock())
+            return Wait(max(policy.max_wait_ms / 1000, _WORD_SECONDS))
+        left_ns = self._first_word_in(wallet, policy)
         if left_ns:
             return Wait(left_ns / _SECOND_NS)
         return self._alone(ask, wallet, policy, _FREE)
@@ -220,30 +239,41 @@ class Guard:
     def _alone(self, ask: Ask, wallet: Wallet, policy: Policy, bound: Bound) -> Decision:
         """Decide without the manager: by what was granted for that, then by what people said."""
         now_ns = self._clock()
-        wallet.go_offline(now_ns)
+        wallet.go_offline(now_ns, bound.nano or 0, bound.tokens)
         if bound is not _FREE:
             reservation = wallet.reserve(bound.nano or 0, bound.tokens, now_ns)
             if reservation is not None:
-                self._held[ask.call_id] = _Held(wallet, reservation, bound)
+                self._held[ask.call_id] = wallet, reservation, bound
                 return _WITHIN
         self._word.wake(wallet.agent)  # somebody needs the manager: try it sooner
-        mode = self._absence.mode(wallet.agent, policy.unreachable)
+        mode = self._mode(wallet, policy)
         if mode == "static" and bound is not _FREE and wallet.in_flight() and policy.max_wait_ms:
             return Wait(policy.max_wait_ms / 1000)  # what they do not cost comes back
         return self._let_pass(ask, wallet, mode, bound)
+
+    def _first_word_in(self, wallet: Wallet, policy: Policy) -> int:
+        """Return for how long the manager's first word is waited for: longer if not for nothing."""
+        stops = self._mode(wallet, policy) in ("static", "closed")
+        patience_ns = (_STOPPED_NS if stops else _PASSES_NS) if not wallet.heard else 0
+        return self._word.link.first_word_in(patience_ns, self._clock())
+
+    def _mode(self, wallet: Wallet, policy: Policy) -> str:
+        heard = policy.unreachable
+        if heard == "unknown" and wallet.heard:
+            heard = "static"
+        return self._absence.mode(wallet.agent, heard)
 
     def _let_pass(self, ask: Ask, wallet: Wallet, mode: str, bound: Bound) -> Allow | Refuse:
         why, now_ns = self._word.link.why, self._clock()
         refuse = self._absence.refusal(wallet.agent, mode, wallet.limit(), why, now_ns)
         if refuse is not None:
             return refuse
-        self._held[ask.call_id] = _Held(None, (None, 0, None, 0), bound)
+        self._held[ask.call_id] = None, (None, 0, None, 0), bound
         return _UNREACHABLE
 
     def _ask_people(self, question: Question, policy: Policy) -> Hold:
         hold = self._approvals.hold(question, policy)
         self._asked[hold.approval_id] = question
-        self._word.wake(question.agent)
         return hold
 
     def _question(self, ask: Ask, hold: Hold) -> tuple[Question, Policy]:
@@ -266,11 +296,15 @@ class Guard:
             with self._word.link.listening(bell):
                 while (found := self._looked(ask, until_ns)) is None:
                     bell.wait((until_ns - self._clock()) / _SECOND_NS)
+            if isinstance(found, _Asks):
+                wake = self._wake(ask)
+                answer = self._approvals.wait(ask, found.question, found.policy, wake)
+                return self._after_approval(ask, answer) or self._for_money(ask)
             if isinstance(found, _Due):
                 left = (until_ns - self._clock()) / _SECOND_NS
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
-                answer = found.wallet.wait(nano, tokens, left, self._clock)
-                found = self._answered(ask, found, answer)
+                held = found.wallet.wait(nano, tokens, left, self._clock)
+                return self._answered(ask, found, held)
             return found
         finally:
             self._approved.discard(ask.call_id)
@@ -281,11 +315,15 @@ class Guard:
             with self._word.link.listening(bell):
                 while (found := self._looked(ask, until_ns)) is None:
                     await bell.wait((until_ns - self._clock()) / _SECOND_NS)
+            if isinstance(found, _Asks):
+                wake = self._wake(ask)
+                answer = await self._approvals.wait_async(ask, found.question, found.policy, wake)
+                return self._after_approval(ask, answer) or await self._for_money_async(ask)
             if isinstance(found, _Due):
                 left = (until_ns - self._clock()) / _SECOND_NS
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
-                answer = await found.wallet.wait_async(nano, tokens, left, self._clock)
-                found = self._answered(ask, found, answer)
+                held = await found.wallet.wait_async(nano, tokens, left, self._clock)
+                return self._answered(ask, found, held)
             return found
         finally:
             self._approved.discard(ask.call_id)
@@ -296,7 +334,7 @@ class Guard:
             seconds = policy.max_wait_ms / 1000
         return self._clock() + int(seconds * _SECOND_NS)
 
-    def _looked(self, ask: Ask, until_ns: int) -> Allow | Refuse | _Due | None:
+    def _looked(self, ask: Ask, until_ns: int) -> Allow | Refuse | _Asks | _Due | None:
         """Look again at a call that waits; None: wait for news."""
         with reentry.inside():
             word, agent = self._word, ask.identity.agent
@@ -307,28 +345,39 @@ class Guard:
                     return paused
             wallet, policy = word.wallet(agent), word.policies.get(agent, UNHEARD)
             bound = self._bounds.of(ask, policy)
-            if bound is None and wallet.unlimited:
-                bound = _FREE
             late = self._clock() >= until_ns
+            if bound is None and wallet.unlimited and (late or policy.approve_above_nano is None):
+                bound = _FREE
             if wallet.heard and bound is not None:
+                question = self._question_of(ask, bound, policy)
+                if question is not None:
+                    return _Asks(question, policy)
                 if bound.nano is None and not wallet.unlimited_usd:
                     self._withdrawn(ask)
                     return _unpriced(ask)
                 return _Due(wallet, bound)
             if word.link.up and not late:
                 return None
-            if word.link.first_word_in(self._clock()) and not late:
+            if self._first_word_in(wallet, policy) and not late:
                 return None
             why = "it has not said what this call may cost" if word.link.up else word.link.why
             return self._unheard(ask, wallet, policy, why)
 
+    def _question_of(self, ask: Ask, bound: Bound, policy: Policy) -> Question | None:
+        """Return what people must be asked, now that the manager has said who asks whom."""
+        if ask.call_id in self._approved:
+            return None
+        if policy.approve_above_nano is None and not policy.approve_models:
+            return None
+        return self._approvals.question(ask, None if bound is _FREE else bound, policy)
+
     def _unheard(self, ask: Ask, wallet: Wallet, policy: Policy, why: str) -> Allow | Refuse:
-        mode, now_ns = self._absence.mode(wallet.agent, policy.unreachable), self._clock()
+        mode, now_ns = self._mode(wallet, policy), self._clock()
         refuse = self._absence.refusal(wallet.agent, mode, wallet.limit(), why, now_ns)
         if refuse is not None:
             self._withdrawn(ask)
             return refuse
-        self._held[ask.call_id] = _Held(None, (None, 0, None, 0), _FREE)
+        self._held[ask.call_id] = None, (None, 0, None, 0), _FREE
         return _UNREACHABLE
 
     def _answered(self, ask: Ask, due: _Due, answer: Reservation | Shortage) -> Allow | Refuse:
@@ -340,7 +389,7 @@ class Guard:
             if refuse is not None:
                 due.wallet.release(answer, self._clock())
                 return refuse
-            self._held[ask.call_id] = _Held(due.wallet, answer, due.bound)
+            self._held[ask.call_id] = due.wallet, answer, due.bound
             if ask.call_id in self._approved:
                 return _APPROVED
             return _WITHIN
@@ -363,7 +412,7 @@ class Guard:
     def _in_vain(self, ask: Ask, due: _Due, shortage: Shortage) -> Allow | Refuse:
         if shortage.verdict == "wait" and not self._word.link.up:
             policy = self._word.policies.get(due.wallet.agent, UNHEARD)
-            mode = self._absence.mode(due.wallet.agent, policy.unreachable)
+            mode = self._mode(due.wallet, policy)
             found = self._let_pass(ask, due.wallet, mode, due.bound)
         else:
             found = self._refusal(shortage, ask)
