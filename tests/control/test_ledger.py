@@ -9,7 +9,7 @@ import pytest
 from manager_agent.contract.budget import BudgetPolicy, Group, Limits
 from manager_agent.contract.guard import Bye, Hello
 from manager_agent.control.book import micros
-from manager_agent.control.commands import Charge, Reconcile, Tick
+from manager_agent.control.commands import Charge, Configure, Reconcile, Tick
 from tests.control.desk import NOON, SECOND, Desk, policy, share, tokens
 from tests.control.memory_keeper import MemoryKeeper
 
@@ -402,6 +402,29 @@ def test_spend_without_a_guard_reduces_what_is_free_and_is_charged_once(desk: De
     desk.tell(Charge("minute 1", "a", "tokens", NOON - SECOND, 150))
     account = desk.account()
     assert (account.settled, account.external, account.excess) == (150, 150, 80)
+
+
+def test_an_account_that_opens_later_begins_with_what_was_spent_before(desk: Desk) -> None:
+    """Also with what leases were charged that it was not there for; a rest is taken off later."""
+    hour = NOON - 600 * SECOND
+    desk.tell(Configure(policy()))
+    desk.tell(Charge("k", "a", "tokens", hour, 30, period="hour", leased=40))
+    assert not desk.authority.book.accounts
+    desk.tell(Configure(policy(a=tokens(hour=100))))
+
+    assert desk.report("h1", need=31).verdict == "exhausted"
+    assert desk.report("h1", need=30).granted_total == 30
+    assert (desk.account().settled, desk.account().external) == (70, 30)
+
+    desk.tell(Charge("k", "a", "tokens", hour, 35, period="hour", leased=60))
+    assert (desk.account().settled, desk.account().external) == (75, 35)
+
+
+def test_a_charge_of_one_period_leaves_limits_of_others_alone() -> None:
+    desk = Desk(policy(a=tokens(hour=100, day=100)))
+    desk.tell(Charge("k", "a", "tokens", NOON - 600 * SECOND, 30, period="hour"))
+
+    assert [one.key.period for one in desk.authority.book.accounts.values()] == ["hour"]
 
 
 def test_a_charge_may_shrink(desk: Desk) -> None:
