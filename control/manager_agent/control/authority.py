@@ -26,15 +26,18 @@ class Authority:
         """Return the present state, to be read only."""
         return self._book
 
+    def stored(self, now_us: int) -> Book:
+        """Return the state as it is stored, to be read only. Raises what the keeper raises."""
+        self._refresh(now_us)
+        return self._book
+
     def decide(self, commands: Sequence[Command], now_us: int) -> list[To]:
         """Apply commands in order, store, and return the answers that may be sent now.
 
         Where storing fails, nothing happened: the error is raised, and the state is read anew
         before the next command.
         """
-        if self._stale:
-            self._book = self._restored(now_us)
-            self._stale = False
+        self._refresh(now_us)
         self._stale = True  # until it is stored
         said = [answer for command in commands for answer in decide(self._book, command, now_us)]
         changed = self._book.changes()
@@ -45,6 +48,11 @@ class Authority:
             if isinstance(command, Configure):
                 self._policy = command.policy
         return said
+
+    def _refresh(self, now_us: int) -> None:
+        if self._stale:
+            self._book = self._restored(now_us)
+            self._stale = False
 
     def _restored(self, now_us: int) -> Book:
         return restored(self._keeper.load(now_us), Terms(self._policy), now_us)

@@ -110,12 +110,17 @@ class Book:
 
     def account_of(self, term: Term, at_us: int) -> Account:
         """Return the account of a limit at a time, opened if need be."""
+        found = self.opened(term, at_us)
+        if found.key not in self.accounts:
+            self.put(found)
+        return found
+
+    def opened(self, term: Term, at_us: int) -> Account:
+        """Return the account of a limit at a time as it is, or as it would begin."""
         start_us, end_us = _window(term.period, at_us // 1_000_000, self.terms.zone)
         key = AccountKey(term.scope, term.name, term.period, term.unit, start_us)
-        if key not in self.accounts:
-            opened = Account(key, end_us, term.amount, term.enforcement, term.floors)
-            self.put(opened)
-        return self.accounts[key]
+        known = self.accounts.get(key)
+        return known or Account(key, end_us, term.amount, term.enforcement, term.floors)
 
     def tied_to(self, key: AccountKey) -> list[Lease]:
         """Return the leases that may still spend against an account."""

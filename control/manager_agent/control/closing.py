@@ -11,8 +11,11 @@ from manager_agent.control.rows import Event, Holder, Lease, Wish
 from manager_agent.control.serving import TTL_US, serve
 
 
-def let_time_pass(book: Book, now_us: int) -> list[To]:
+def let_time_pass(book: Book, now_us: int, deaf_us: int = 0) -> list[To]:
     """Give up holders that were silent for too long; move those who wait to the new windows."""
+    if deaf_us:
+        for id_, heard in book.heard.items():
+            book.heard[id_] = replace(heard, at_us=min(now_us, heard.at_us + deaf_us))
     for holder in [one for one in book.holders.values() if one.closed_us is None]:
         heard = book.heard[holder.id]
         if heard.at_us + TTL_US + heard.longest_call_us < now_us:

@@ -1,16 +1,40 @@
 """What the ledger is told and what it answers. Times come with the command, not from a clock."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
-from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Pauses, PauseScope, Report
+from manager_agent.contract.guard import (
+    Answer,
+    Breakers,
+    Bye,
+    Fence,
+    Grant,
+    Hello,
+    Pauses,
+    PauseScope,
+    Policy,
+    Report,
+)
 from manager_agent.contract.window import Period
 from manager_agent.control.rows import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed: give up silent holders, let windows end."""
+    """Time has passed: give up silent holders, let windows end.
+
+    `deaf_us`: for so long the manager heard nobody, whoever spoke: that is no silence of theirs.
+    """
+
+    deaf_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A holder's stream has ended; it may come back."""
+
+    holder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +112,33 @@ class ResumeCalls:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SetBreaker:
+    """People hold a breaker open or closed until `until_us` (None: until reset), or reset it.
+
+    Either `agent` is named, or `provider` and `family` are.
+    """
+
+    agent: str
+    provider: str
+    family: str
+    to: Literal["open", "closed", "reset"]
+    until_us: int | None = None
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecideApproval:
+    """People answer a question. `amount_nano`: most that the one call may cost; None: as asked."""
+
+    id: str
+    approved: bool
+    by: str = ""
+    why: str = ""
+    amount_nano: int | None = None
+
+
 Command = (
     Hello
     | Report
@@ -105,7 +156,7 @@ Command = (
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """A message for a holder, to be sent once what it rests on is stored."""
+    """A message for a holder, to be sent once what it rests on is stored; "" is every holder."""
 
     holder: str
-    message: Grant | Fence | Pauses
+    message: Grant | Fence | Pauses | Policy | Breakers | Answer

@@ -41,7 +41,7 @@ def decide(book: Book, command: Command, now_us: int) -> list[To]:
         case Bye():
             return _bye(book, command, now_us)
         case Tick():
-            return let_time_pass(book, now_us)
+            return let_time_pass(book, now_us, command.deaf_us)
         case Configure() | SetLimit() | Correct() | Charge() | PauseCalls() | ResumeCalls():
             return changing.change(book, command, now_us)
         case Reconcile():
