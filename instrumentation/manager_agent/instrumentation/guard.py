@@ -13,10 +13,12 @@ from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.contract.guard import Policy, Question
 from manager_agent.instrumentation import reentry, shortfall
 from manager_agent.instrumentation.absence import Absence
+from manager_agent.instrumentation.approvals import Approvals
 from manager_agent.instrumentation.bell import Bell, bell_here
 from manager_agent.instrumentation.bound import Bound
+from manager_agent.instrumentation.bounds import Bounds
+from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ask, Ended
-from manager_agent.instrumentation.parts import ApprovalsLike, BoundsLike, BreakersLike
 from manager_agent.instrumentation.receipt import Receipt
 from manager_agent.instrumentation.wallet import Reservation, Shortage, Wallet
 from manager_agent.instrumentation.word import UNHEARD, Word
@@ -32,9 +34,9 @@ class Parts:
     """What a guard is made of."""
 
     word: Word
-    bounds: BoundsLike
-    breakers: BreakersLike
-    approvals: ApprovalsLike
+    bounds: Bounds
+    breakers: Breakers
+    approvals: Approvals
     absence: Absence
 
 
@@ -76,6 +78,7 @@ class Guard:
         self._word.after_fork()
         self._held, self._asked, self._approved = {}, {}, set()
         self._breakers.forget()
+        self._approvals.forget()
 
     def decide(self, ask: Ask) -> Decision:
         """Return what shall become of a call, in microseconds."""
@@ -118,11 +121,11 @@ class Guard:
         try:
             if isinstance(hold, Hold):
                 question, policy = self._question(ask, hold)
-                answer = self._approvals.wait(question, policy, self._wake(ask))
+                answer = self._approvals.wait(ask, question, policy, self._wake(ask))
                 return self._after_approval(ask, answer) or self._for_money(ask)
             return self._for_money(ask, hold.seconds)
         except BaseException:
-            self._breakers.withdrawn(ask)
+            self._withdrawn(ask)
             raise
 
     async def wait_async(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
@@ -130,11 +133,11 @@ class Guard:
         try:
             if isinstance(hold, Hold):
                 question, policy = self._question(ask, hold)
-                answer = await self._approvals.wait_async(question, policy, self._wake(ask))
+                answer = await self._approvals.wait_async(ask, question, policy, self._wake(ask))
                 return self._after_approval(ask, answer) or await self._for_money_async(ask)
             return await self._for_money_async(ask, hold.seconds)
         except BaseException:
-            self._breakers.withdrawn(ask)
+            self._withdrawn(ask)
             raise
 
     def settle(self, ended: Ended) -> Receipt | None:
@@ -145,6 +148,7 @@ class Guard:
         held = self._held.pop(ended.ask.call_id, None)
         self._breakers.ended(ended)
         self._bounds.ended(ended)
+        self._approvals.ended(ended)
         if held is None:
             return None
         nano, tokens, estimated = self._bounds.spent(ended, held.bound)
@@ -176,9 +180,15 @@ class Guard:
 
     def _stopped(self, ask: Ask, decision: Decision) -> Decision:
         """Return `decision`; a call that does not leave is none that a breaker tries."""
-        if isinstance(decision, Refuse) and not self._breakers.quiet:
-            self._breakers.withdrawn(ask)
+        if isinstance(decision, Refuse):
+            self._withdrawn(ask)
         return decision
+
+    def _withdrawn(self, ask: Ask) -> None:
+        """Take note that a call does not leave: it tries no breaker and uses no approval."""
+        with reentry.inside():
+            self._breakers.withdrawn(ask)
+            self._approvals.withdrawn(ask)
 
     def _unready(self, ask: Ask, wallet: Wallet, policy: Policy) -> Decision:
         """Decide about a call of which the manager has not yet said what it may cost."""
@@ -245,7 +255,7 @@ class Guard:
 
     def _after_approval(self, ask: Ask, answer: Allow | Refuse) -> Refuse | None:
         if isinstance(answer, Refuse):
-            self._breakers.withdrawn(ask)
+            self._withdrawn(ask)
             return answer
         self._approved.add(ask.call_id)
         return None
@@ -293,7 +303,7 @@ class Guard:
             if word.paused.any:
                 paused = word.paused.refusal(ask)
                 if paused is not None:
-                    self._breakers.withdrawn(ask)
+                    self._withdrawn(ask)
                     return paused
             wallet, policy = word.wallet(agent), word.policies.get(agent, UNHEARD)
             bound = self._bounds.of(ask, policy)
@@ -302,7 +312,7 @@ class Guard:
             late = self._clock() >= until_ns
             if wallet.heard and bound is not None:
                 if bound.nano is None and not wallet.unlimited_usd:
-                    self._breakers.withdrawn(ask)
+                    self._withdrawn(ask)
                     return _unpriced(ask)
                 return _Due(wallet, bound)
             if word.link.up and not late:
@@ -316,7 +326,7 @@ class Guard:
         mode, now_ns = self._absence.mode(wallet.agent, policy.unreachable), self._clock()
         refuse = self._absence.refusal(wallet.agent, mode, wallet.limit(), why, now_ns)
         if refuse is not None:
-            self._breakers.withdrawn(ask)
+            self._withdrawn(ask)
             return refuse
         self._held[ask.call_id] = _Held(None, (None, 0, None, 0), _FREE)
         return _UNREACHABLE
@@ -340,12 +350,15 @@ class Guard:
         if self._word.paused.any:
             paused = self._word.paused.refusal(ask)
             if paused is not None:
-                self._breakers.withdrawn(ask)
+                self._withdrawn(ask)
                 return paused
         if self._breakers.quiet:
             return None
         self._breakers.withdrawn(ask)
-        return self._breakers.refusal(ask)
+        shut = self._breakers.refusal(ask)
+        if shut is not None:
+            self._approvals.withdrawn(ask)
+        return shut
 
     def _in_vain(self, ask: Ask, due: _Due, shortage: Shortage) -> Allow | Refuse:
         if shortage.verdict == "wait" and not self._word.link.up:
@@ -355,7 +368,7 @@ class Guard:
         else:
             found = self._refusal(shortage, ask)
         if isinstance(found, Refuse):
-            self._breakers.withdrawn(ask)
+            self._withdrawn(ask)
         return found
 
     def _refusal(self, shortage: Shortage, ask: Ask) -> Refuse:

@@ -13,15 +13,12 @@ from dataclasses import dataclass
 from manager_agent.contract.guard import Bye, FromGuard, FromManager, Hello
 from manager_agent.contract.wire_format import WireError, decode, encode
 from manager_agent.instrumentation import journal, mishap, reentry
+from manager_agent.instrumentation.approvals import Approvals
 from manager_agent.instrumentation.bell import Bell
+from manager_agent.instrumentation.bounds import Bounds
+from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.journal import Found
-from manager_agent.instrumentation.parts import (
-    ApprovalsLike,
-    BoundsLike,
-    BreakersLike,
-    ChannelLike,
-    StreamLike,
-)
+from manager_agent.instrumentation.peer import Channel, Stream
 from manager_agent.instrumentation.sender import GaveUpError, UnreachableError
 from manager_agent.instrumentation.wallet import Wallet
 from manager_agent.instrumentation.word import Word
@@ -45,9 +42,9 @@ class Subjects:
     """What is spoken of."""
 
     word: Word
-    bounds: BoundsLike
-    breakers: BreakersLike
-    approvals: ApprovalsLike
+    bounds: Bounds
+    breakers: Breakers
+    approvals: Approvals
     version: str
     environment: str
     longest_ms: Callable[[], int]
@@ -59,7 +56,7 @@ class Speaker:
     def __init__(
         self,
         subjects: Subjects,
-        connect: Callable[[], ChannelLike],
+        connect: Callable[[], Channel],
         clock: Callable[[], int],
     ) -> None:
         """`connect` is called in the thread, since it loads what is heavy."""
@@ -68,7 +65,7 @@ class Speaker:
         self._connect = connect
         self._clock = clock
         self._random = random.Random(os.urandom(8))
-        self._channel: ChannelLike | None = None
+        self._channel: Channel | None = None
         self._bell = Bell()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -178,7 +175,7 @@ class Speaker:
                 until_ns = min(until_ns, soon_ns)
             self._offline()
 
-    def _session(self, channel: ChannelLike, stream: StreamLike) -> None:
+    def _session(self, channel: Channel, stream: Stream) -> None:
         """Speak until the stream ends, which raises, or until this process does."""
         session = _Session(self, channel, stream)
         try:
@@ -190,7 +187,7 @@ class Speaker:
 class _Session:
     """One stream, from Hello to Bye or to its loss."""
 
-    def __init__(self, speaker: Speaker, channel: ChannelLike, stream: StreamLike) -> None:
+    def __init__(self, speaker: Speaker, channel: Channel, stream: Stream) -> None:
         self._speaker = speaker
         self._on, self._word, self._clock = speaker._on, speaker._word, speaker._clock
         self._channel, self._stream = channel, stream
@@ -205,6 +202,7 @@ class _Session:
     def speak(self) -> None:
         """Say hello and go on."""
         self._on.breakers.tell_again()
+        self._on.approvals.tell_again()
         self._hello()
         self._tell(all_agents=True)
         while self._speaker._leaving_ns is None:
@@ -342,6 +340,7 @@ class _Session:
         """Be somebody new: the manager has given this holder up."""
         self._word.fence()
         self._on.breakers.forget()
+        self._on.approvals.tell_again()
         for wallet in list(self._word.wallets.values()):
             self._word.record(wallet)
         self._hello()
