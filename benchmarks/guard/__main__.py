@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.guard import outages, sides, special, spending
+from benchmarks.guard import outages, overheads, semantics, sides, special, spending
 from benchmarks.guard.lines import Line, table
 from benchmarks.guard.world import World, world
 from benchmarks.ingest import machine
@@ -30,12 +30,12 @@ ROWS: dict[int, Callable[[World], Iterator[Line]]] = {
     7: spending.retries,
     8: spending.hangs,
     9: outages.absence,
-    10: special.overhead,
+    10: overheads.overhead,
     11: special.refusal,
     12: special.roll_over,
     13: special.priorities,
     14: special.forks,
-    15: special.semantics,
+    15: semantics.semantics,
     16: special.messages,
     17: special.pause,
     18: special.crowd,

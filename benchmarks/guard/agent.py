@@ -28,8 +28,8 @@ class Plan:
     """What the agent does.
 
     `how`: `threads` or `coroutines`, so many `callers`, sharing one client. `attempts`: of all
-    callers together. `limit`: output tokens that a request asks for, None: it names none. `stream`:
-    "" for whole answers, `read` to the end, or `left` after the third piece. `retries`: the SDK's.
+    callers together. `limit`: output tokens that a request asks for, 0: as many as make it cost
+    a cent, None: it names none. `stream`: "" for whole answers, `read` to the end, or `left` after the third piece. `retries`: the SDK's.
     `timeout`: of the SDK, in seconds. `pause`: seconds of a caller between its attempts. `guard`:
     "" for none in the agent's code, else a peer. `budget`: what the peer is told, in USD.
     `refusals`: after so many in a row a caller gives up, 0: never. `seconds`: after so many nobody
@@ -41,7 +41,7 @@ class Plan:
     how: str = "threads"
     callers: int = 1
     attempts: int = 300
-    limit: int | None = 750
+    limit: int | None = 0
     stream: str = ""
     usage: bool = True
     retries: int = 0
@@ -206,12 +206,13 @@ def _google(client: Any, plan: Plan, asked: dict[str, Any]) -> None:
 
 def _asked(plan: Plan) -> dict[str, Any]:
     model = MODELS[plan.sdk]
+    limit = LIMITS[plan.sdk] if plan.limit == 0 else plan.limit
     if plan.sdk == "google":
-        config = {} if plan.limit is None else {"max_output_tokens": plan.limit}
+        config = {} if limit is None else {"max_output_tokens": limit}
         return {"model": model, "contents": WORDS, "config": config}
     asked: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": WORDS}]}
-    if plan.limit is not None:
-        asked["max_tokens"] = plan.limit
+    if limit is not None:
+        asked["max_tokens"] = limit
     if plan.stream:
         asked["stream"] = True
         if plan.sdk == "openai" and plan.usage:

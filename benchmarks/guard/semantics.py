@@ -1,0 +1,3 @@
+"""Row 15."""
+def semantics(world):
+    yield from ()
