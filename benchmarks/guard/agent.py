@@ -28,12 +28,12 @@ class Plan:
     """What the agent does.
 
     `how`: `threads` or `coroutines`, so many `callers`, sharing one client. `attempts`: of all
-    callers together. `limit`: output tokens that a request asks for, 0: as many as make it cost
-    a cent, None: it names none. `stream`: "" for whole answers, `read` to the end, or `left` after the third piece. `retries`: the SDK's.
-    `timeout`: of the SDK, in seconds. `pause`: seconds of a caller between its attempts. `guard`:
-    "" for none in the agent's code, else a peer. `budget`: what the peer is told, in USD.
-    `refusals`: after so many in a row a caller gives up, 0: never. `seconds`: after so many nobody
-    begins another attempt, 0: never. `forks`: processes that begin after the first call, 0: none.
+    callers together. `limit`: output tokens that a request asks for, 0: as many as make it cost a
+    cent, None: it names none. `stream`: "" for whole answers, `read` to the end, or `left` after
+    the third piece. `usage`: it is asked for in streams. `retries`: the SDK's. `timeout`: of the
+    SDK, in seconds. `pause`: seconds of a caller between its attempts. `guard`: "" for none in the
+    agent's code, else a peer. `budget`: what the peer is told, in USD. `seconds`: after so many
+    nobody begins another attempt, 0: never. `forks`: children that begin in the middle, 0: none.
     """
 
     url: str
@@ -49,7 +49,6 @@ class Plan:
     pause: float = 0.0
     guard: str = ""
     budget: float = 1.0
-    refusals: int = 0
     seconds: float = 0.0
     forks: int = 0
 
@@ -106,15 +105,13 @@ def in_threads(plan: Plan, found: Found, turns: Turns) -> None:
     call = caller(plan)
 
     def work() -> None:
-        in_a_row = 0
-        while turns.take() and not (plan.refusals and in_a_row >= plan.refusals):
+        while turns.take():
             began, error = time.time(), None
             try:
                 call()
             except Exception as raised:  # noqa: BLE001 - what a runaway agent does
                 error = raised
-            outcome = note(found, began, error)
-            in_a_row = in_a_row + 1 if outcome == "refused" else 0
+            note(found, began, error)
             time.sleep(plan.pause)
 
     threads = [threading.Thread(target=work) for _ in range(plan.callers)]
@@ -129,15 +126,13 @@ async def in_coroutines(plan: Plan, found: Found, turns: Turns) -> None:
     call = async_caller(plan)
 
     async def work() -> None:
-        in_a_row = 0
-        while turns.take() and not (plan.refusals and in_a_row >= plan.refusals):
+        while turns.take():
             began, error = time.time(), None
             try:
                 await call()
             except Exception as raised:  # noqa: BLE001 - what a runaway agent does
                 error = raised
-            outcome = note(found, began, error)
-            in_a_row = in_a_row + 1 if outcome == "refused" else 0
+            note(found, began, error)
             await asyncio.sleep(plan.pause)
 
     await asyncio.gather(*(work() for _ in range(plan.callers)))
@@ -302,21 +297,29 @@ def run(plan: Plan) -> Found:
     return found
 
 
-def main() -> None:
-    """Run the plan of the command line; with forks in each child, too."""
-    plan = Plan(**json.loads(sys.argv[1]))
-    if plan.forks:
-        caller(plan)()  # the parent has a lease, a stream and threads when it forks
-    children = []
+def forked(plan: Plan) -> Found:
+    """Do as the plan says, and fork while calls of this process are under way."""
+    found, children = Found(), []
+    working = threading.Thread(target=in_threads, args=(plan, found, Turns(plan)))
+    working.start()
+    while not found.attempts:
+        time.sleep(0.01)  # until there is a lease, a stream and threads
     for _ in range(plan.forks):
         child = os.fork()
         if not child:
             run(plan)
-            raise SystemExit(0)
+            os._exit(0)
         children.append(child)
-    found = run(plan)
+    working.join()
     for child in children:
         os.waitpid(child, 0)
+    return found
+
+
+def main() -> None:
+    """Run the plan of the command line, and print what was found."""
+    plan = Plan(**json.loads(sys.argv[1]))
+    found = forked(plan) if plan.forks else run(plan)
     print(json.dumps(vars(found)), flush=True)
 
 

@@ -1,3 +1,5 @@
 """Row 15."""
+
+
 def semantics(world):
     yield from ()

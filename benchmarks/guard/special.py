@@ -106,7 +106,14 @@ def _gunicorn(world: World) -> Line:
         port = _free_port()
         agents.start_words(
             [
-                *("-m", "gunicorn", "--preload", "--workers=4", "--threads=4", "--no-control-socket"),
+                *(
+                    "-m",
+                    "gunicorn",
+                    "--preload",
+                    "--workers=4",
+                    "--threads=4",
+                    "--no-control-socket",
+                ),
                 *(f"--bind=127.0.0.1:{port}", f"--chdir={HERE}", f"--env=PROVIDER={truth.url}"),
                 "web_app:application",
             ]
@@ -215,5 +222,3 @@ def crowd(world: World) -> Iterator[Line]:
     yield Line(
         18, f"{holders} processes connected", world.ours.name, None, None, passed, note, vars(found)
     )
-
-

@@ -48,7 +48,7 @@ def restarts(world: World) -> Iterator[Line]:
             told = agents.run(callers=5, attempts=100)
             yield held(3, "agent restarted", side, truth.bill(), told, 97)
     with provider(hang=0.05) as truth, Agents(world.ours, truth, world.agent()) as agents:
-        agents.start(callers=5, attempts=ALL, pause=0.05)
+        agents.start(callers=5, attempts=10**6, pause=0.1, seconds=45)
         wait_for(truth, 20)
         world.restart(kill=True)
         yield held(3, "manager killed and restarted", world.ours, *_end(agents), 97)

@@ -104,6 +104,11 @@ class Provider:
         """What was served until now; a copy, safe while the provider runs."""
         return tuple(self._served)
 
+    @property
+    def pending(self) -> int:
+        """How many requests have come that are not in `served` yet."""
+        return self._pending
+
     def app(self) -> Starlette:
         """Return the ASGI application."""
         routes = [
