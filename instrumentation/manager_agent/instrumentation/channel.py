@@ -9,14 +9,15 @@ from time import monotonic
 
 from h2.exceptions import ProtocolError
 
-from manager_agent.instrumentation.connecting import NoConnectionError, connect
+from manager_agent.instrumentation.connecting import connect
 from manager_agent.instrumentation.destination import Destination
 from manager_agent.instrumentation.exchange import Exchange
 from manager_agent.instrumentation.grpc_status import Status
 from manager_agent.instrumentation.http2 import Connection
-from manager_agent.instrumentation.no_answer import failure, unreachable
+from manager_agent.instrumentation.no_answer import failure, gave_up, unconnected, unreachable
 from manager_agent.instrumentation.request_headers import request_headers
 from manager_agent.instrumentation.sender import GaveUpError, UnreachableError
+from manager_agent.instrumentation.tls import NoConnectionError
 from manager_agent.instrumentation.waker import Waker
 
 _CONNECT_SECONDS = 5.0
@@ -101,7 +102,7 @@ class Channel:
                 lasting=seconds is None,
             )
         except (ProtocolError, ValueError) as error:
-            raise GaveUpError(f"{self._to.url} cannot be asked: {error}") from error
+            raise gave_up(self._to, Status("", f"it was not asked: {error}")) from error
 
     def _connected(self, until: float) -> Connection:
         for connection in self._connections:
@@ -110,9 +111,9 @@ class Channel:
         if self._connections and self._connections[-1].usable:
             return self._connections[-1]
         try:
-            connection = Connection(connect(self._to, until - monotonic()))
+            connection = Connection(connect(self._to, until - monotonic()), secure=self._to.secure)
         except NoConnectionError as error:
-            raise unreachable(self._to, f"UNAVAILABLE: {error}", error.remedy) from error
+            raise unconnected(self._to, error) from error
         self._connections.append(connection)
         return connection
 
@@ -167,5 +168,5 @@ class Stream:
 
     def _ended(self) -> UnreachableError:
         ended = self._exchange.outcome or Status("UNKNOWN")
-        why = f"{ended.code}: {ended.message or 'the stream was ended there'}"
-        return unreachable(self._to, why, self._exchange.remedy)
+        why = ended.message or "the stream was ended there"
+        return unreachable(self._to, Status(ended.code, why), self._exchange.remedy)

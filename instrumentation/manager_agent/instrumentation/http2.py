@@ -42,8 +42,9 @@ Header = tuple[str, str]
 class Connection:
     """Streams over one socket. `step` moves all of them; what fails ends them with a status."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, *, secure: bool) -> None:
         self._sock = sock
+        self._secure = secure
         self._h2 = _begun()
         self._out = bytearray()
         self._exchanges: dict[int, Exchange] = {}
@@ -90,9 +91,9 @@ class Connection:
         try:
             return self._step(seconds, waker)
         except OSError as error:
-            self._lose(*stranger(self._first, self._last_words() or error))
+            self._lose(*stranger(self._first, self._last_words() or error, secure=self._secure))
         except Exception as error:  # noqa: BLE001 - bytes of a stranger, in code of others
-            self._lose(*stranger(self._first, error))
+            self._lose(*stranger(self._first, error, secure=self._secure))
         return False
 
     def reset(self, exchange: Exchange, status: Status) -> None:

@@ -16,7 +16,7 @@ _REST_SECONDS = 10.0
 """How long nobody is asked after nobody answered."""
 
 Call = Callable[[str, bytes, float], bytes]
-"""(method, request, seconds) -> answer, as `GrpcTransport.call`."""
+"""(method, request, seconds) -> answer, as `Channel.call`."""
 
 
 class RateClient:
