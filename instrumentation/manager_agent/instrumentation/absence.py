@@ -67,6 +67,10 @@ class Absence:
         self._earlier: dict[str, str | None] = {}
         self._cap = _Cap()
 
+    def after_fork(self) -> None:
+        """Begin an account of its own in a child."""
+        self._cap = _Cap()
+
     def mode(self, agent: str, heard: str | None) -> str:
         """Return `static`, `closed`, `open`, or `unmanaged`: nobody said that there is a manager.
 

@@ -46,6 +46,11 @@ class Bounds:
         self._habits = Habits()
         self._writing = Lock()
 
+    def after_fork(self) -> None:
+        """Go on in a child with what its parent learned; its locks may be held there for ever."""
+        self._writing = Lock()
+        self._habits.after_fork()
+
     def of(self, ask: Ask, policy: Policy) -> Bound | None:
         """Return what to reserve for a call; None until the manager told the rates of its model.
 

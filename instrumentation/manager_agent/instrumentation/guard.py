@@ -27,6 +27,8 @@ _WITHIN, _OBSERVED = Allow("within_budget"), Allow("observed")
 _APPROVED, _UNREACHABLE = Allow("approved"), Allow("manager_unreachable")
 _FREE = Bound(0, 0, 0)
 _SECOND_NS = 1_000_000_000
+_WORD_SECONDS = 2.0
+"""How long a call waits for what the manager says at once: what it may cost, what bounds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,8 @@ class Parts:
     absence: Absence
 
 
-class _Held(NamedTuple):
-    """What one call holds; without a wallet it passes with nobody there to ask."""
-
-    wallet: Wallet | None
-    reservation: Reservation
-    bound: Bound
+_Held = tuple[Wallet | None, Reservation, Bound]
+"""What one call holds; without a wallet it passes with nobody there to ask. A tuple for speed."""
 
 
 class _Due(NamedTuple):
@@ -79,6 +77,8 @@ class Guard:
         self._held, self._asked, self._approved = {}, {}, set()
         self._breakers.forget()
         self._approvals.forget()
+        self._bounds.after_fork()
+        self._absence.after_fork()
 
     def decide(self, ask: Ask) -> Decision:
         """Return what shall become of a call, in microseconds."""
@@ -100,6 +100,8 @@ class Guard:
         if policy.approve_above_nano is not None or policy.approve_models:
             question = self._approvals.question(ask, bound, policy)
             if question is not None:
+                if not word.link.up:
+                    return self._stopped(ask, self._alone(ask, wallet, policy, _FREE))
                 return self._ask_people(question, policy)
         if bound is None:
             if not wallet.unlimited:
@@ -112,7 +114,7 @@ class Guard:
             nano = 0
         reservation = wallet.reserve(nano, bound.input_tokens + bound.output_tokens, self._clock())
         if reservation is not None:
-            self._held[ask.call_id] = _Held(wallet, reservation, bound)
+            self._held[ask.call_id] = wallet, reservation, bound
             return _OBSERVED if policy.enforcement in ("soft", "observe") else _WITHIN
         return self._stopped(ask, self._short(ask, wallet, bound, policy))
 
@@ -151,20 +153,25 @@ class Guard:
         self._approvals.ended(ended)
         if held is None:
             return None
-        nano, tokens, estimated = self._bounds.spent(ended, held.bound)
-        wallet, (usd, reserved, counted, _), now_ns = held.wallet, held.reservation, self._clock()
+        wallet, reservation, bound = held
+        nano, tokens, estimated = self._bounds.spent(ended, bound)
+        now_ns = self._clock()
         if wallet is None:
             self._absence.settle(nano or None, tokens, now_ns)
             return None
-        wallet.settle(held.reservation, nano, tokens, now_ns, estimated)
-        lease = usd if usd is not None else counted
+        wallet.settle(reservation, nano, tokens, now_ns, estimated)
+        usd, reserved, counted, _ = reservation
+        if usd is not None:
+            holder = usd.holder
+        else:
+            holder = self._word.epoch.holder if counted is None else counted.holder
         return Receipt(
-            holder=self._word.epoch.holder if lease is None else lease.holder,
-            usd_lease=0 if usd is None else usd.id,
-            token_lease=0 if counted is None else counted.id,
-            reserved_nano=reserved,
-            settled_nano=nano,
-            estimated=estimated,
+            holder,
+            0 if usd is None else usd.id,
+            0 if counted is None else counted.id,
+            reserved,
+            nano,
+            estimated,
         )
 
     def in_flight(self) -> int:
@@ -194,7 +201,7 @@ class Guard:
         """Decide about a call of which the manager has not yet said what it may cost."""
         link = self._word.link
         if link.up:
-            return Wait(policy.max_wait_ms / 1000 if wallet.heard else 2.0)
+            return Wait(max(policy.max_wait_ms / 1000, _WORD_SECONDS))
         left_ns = link.first_word_in(self._clock())
         if left_ns:
             return Wait(left_ns / _SECOND_NS)
@@ -224,26 +231,31 @@ class Guard:
         if bound is not _FREE:
             reservation = wallet.reserve(bound.nano or 0, bound.tokens, now_ns)
             if reservation is not None:
-                self._held[ask.call_id] = _Held(wallet, reservation, bound)
+                self._held[ask.call_id] = wallet, reservation, bound
                 return _WITHIN
         self._word.wake(wallet.agent)  # somebody needs the manager: try it sooner
-        mode = self._absence.mode(wallet.agent, policy.unreachable)
+        mode = self._mode(wallet, policy)
         if mode == "static" and bound is not _FREE and wallet.in_flight() and policy.max_wait_ms:
             return Wait(policy.max_wait_ms / 1000)  # what they do not cost comes back
         return self._let_pass(ask, wallet, mode, bound)
+
+    def _mode(self, wallet: Wallet, policy: Policy) -> str:
+        heard = policy.unreachable
+        if heard == "unknown" and wallet.heard:
+            heard = "static"
+        return self._absence.mode(wallet.agent, heard)
 
     def _let_pass(self, ask: Ask, wallet: Wallet, mode: str, bound: Bound) -> Allow | Refuse:
         why, now_ns = self._word.link.why, self._clock()
         refuse = self._absence.refusal(wallet.agent, mode, wallet.limit(), why, now_ns)
         if refuse is not None:
             return refuse
-        self._held[ask.call_id] = _Held(None, (None, 0, None, 0), bound)
+        self._held[ask.call_id] = None, (None, 0, None, 0), bound
         return _UNREACHABLE
 
     def _ask_people(self, question: Question, policy: Policy) -> Hold:
         hold = self._approvals.hold(question, policy)
         self._asked[hold.approval_id] = question
-        self._word.wake(question.agent)
         return hold
 
     def _question(self, ask: Ask, hold: Hold) -> tuple[Question, Policy]:
@@ -323,12 +335,12 @@ class Guard:
             return self._unheard(ask, wallet, policy, why)
 
     def _unheard(self, ask: Ask, wallet: Wallet, policy: Policy, why: str) -> Allow | Refuse:
-        mode, now_ns = self._absence.mode(wallet.agent, policy.unreachable), self._clock()
+        mode, now_ns = self._mode(wallet, policy), self._clock()
         refuse = self._absence.refusal(wallet.agent, mode, wallet.limit(), why, now_ns)
         if refuse is not None:
             self._withdrawn(ask)
             return refuse
-        self._held[ask.call_id] = _Held(None, (None, 0, None, 0), _FREE)
+        self._held[ask.call_id] = None, (None, 0, None, 0), _FREE
         return _UNREACHABLE
 
     def _answered(self, ask: Ask, due: _Due, answer: Reservation | Shortage) -> Allow | Refuse:
@@ -340,7 +352,7 @@ class Guard:
             if refuse is not None:
                 due.wallet.release(answer, self._clock())
                 return refuse
-            self._held[ask.call_id] = _Held(due.wallet, answer, due.bound)
+            self._held[ask.call_id] = due.wallet, answer, due.bound
             if ask.call_id in self._approved:
                 return _APPROVED
             return _WITHIN
@@ -363,7 +375,7 @@ class Guard:
     def _in_vain(self, ask: Ask, due: _Due, shortage: Shortage) -> Allow | Refuse:
         if shortage.verdict == "wait" and not self._word.link.up:
             policy = self._word.policies.get(due.wallet.agent, UNHEARD)
-            mode = self._absence.mode(due.wallet.agent, policy.unreachable)
+            mode = self._mode(due.wallet, policy)
             found = self._let_pass(ask, due.wallet, mode, due.bound)
         else:
             found = self._refusal(shortage, ask)

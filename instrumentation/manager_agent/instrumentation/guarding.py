@@ -106,13 +106,6 @@ def after_fork() -> None:
             mishap.note("guard.fork", "the guard failed to begin anew in a child", error)
 
 
-def forget() -> None:
-    """Let the next call make a guard by the environment as it is then; for tests."""
-    global _guard
-    leave(_LEAVING_SECONDS)
-    _guard = None
-
-
 def _made() -> _Running:
     global _guard, _watching_forks
     with _making:

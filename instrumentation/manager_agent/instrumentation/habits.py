@@ -26,6 +26,10 @@ class Habits:
         self._kinds: dict[_Kind, tuple[Learned, Learned]] = {}
         self._lock = Lock()
 
+    def after_fork(self) -> None:
+        """Go on in a child with what its parent learned; the lock may be held there for ever."""
+        self._lock = Lock()
+
     def usual(self, ask: Ask, worst: Bound, prices: Dearest | None) -> Bound:
         """Return what calls such as this stay below, or the worst while too few are known."""
         with self._lock:

@@ -201,8 +201,10 @@ class _Session:
 
     def speak(self) -> None:
         """Say hello and go on."""
-        self._on.breakers.tell_again()
-        self._on.approvals.tell_again()
+        with reentry.inside():
+            self._word.new_session()
+            self._on.breakers.tell_again()
+            self._on.approvals.tell_again()
         self._hello()
         self._tell(all_agents=True)
         while self._speaker._leaving_ns is None:
@@ -237,10 +239,11 @@ class _Session:
         due_ns = self._beat_ns
         if self._asked_ns is not None:
             due_ns = min(due_ns, self._asked_ns + _GATHERED_NS)
-        for wallet in list(self._word.wallets.values()):
-            ends_ns = wallet.ends_ns()
-            if ends_ns is not None and ends_ns + self._spread_ns > self._told_ns:
-                due_ns = min(due_ns, ends_ns + self._spread_ns)
+        with reentry.inside():
+            for wallet in list(self._word.wallets.values()):
+                ends_ns = wallet.ends_ns()
+                if ends_ns is not None and ends_ns + self._spread_ns > self._told_ns:
+                    due_ns = min(due_ns, ends_ns + self._spread_ns)
         return due_ns
 
     def _learn(self) -> None:
@@ -355,8 +358,10 @@ class _Session:
         self._tell(all_agents=True)
         while self._open(wallets) and self._clock() < until_ns:
             self._hear(max(0.0, (until_ns - self._clock()) / _SECOND))
-        if any(wallet.in_flight() for wallet in wallets):
-            return  # its journal tells the next process of this host what was in flight
+        self._word.link.lost("this process ends")
+        with reentry.inside():
+            if any(wallet.in_flight() for wallet in wallets):
+                return  # its journal tells the next process of this host what was in flight
         self._send([FromGuard(bye=Bye(self._word.epoch.holder))])
         self._stream.close()
         if self._word.journal is not None and not self._open(wallets):
@@ -365,6 +370,7 @@ class _Session:
 
     def _open(self, wallets: Sequence[Wallet]) -> bool:
         """Say whether the manager does not know yet that a lease was given back."""
-        leases = [lease for wallet in wallets for lease in wallet.leases()]
+        with reentry.inside():
+            leases = [lease for wallet in wallets for lease in wallet.leases()]
         present = [lease for lease in leases if lease.holder == self._word.epoch.holder]
         return any(not lease.in_flight for lease in present)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from manager_agent.instrumentation.wallet import Epoch, Wallet
 UNHEARD = Policy(enforcement="hard", unpriced="refuse", unreachable="unknown", max_wait_ms=5_000)
 """What holds for an agent of which the manager has said nothing."""
 _MOST_AGENTS = 1_000
-_MOST_NAMES_SAID = 256
 
 
 class Word:
@@ -65,6 +65,12 @@ class Word:
                     )
                 self.wallets[agent] = Wallet(agent, self.epoch, partial(self._wake, agent))
             return self.wallets[agent]
+
+    def new_session(self) -> None:
+        """Take what is said next, whatever was said before: a manager may count anew."""
+        self.paused.forget()
+        known = self.policies.items()
+        self.policies = {agent: replace(policy, revision=0) for agent, policy in known}
 
     def fence(self) -> None:
         """Begin a new epoch: the manager gave this process up."""
