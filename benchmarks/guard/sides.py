@@ -135,10 +135,10 @@ class Agents:
         self.running = []
         return self.told
 
-    def run(self, processes: int = 1, seconds: float = _SECONDS, **plan: Any) -> Told:
+    def run(self, processes: int = 1, **plan: Any) -> Told:
         """Start processes of a plan and wait for them."""
         self.start(processes, **plan)
-        return self.wait(seconds)
+        return self.wait()
 
 
 def ours(endpoint: str) -> Side:

@@ -55,6 +55,11 @@ class World:
     bounds: Bounds
     before: int
 
+    @property
+    def url(self) -> str:
+        """Return a base under which nobody asked before: the provider counts repetitions."""
+        return f"{self.provider.url}/after/{self.before}"
+
     def fault(self, **faults: Any) -> None:
         self.provider.settings = ProviderSettings(
             pace=0, rate_429=0, rate_500=0, faults=Faults(**{**FIXED, **faults})
@@ -115,8 +120,8 @@ def clients(world: World, **settings: Any) -> Iterator[Asks]:
     """Yield what makes a request of each API, and the request."""
     told = {"api_key": "none", "max_retries": 0, **settings}
     with (
-        openai.OpenAI(base_url=f"{world.provider.url}/v1", **told) as gpt,
-        anthropic.Anthropic(base_url=world.provider.url, **told) as claude,
+        openai.OpenAI(base_url=f"{world.url}/v1", **told) as gpt,
+        anthropic.Anthropic(base_url=world.url, **told) as claude,
     ):
         yield {
             "chat": (gpt.chat.completions.create, CHAT),
@@ -130,8 +135,8 @@ async def async_clients(world: World) -> AsyncIterator[Asks]:
     """Yield the same for coroutines."""
     told: dict[str, Any] = {"api_key": "none", "max_retries": 0}
     async with (
-        openai.AsyncOpenAI(base_url=f"{world.provider.url}/v1", **told) as gpt,
-        anthropic.AsyncAnthropic(base_url=world.provider.url, **told) as claude,
+        openai.AsyncOpenAI(base_url=f"{world.url}/v1", **told) as gpt,
+        anthropic.AsyncAnthropic(base_url=world.url, **told) as claude,
     ):
         yield {
             "chat": (gpt.chat.completions.create, CHAT),
