@@ -8,6 +8,7 @@ from manager_agent.api.sql import SqlRunner
 from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.people import People
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
 from manager_agent.control.clerk import Clerk
@@ -54,6 +55,7 @@ class Manager:
     room: Room
     agents: ControlService
     clerk: Clerk
+    people: People
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 

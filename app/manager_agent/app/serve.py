@@ -20,13 +20,12 @@ from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import services
+from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.version import VERSION
-from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
-from manager_agent.control.commands import Configure
 from manager_agent.control.service import ControlService
 from manager_agent.control.session import GuardService
 from manager_agent.delivery.console import Console
@@ -41,10 +40,11 @@ from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
-from manager_agent.store.control_budgets import BudgetStore
+from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
 from manager_agent.store.ledger import LedgerStore
+from manager_agent.store.people import PeopleStore
 from manager_agent.store.room import Room
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import SnapshotError, Snapshots
@@ -112,7 +112,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         stack.callback(facts.close)
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
         ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, ledger, door, secret)
+        others = stack.enter_context(PeopleStore(directory / "control.sqlite"))
+        manager = _wired(settings, facts, control, ledger, others, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
         manager.intake.start()
@@ -126,6 +127,7 @@ def _wired(
     facts: FactStore,
     control: ControlStore,
     ledger: LedgerStore,
+    others: PeopleStore,
     door: Door,
     secret: bytes,
 ) -> Manager:
@@ -158,13 +160,10 @@ def _wired(
 
     policy = budget_policy(settings)
     ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
-    budgets = BudgetStore(control)
-    clerk = Clerk(Authority(ledger, policy, time_ns() // 1000), conduct(settings))
-
-    def changed(policy: BudgetPolicy) -> None:
-        ticker.follow(policy)
-        clerk.tell(Configure(policy))
-
+    now_us = time_ns() // 1000
+    beside = people(settings, others, now_us)
+    authority = Authority(ledger, policy, now_us)
+    clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     return Manager(
         settings=settings,
         facts=facts,
@@ -172,8 +171,8 @@ def _wired(
         intake=intake,
         ticker=ticker,
         mirror=AlertMirror(control, facts),
-        events=EventMirror(budgets, facts),
-        desk=BudgetDesk(budgets, policy, changed),
+        events=EventMirror(Audit(control), facts),
+        desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
         snapshots=snapshots,
@@ -183,6 +182,7 @@ def _wired(
         room=room,
         agents=ControlService(book, now, secret),
         clerk=clerk,
+        people=beside,
         slack=settings.slack.webhook_url is not None,
     )
 

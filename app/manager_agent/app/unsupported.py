@@ -7,9 +7,7 @@ from manager_agent.app.settings import Settings
 _log = structlog.get_logger()
 
 _NOT_YET = {
-    "approval": "approvals",
-    "breaker": "circuit breakers",
-    "thresholds": "cost spike, loop and failure thresholds",
+    "thresholds": "cost spike and loop thresholds",
 }
 
 

@@ -29,6 +29,9 @@ _FREE = Bound(0, 0, 0)
 _SECOND_NS = 1_000_000_000
 _WORD_SECONDS = 2.0
 """How long a call waits for what the manager says at once: what it may cost, what bounds it."""
+_STOPPED_NS, _PASSES_NS = 5 * _SECOND_NS, 2 * _SECOND_NS
+"""How long a first call waits while the first connection is made: one that would be refused without
+it, and one that would pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,13 @@ class Parts:
 
 _Held = tuple[Wallet | None, Reservation, Bound]
 """What one call holds; without a wallet it passes with nobody there to ask. A tuple for speed."""
+
+
+class _Asks(NamedTuple):
+    """A call that people must allow."""
+
+    question: Question
+    policy: Policy
 
 
 class _Due(NamedTuple):
@@ -98,6 +108,8 @@ class Guard:
         policy = word.policies.get(agent, UNHEARD)
         bound = self._bounds.of(ask, policy)
         if policy.approve_above_nano is not None or policy.approve_models:
+            if bound is None and word.link.up and policy.approve_above_nano is not None:
+                return self._unready(ask, wallet, policy)  # its cost says whether people are asked
             question = self._approvals.question(ask, bound, policy)
             if question is not None:
                 if not word.link.up:
@@ -202,7 +214,7 @@ class Guard:
         link = self._word.link
         if link.up:
             return Wait(max(policy.max_wait_ms / 1000, _WORD_SECONDS))
-        left_ns = link.first_word_in(self._clock())
+        left_ns = self._first_word_in(wallet, policy)
         if left_ns:
             return Wait(left_ns / _SECOND_NS)
         return self._alone(ask, wallet, policy, _FREE)
@@ -227,7 +239,7 @@ class Guard:
     def _alone(self, ask: Ask, wallet: Wallet, policy: Policy, bound: Bound) -> Decision:
         """Decide without the manager: by what was granted for that, then by what people said."""
         now_ns = self._clock()
-        wallet.go_offline(now_ns)
+        wallet.go_offline(now_ns, bound.nano or 0, bound.tokens)
         if bound is not _FREE:
             reservation = wallet.reserve(bound.nano or 0, bound.tokens, now_ns)
             if reservation is not None:
@@ -238,6 +250,12 @@ class Guard:
         if mode == "static" and bound is not _FREE and wallet.in_flight() and policy.max_wait_ms:
             return Wait(policy.max_wait_ms / 1000)  # what they do not cost comes back
         return self._let_pass(ask, wallet, mode, bound)
+
+    def _first_word_in(self, wallet: Wallet, policy: Policy) -> int:
+        """Return for how long the manager's first word is waited for: longer if not for nothing."""
+        stops = self._mode(wallet, policy) in ("static", "closed")
+        patience_ns = (_STOPPED_NS if stops else _PASSES_NS) if not wallet.heard else 0
+        return self._word.link.first_word_in(patience_ns, self._clock())
 
     def _mode(self, wallet: Wallet, policy: Policy) -> str:
         heard = policy.unreachable
@@ -278,11 +296,15 @@ class Guard:
             with self._word.link.listening(bell):
                 while (found := self._looked(ask, until_ns)) is None:
                     bell.wait((until_ns - self._clock()) / _SECOND_NS)
+            if isinstance(found, _Asks):
+                wake = self._wake(ask)
+                answer = self._approvals.wait(ask, found.question, found.policy, wake)
+                return self._after_approval(ask, answer) or self._for_money(ask)
             if isinstance(found, _Due):
                 left = (until_ns - self._clock()) / _SECOND_NS
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
-                answer = found.wallet.wait(nano, tokens, left, self._clock)
-                found = self._answered(ask, found, answer)
+                held = found.wallet.wait(nano, tokens, left, self._clock)
+                return self._answered(ask, found, held)
             return found
         finally:
             self._approved.discard(ask.call_id)
@@ -293,11 +315,15 @@ class Guard:
             with self._word.link.listening(bell):
                 while (found := self._looked(ask, until_ns)) is None:
                     await bell.wait((until_ns - self._clock()) / _SECOND_NS)
+            if isinstance(found, _Asks):
+                wake = self._wake(ask)
+                answer = await self._approvals.wait_async(ask, found.question, found.policy, wake)
+                return self._after_approval(ask, answer) or await self._for_money_async(ask)
             if isinstance(found, _Due):
                 left = (until_ns - self._clock()) / _SECOND_NS
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
-                answer = await found.wallet.wait_async(nano, tokens, left, self._clock)
-                found = self._answered(ask, found, answer)
+                held = await found.wallet.wait_async(nano, tokens, left, self._clock)
+                return self._answered(ask, found, held)
             return found
         finally:
             self._approved.discard(ask.call_id)
@@ -308,7 +334,7 @@ class Guard:
             seconds = policy.max_wait_ms / 1000
         return self._clock() + int(seconds * _SECOND_NS)
 
-    def _looked(self, ask: Ask, until_ns: int) -> Allow | Refuse | _Due | None:
+    def _looked(self, ask: Ask, until_ns: int) -> Allow | Refuse | _Asks | _Due | None:
         """Look again at a call that waits; None: wait for news."""
         with reentry.inside():
             word, agent = self._word, ask.identity.agent
@@ -319,20 +345,31 @@ class Guard:
                     return paused
             wallet, policy = word.wallet(agent), word.policies.get(agent, UNHEARD)
             bound = self._bounds.of(ask, policy)
-            if bound is None and wallet.unlimited:
-                bound = _FREE
             late = self._clock() >= until_ns
+            if bound is None and wallet.unlimited and (late or policy.approve_above_nano is None):
+                bound = _FREE
             if wallet.heard and bound is not None:
+                question = self._question_of(ask, bound, policy)
+                if question is not None:
+                    return _Asks(question, policy)
                 if bound.nano is None and not wallet.unlimited_usd:
                     self._withdrawn(ask)
                     return _unpriced(ask)
                 return _Due(wallet, bound)
             if word.link.up and not late:
                 return None
-            if word.link.first_word_in(self._clock()) and not late:
+            if self._first_word_in(wallet, policy) and not late:
                 return None
             why = "it has not said what this call may cost" if word.link.up else word.link.why
             return self._unheard(ask, wallet, policy, why)
+
+    def _question_of(self, ask: Ask, bound: Bound, policy: Policy) -> Question | None:
+        """Return what people must be asked, now that the manager has said who asks whom."""
+        if ask.call_id in self._approved:
+            return None
+        if policy.approve_above_nano is None and not policy.approve_models:
+            return None
+        return self._approvals.question(ask, None if bound is _FREE else bound, policy)
 
     def _unheard(self, ask: Ask, wallet: Wallet, policy: Policy, why: str) -> Allow | Refuse:
         mode, now_ns = self._mode(wallet, policy), self._clock()

@@ -114,10 +114,16 @@ class Side:
         self._retire_allowance()
         self.unlimited = False
 
-    def go_offline(self, now_ns: int) -> None:
-        """Let calls reserve of the allowance: the manager cannot be reached, the lease is over."""
-        if self.lease is None or now_ns >= self.lease.deadline_ns:
-            self.active = self.allowance
+    def go_offline(self, now_ns: int, amount: int) -> None:
+        """Let calls reserve of the allowance: the manager cannot be reached, the lease is over.
+
+        Or it is too small for a call of `amount`, and the allowance is not.
+        """
+        lease, allowance = self.lease, self.allowance
+        over = lease is None or now_ns >= lease.deadline_ns
+        small = lease is not None and lease.available < amount
+        if over or (small and allowance is not None and amount <= allowance.available):
+            self.active = allowance
 
     def leases(self) -> list[Lease]:
         """Return older leases, the allowance and the present one."""

@@ -327,6 +327,7 @@ class _Session:
             word.take_policy(said.policy)
             beats = [one.heartbeat_ms for one in word.policies.values() if one.heartbeat_ms > 0]
             self._heartbeat_ns = min(beats) * _MS if beats else _HEARTBEAT_NS
+            self._beat_ns = min(self._beat_ns, self._clock() + self._heartbeat_ns)
         elif said.pauses is not None:
             word.paused.take(said.pauses)
             for found in self._found:  # this answers a Hello, after all of it was stored

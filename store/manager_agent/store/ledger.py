@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from manager_agent.control.book import KEPT_US
 from manager_agent.control.keeper import KeeperError
-from manager_agent.control.rows import Charged, Event, Holder, LimitSet, Paused, Row
+from manager_agent.control.rows import Charged, Holder, LimitSet, Paused, Row
 from manager_agent.store.control_file import connect, query, transaction
-from manager_agent.store.ledger_rows import QUERIES, account, lease, values
+from manager_agent.store.ledger_rows import account, budget, lease, query_of, values
 
 
 class LedgerStore:
@@ -40,6 +40,7 @@ class LedgerStore:
                 *map(lease, self._rows("leases", since_us=since_us)),
                 *(Charged(*row) for row in self._rows("charged", since_us=since_us)),
                 *(LimitSet(*row) for row in self._rows("limits")),
+                *map(budget, self._rows("budgets")),
                 *(Paused(*row) for row in self._rows("paused")),
             ]
 
@@ -48,13 +49,12 @@ class LedgerStore:
 
         `KeeperError` where nothing can be, `sqlite3.IntegrityError` where these rows cannot.
         """
+        by_query: dict[str, list[Any]] = {}
+        for row in rows:
+            by_query.setdefault(query_of(row), []).append(values(row))
         with _told(), transaction(self._con):
-            for row in rows:
-                self._con.execute(query("ledger", QUERIES[type(row)]), values(row))
-
-    def events(self) -> list[Event]:
-        """Return what people may ask about, in order."""
-        return [Event(*row) for row in self._rows("events")]
+            for name, several in by_query.items():
+                self._con.executemany(query("ledger", name), several)
 
     def _rows(self, name: str, **values: object) -> list[Any]:
         return self._con.execute(query("ledger", name), values).fetchall()

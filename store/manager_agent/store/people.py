@@ -1,0 +1,132 @@
+"""What people decide beside budgets: circuit breakers and approvals, in the control database."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from manager_agent.contract.breaker_key import BreakerKey
+from manager_agent.control.approval_rows import Approval
+from manager_agent.control.breaker_rows import BreakerRow
+from manager_agent.control.keeper import KeeperError
+from manager_agent.control.rows import Event
+from manager_agent.rules.breaker import Breaker, Held
+from manager_agent.store.control_file import connect, query, transaction
+
+
+class PeopleStore:
+    """Keeps breakers and approvals, and their events where SQL users see them; for one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the control database. Raises `ControlStoreError` where it cannot be used."""
+        self._con = connect(path)
+        self.breakers = BreakerStore(self._con)
+        self.approvals = ApprovalStore(self._con)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; safe to repeat."""
+        self._con.close()
+
+
+class BreakerStore:
+    """A `BreakerKeeper` on SQLite; what `keep` stored is on the disk when it returns."""
+
+    def __init__(self, con: sqlite3.Connection) -> None:
+        self._con = con
+
+    def load(self) -> Iterable[BreakerRow]:
+        """Return every breaker that is kept. Raises `KeeperError`."""
+        with _told():
+            rows = self._con.execute(query("breakers", "breakers")).fetchall()
+        return [_breaker(row) for row in rows]
+
+    def keep(self, rows: Sequence[BreakerRow | Event]) -> None:
+        """Store rows together. Raises `KeeperError`; then nothing was stored."""
+        with _told(), transaction(self._con):
+            for row in rows:
+                if isinstance(row, Event):
+                    _record(self._con, row)
+                    continue
+                one = row.breaker
+                kept = one.phase != "closed" or one.held is not None
+                name = "keep_breaker" if kept else "forget_breaker"
+                self._con.execute(query("breakers", name), _values(row))
+
+
+class ApprovalStore:
+    """An `ApprovalKeeper` on SQLite; what `keep` stored is on the disk when it returns."""
+
+    def __init__(self, con: sqlite3.Connection) -> None:
+        self._con = con
+
+    def load(self, since_us: int) -> Iterable[Approval]:
+        """Return those that matter, the oldest first. Raises `KeeperError`."""
+        with _told():
+            rows = self._con.execute(query("approvals", "approvals"), {"since_us": since_us})
+            return [Approval(*row) for row in rows.fetchall()]
+
+    def keep(self, rows: Sequence[Approval | Event]) -> None:
+        """Store rows together. Raises `KeeperError`; then nothing was stored."""
+        with _told(), transaction(self._con):
+            for row in rows:
+                if isinstance(row, Event):
+                    _record(self._con, row)
+                else:
+                    self._con.execute(query("approvals", "keep_approval"), asdict(row))
+
+
+def _record(con: sqlite3.Connection, event: Event) -> None:
+    """Add a line to the audit that `control_events` shows."""
+    detail = {"before": event.before, "after": event.after, "why": event.why or None}
+    values = {
+        "ts_us": event.at_us,
+        "kind": event.kind,
+        "subject": event.subject,
+        "actor": event.by,
+        "detail": json.dumps(detail, ensure_ascii=False),
+    }
+    con.execute(query("budgets", "record"), values)
+
+
+def _values(row: BreakerRow) -> dict[str, Any]:
+    one, held = row.breaker, row.breaker.held
+    return {
+        **row.key._asdict(),
+        "phase": one.phase,
+        "reason": one.reason,
+        "since_us": one.since_us,
+        "until_us": one.until_us,
+        "openings": one.openings,
+        "good": one.good,
+        "held": held.to if held else None,
+        "held_until_us": held.until_us if held else None,
+        "held_by": held.by if held else None,
+        "held_why": held.why if held else None,
+    }
+
+
+def _breaker(row: Sequence[Any]) -> BreakerRow:
+    held = Held(row[9], row[10], row[11], row[12]) if row[9] else None
+    phase, reason, since_us, until_us, openings, good = row[3:9]
+    one = Breaker(phase, reason, since_us, until_us, openings, good, None, held)
+    return BreakerRow(BreakerKey(*row[:3]), one)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell troubles of the disk, which pass, from rows that break a law, which do not."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise KeeperError(f"the control database: {error}") from error
