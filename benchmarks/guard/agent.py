@@ -32,8 +32,8 @@ class Plan:
     cent, None: it names none. `stream`: "" for whole answers, `read` to the end, or `left` after
     the third piece. `usage`: it is asked for in streams. `retries`: the SDK's. `timeout`: of the
     SDK, in seconds. `pause`: seconds of a caller between its attempts. `guard`: "" for none in the
-    agent's code, else a peer. `budget`: what the peer is told, in USD. `seconds`: after so many
-    nobody begins another attempt, 0: never. `forks`: children that begin in the middle, 0: none.
+    agent's code, else a peer. `budget`: what the peer is told, in USD. `stop`: once this
+    file is there nobody begins another attempt. `forks`: children that begin in mid-run, 0: none.
     """
 
     url: str
@@ -49,7 +49,7 @@ class Plan:
     pause: float = 0.0
     guard: str = ""
     budget: float = 1.0
-    seconds: float = 0.0
+    stop: str = ""
     forks: int = 0
 
 
@@ -68,13 +68,13 @@ class Turns:
 
     def __init__(self, plan: Plan) -> None:
         self._left = plan.attempts
-        self._until = time.monotonic() + plan.seconds if plan.seconds else float("inf")
+        self._stop = plan.stop
         self._lock = threading.Lock()
 
     def take(self) -> bool:
         with self._lock:
             self._left -= 1
-            return self._left >= 0 and time.monotonic() < self._until
+            return self._left >= 0 and not (self._stop and os.path.exists(self._stop))
 
 
 def refused(error: BaseException) -> bool:
@@ -254,7 +254,7 @@ def _google_client(plan: Plan) -> Any:
 
 
 def _agent_budget_guard(plan: Plan) -> Any:
-    from agent_budget_guard import BudgetedSession
+    from agent_budget_guard import BudgetedSession  # type: ignore[import-not-found]
 
     _tokenizer()
     session = BudgetedSession(budget_usd=plan.budget)
@@ -270,7 +270,7 @@ class _Words:
 
 
 def _tokenizer() -> None:
-    import tiktoken
+    import tiktoken  # type: ignore[import-not-found]
 
     try:
         tiktoken.get_encoding("o200k_base")
@@ -279,7 +279,7 @@ def _tokenizer() -> None:
 
 
 def _llm_spendguard(plan: Plan) -> Any:
-    import spendguard  # noqa: F401 - gates the SDKs where it is imported; caps are in its home
+    import spendguard  # type: ignore[import-not-found] # noqa: F401 - gates where it is imported
 
     return _client(plan)
 

@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from benchmarks.guard.lines import Line
 from benchmarks.guard.relay import Relay, relaying
@@ -16,8 +15,8 @@ from benchmarks.guard.truth import Bill, provider
 from benchmarks.guard.world import LIMIT, World, held
 
 CALL_SECONDS = 0.05
-AFTER_SECONDS = 15.0
-"""How long agents go on after the manager is back: enough to spend the rest."""
+LEAST, AFTER_SECONDS = 97, 60.0
+"""Calls in all after which agents end, and how long after the manager is back at the latest."""
 RECOVERY_SECONDS = 5.0
 ADDED_SECONDS = 0.001
 
@@ -77,15 +76,15 @@ def _survived(world: World, outage: Outage, seconds: float) -> Line:
         provider(hang=CALL_SECONDS) as truth,
         Agents(ours(f"http://{relay.address}"), truth, agent) as agents,
     ):
-        plan: dict[str, Any] = {"callers": 4, "pause": 0.1, "attempts": 10**6}
-        agents.start(**plan, seconds=seconds + AFTER_SECONDS + 8)
+        agents.start(endless=True, callers=4, pause=0.1)
         wait_for(truth, 20)
         began = time.time()
         outage.begin(world, relay)
         time.sleep(seconds)  # is what is measured
         outage.end(world, relay)
         ended = time.time()
-        told = agents.wait()
+        wait_for(truth, LEAST, AFTER_SECONDS, failing=False)
+        told = agents.stop()
         return _line(outage, seconds, truth.bill(), told, began, ended)
 
 

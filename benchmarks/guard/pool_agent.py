@@ -2,11 +2,14 @@
 
 import json
 import multiprocessing
+import os
 import sys
 import time
+from collections.abc import Callable
 
 from agent import Found, Plan, caller, note  # type: ignore[import-not-found]
 
+_CALLERS: dict[int, Callable[[], None]] = {}
 URL = sys.argv[2] if len(sys.argv) > 2 else ""
 
 
@@ -18,13 +21,15 @@ def attempt(number: int) -> tuple[float, float, str]:
     except Exception as error:  # noqa: BLE001 - what a runaway agent does
         raised = error
     note(found, began, raised)
-    return found.attempts[0]
+    [attempted] = found.attempts
+    return attempted  # type: ignore[no-any-return]
 
 
-def _caller(kept: list = []) -> object:  # type: ignore[type-arg] # noqa: B006 - one for each process
-    if not kept:
-        kept.append(caller(Plan(URL)))
-    return kept[0]
+def _caller() -> Callable[[], None]:
+    """Return this process's own: a client that is inherited shares its parent's connections."""
+    if os.getpid() not in _CALLERS:
+        _CALLERS[os.getpid()] = caller(Plan(URL))
+    return _CALLERS[os.getpid()]
 
 
 def main() -> None:

@@ -90,6 +90,7 @@ class Agents:
         self.told = Told()
         self._home = tempfile.TemporaryDirectory(prefix="manager-guard-")
         caps = {"budget": {"backend": "sqlite"}, "caps": {"llm": {"daily": 1.0}}}
+        self._stop = Path(self._home.name) / "stop"
         (Path(self._home.name) / "config.json").write_text(json.dumps(caps), "utf-8")
 
     def __enter__(self) -> "Agents":
@@ -102,9 +103,14 @@ class Agents:
             process.communicate()
         self._home.cleanup()
 
-    def start(self, processes: int = 1, **plan: Any) -> None:
-        """Start so many processes of a plan; a peer is put around the client."""
+    def start(self, processes: int = 1, endless: bool = False, **plan: Any) -> None:
+        """Start so many processes of a plan; a peer is put around the client.
+
+        `endless`: they go on until `stop`.
+        """
         told = {"url": self.truth.url, "sdk": self.sdk, **plan}
+        if endless:
+            told |= {"attempts": 10**9, "stop": str(self._stop)}
         if not self.side.ours:
             told["guard"] = self.side.name
         self.start_words([str(AGENT), json.dumps(told)], processes)
@@ -122,6 +128,11 @@ class Agents:
                     start_new_session=True,
                 )
             )
+
+    def stop(self) -> Told:
+        """Let those that are endless end; return what they told."""
+        self._stop.touch()
+        return self.wait()
 
     def wait(self, seconds: float = _SECONDS) -> Told:
         """Wait for all; return what they told, those that were killed not included."""

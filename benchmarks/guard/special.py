@@ -55,8 +55,10 @@ def roll_over(world: World) -> Iterator[Line]:
         ):
             side = Side("manager-agent", world.ours.python, f"http://{running.where['otlp_grpc']}")
             with Agents(side, truth, "hourly") as agents:
-                left = ends - time.time()
-                told = agents.run(callers=5, attempts=10**6, pause=0.2, seconds=left + 12)
+                agents.start(endless=True, callers=5, pause=0.2)
+                until("the hour ends", lambda: time.time() > ends, 120)
+                wait_for(truth, truth.bill(pending=True).calls + 97, failing=False)
+                told = agents.stop()
                 found = truth.bill()
     before = sum(start < ends for start in found.starts) * CENT
     unsure = sum(ends <= start < ends + _GRACE_SECONDS for start in found.starts) * CENT
@@ -67,7 +69,12 @@ def roll_over(world: World) -> Iterator[Line]:
     over = max(0.0, (worst - LIMIT) * 100 / LIMIT)
     yield Line(
         *(12, "the hour ends in mid-run", side.name, over, after * 100 / LIMIT, passed, note),
-        {"before_usd": before / 1e9, "after_usd": after / 1e9, "outcomes": dict(told.outcomes)},
+        {
+            "before_usd": before / 1e9,
+            "after_usd": after / 1e9,
+            "outcomes": dict(told.outcomes),
+            "refusal": told.refusal,
+        },
     )
 
 
@@ -90,7 +97,7 @@ def forks(world: World) -> Iterator[Line]:
     """Row 14: children of a process that has a lease, a stream and threads."""
     side = world.ours
     with provider(hang=0.05) as truth, Agents(side, truth, world.agent()) as agents:
-        told = agents.run(forks=3, callers=10, attempts=100, seconds=60)
+        told = agents.run(forks=3, callers=10, attempts=100)
         yield held(14, "os.fork x 3 in mid-run", side, truth.bill(), told, 90)
     for method in ("fork", "forkserver"):
         with provider(hang=0.05) as truth, Agents(side, truth, world.agent()) as agents:
@@ -104,7 +111,7 @@ def _gunicorn(world: World) -> Line:
     python = environments.made("ours", environments.OURS, ours=True)
     side = Side("manager-agent", python, world.endpoint)
     with provider(hang=0.05) as truth, Agents(side, truth, world.agent()) as agents:
-        port = _free_port()
+        port = free_port()
         agents.start_words(
             [
                 *(
@@ -161,7 +168,7 @@ def _answers(get: object) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
 
@@ -198,12 +205,13 @@ def pause(world: World) -> Iterator[Line]:
     """Row 17: seconds from the end of `manager-agent pause` to the last call that went out."""
     api = world.manager.where["api"]
     with provider(hang=0.02) as truth, Agents(world.ours, truth, AMPLE) as agents:
-        agents.start(callers=10, attempts=10**6, pause=0.01, seconds=15)
+        agents.start(endless=True, callers=10, pause=0.01)
         wait_for(truth, 50)
         began = time.time()
         done = run_command("pause", AMPLE, "--api", api)
         ended = time.time()
-        told = agents.wait()
+        time.sleep(3 * PAUSE_SECONDS)  # in which nothing more may come
+        told = agents.stop()
         last = max(truth.bill().starts)
     run_command("resume", AMPLE, "--api", api)
     passed = done.returncode == 0 and last - ended < PAUSE_SECONDS and told.outcomes["refused"] > 0

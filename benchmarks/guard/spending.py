@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.guard.lines import Line
-from benchmarks.guard.sides import Agents, Side, Told
-from benchmarks.guard.truth import Bill, Truth, provider
+from benchmarks.guard.sides import Agents, Side
+from benchmarks.guard.truth import Truth, provider
 from benchmarks.guard.world import World, held
 
 ALL = 300
@@ -48,15 +48,18 @@ def restarts(world: World) -> Iterator[Line]:
             told = agents.run(callers=5, attempts=100)
             yield held(3, "agent restarted", side, truth.bill(), told, 97)
     with provider(hang=0.05) as truth, Agents(world.ours, truth, world.agent()) as agents:
-        agents.start(callers=5, attempts=10**6, pause=0.1, seconds=45)
+        agents.start(endless=True, callers=5, pause=0.1)
         wait_for(truth, 20)
         world.restart(kill=True)
-        yield held(3, "manager killed and restarted", world.ours, *_end(agents), 97)
+        wait_for(truth, 97, failing=False)
+        told = agents.stop()
+        yield held(3, "manager killed and restarted", world.ours, truth.bill(), told, 97)
     with provider(hang=0.02) as truth, Agents(world.ours, truth, world.agent()) as agents:
         agents.run(callers=5, attempts=40)
         world.restart()
         agents.run(callers=5, attempts=40)
-        yield held(3, "both restarted", world.ours, *_end(agents, callers=5, attempts=100), 97)
+        told = agents.run(callers=5, attempts=100)
+        yield held(3, "both restarted", world.ours, truth.bill(), told, 97)
 
 
 def killed(world: World) -> Iterator[Line]:
@@ -150,16 +153,12 @@ def _line(
         return held(row, case, side, truth.bill(), told, least)
 
 
-def _end(agents: Agents, **plan: Any) -> tuple[Bill, Told]:
-    """Wait for the agents, and for one more run where there is a plan; return bill and attempts."""
-    told = agents.run(**plan) if plan else agents.wait()
-    return agents.truth.bill(), told
-
-
-def wait_for(truth: Truth, requests: int, seconds: float = 60.0) -> None:
-    """Wait until so many requests were served. Raises `TimeoutError`."""
+def wait_for(truth: Truth, calls: int, seconds: float = 90.0, failing: bool = True) -> None:
+    """Wait until so many calls were billed. Raises `TimeoutError` if `failing`."""
     deadline = time.monotonic() + seconds
-    while truth.bill().requests < requests:
+    while (seen := truth.bill(pending=True).calls) < calls:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"fewer than {requests} requests came within {seconds} s")
+            if not failing:
+                return
+            raise TimeoutError(f"{seen} of {calls} calls came within {seconds} s")
         time.sleep(0.05)  # the condition above, polled

@@ -54,13 +54,13 @@ class Truth:
         """Return `host:port`."""
         return self.url.removeprefix("http://")
 
-    def bill(self, seconds: float = 30.0, under: str = "") -> Bill:
+    def bill(self, seconds: float = 30.0, under: str = "", pending: bool = False) -> Bill:
         """Return the bill once nothing is under way; raises `TimeoutError` where that takes longer.
 
-        `under`: only of requests whose path begins so.
+        `under`: only of requests whose path begins so. `pending`: the bill as it is now.
         """
         deadline = time.monotonic() + seconds
-        while (told := self._told())["pending"]:
+        while (told := self._told())["pending"] and not pending:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{told['pending']} requests are pending after {seconds} s")
             time.sleep(0.05)  # the condition above, polled

@@ -14,12 +14,11 @@ import pytest
 from benchmarks.guard.relay import relaying
 from benchmarks.guard.sides import Agents, ours
 from benchmarks.guard.spending import wait_for
-from benchmarks.guard.truth import CENT, provider
+from benchmarks.guard.truth import provider
 from benchmarks.guard.world import LIMIT, World, world
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("budget processes")]
 
-ENDLESS = 10**6
 TTL_SECONDS = 10.0
 
 
@@ -59,7 +58,7 @@ def test_a_killed_process_takes_nothing_with_it_that_is_spent_twice(here: World)
 def test_a_process_that_stood_still_beyond_its_lease_spends_nothing_twice(here: World) -> None:
     """It wakes up with money in its memory that others may have spent since, and is fenced."""
     with provider(hang=0.05) as truth, Agents(here.ours, truth, here.agent()) as agents:
-        agents.start(1, callers=4, attempts=ENDLESS, pause=0.3, seconds=3 * TTL_SECONDS + 15)
+        agents.start(endless=True, callers=4, pause=0.3)
         wait_for(truth, 8)
         [frozen] = agents.running
         os.killpg(frozen.pid, signal.SIGSTOP)
@@ -67,7 +66,8 @@ def test_a_process_that_stood_still_beyond_its_lease_spends_nothing_twice(here: 
         agents.start(2, callers=10, attempts=80)
         wait_for(truth, 60)
         os.killpg(frozen.pid, signal.SIGCONT)
-        agents.wait()
+        agents.start(callers=4, attempts=20)  # whatever is left now
+        agents.stop()
         bill = truth.bill()
 
     assert LIMIT * 75 // 100 <= bill.nano <= LIMIT  # what it held may still be in doubt
@@ -75,7 +75,7 @@ def test_a_process_that_stood_still_beyond_its_lease_spends_nothing_twice(here: 
 
 def test_children_of_a_fork_in_the_middle_of_calls(here: World) -> None:
     with provider(hang=0.1) as truth, Agents(here.ours, truth, here.agent()) as agents:
-        agents.run(forks=3, callers=5, attempts=60, seconds=60)
+        agents.run(forks=3, callers=5, attempts=60)
         bill = truth.bill()
 
     assert LIMIT * 90 // 100 <= bill.nano <= LIMIT
@@ -83,13 +83,12 @@ def test_children_of_a_fork_in_the_middle_of_calls(here: World) -> None:
 
 def test_a_manager_that_is_killed_and_comes_back_remembers(here: World) -> None:
     with provider(hang=0.05) as truth, Agents(here.ours, truth, here.agent()) as agents:
-        agents.start(2, callers=3, attempts=ENDLESS, pause=0.2, seconds=60)
+        agents.start(2, endless=True, callers=3, pause=0.2)
         wait_for(truth, 20)
         here.manager.kill()
-        before = truth.bill().nano
         here.start_again()
-        wait_for(truth, before // CENT + 10)  # it goes on
-        agents.wait()
+        wait_for(truth, 97)  # it goes on
+        agents.stop()
         bill = truth.bill()
 
     assert LIMIT * 90 // 100 <= bill.nano <= LIMIT
@@ -102,7 +101,7 @@ def test_a_network_that_delays_parts_halves_and_cuts(here: World) -> None:
         provider(hang=0.05) as truth,
         Agents(ours(f"http://{relay.address}"), truth, here.agent()) as agents,
     ):
-        agents.start(4, callers=3, attempts=ENDLESS, pause=0.8, seconds=45)
+        agents.start(4, endless=True, callers=3, pause=0.8)
         wait_for(truth, 10)
         relay.delay = 0.3
         wait_for(truth, 20)
@@ -114,7 +113,8 @@ def test_a_network_that_delays_parts_halves_and_cuts(here: World) -> None:
         relay.swallowing = True
         time.sleep(5)  # is what is tried
         relay.swallowing = False
-        agents.wait()
+        wait_for(truth, 90)
+        agents.stop()
         bill, connections = truth.bill(), relay.connections
 
     assert LIMIT * 90 // 100 <= bill.nano <= LIMIT
