@@ -39,7 +39,7 @@ def made(name: str, packages: Sequence[str], ours: bool = False) -> Path:
 
 
 def _pip(python: Path, *what: str) -> None:
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
     done = subprocess.run([*command, *what], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(what)} cannot be installed: {done.stderr}")

@@ -47,7 +47,7 @@ def refusal(world: World) -> Iterator[Line]:
 def roll_over(world: World) -> Iterator[Line]:
     """Row 12: the hour ends in the middle of a run, and each hour keeps its own limit."""
     config = {**CONFIG, "agent_budgets": {"default": {"hourly_limit_usd": 1.0}}}
-    with soon.zone_whose_hour_ends_in(30.0) as (zone, ends):
+    with soon.zone_whose_hour_ends_in(60.0) as (zone, ends):
         place = world.manager.data_dir.with_name(f"hour-{world.agent()}")
         with (
             manager(place, {**config, "timezone": zone}) as running,
