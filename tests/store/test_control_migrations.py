@@ -17,9 +17,12 @@ from manager_agent.store.control import ControlStore
 from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.control_file import faults, newest_schema, schema_of
 from manager_agent.store.ledger import LedgerStore
+from manager_agent.store.people import PeopleStore
 from tests.harness.database import (
+    APPROVALS,
     BEGAN,
     BEGAN_US,
+    BREAKERS,
     BUDGETS,
     CONTROL_STEPS,
     FOLDER,
@@ -123,3 +126,12 @@ def test_its_ledger_reads_right(tmp_path: Path) -> None:
     with LedgerStore(path) as store:
         assert list(store.load(BEGAN_US)) == rows
         assert store.events() == [row for row in LEDGER if isinstance(row, Event)]
+
+
+def test_its_breakers_and_approvals_read_right(tmp_path: Path) -> None:
+    path = tmp_path / "control.sqlite"
+    path.write_bytes(gzip.decompress(DATABASES[3].read_bytes()))
+
+    with PeopleStore(path) as store:
+        assert {row.key: row for row in store.breakers.load()} == {row.key: row for row in BREAKERS}
+        assert store.approvals.load(BEGAN_US) == APPROVALS

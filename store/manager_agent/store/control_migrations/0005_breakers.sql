@@ -1,4 +1,4 @@
--- name: 0004_breakers
+-- name: 0005_breakers
 -- Circuit breakers, and calls that wait for people. Amounts: nano-USD. Times: microseconds since
 -- 1970, UTC.
 BEGIN IMMEDIATE;
@@ -46,5 +46,5 @@ CREATE TABLE approvals (
 CREATE INDEX approvals_pending ON approvals (asked_us) WHERE state = 'pending';
 CREATE INDEX approvals_decided ON approvals (decided_us);
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 COMMIT;
