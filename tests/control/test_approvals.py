@@ -113,7 +113,7 @@ def test_the_first_answer_holds_and_repeats_change_nothing(desk: Desk) -> None:
     assert caught.value.kind == "decided"
     assert desk.states() == {"q1": "approved"}
     assert [(e.before, e.after, e.by) for e in desk.keeper.events] == [
-        ("", "pending", "research"),
+        (None, "pending", "research"),
         ("pending", "approved", "ann"),
     ]
 

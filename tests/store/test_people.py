@@ -15,7 +15,7 @@ from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Event
 from manager_agent.rules.breaker import Breaker, Probe
 from manager_agent.store.control import ControlStore
-from manager_agent.store.control_budgets import BudgetStore
+from manager_agent.store.control_audit import Audit
 from manager_agent.store.people import PeopleStore
 from tests.harness.database import APPROVALS, BEGAN_US, BREAKERS
 
@@ -73,7 +73,7 @@ def test_people_see_what_happened_where_they_see_all_that_was_commanded(
     store.approvals.keep([PENDING, replace(EVENT, kind="approval", why="")])
 
     with ControlStore(tmp_path / "control.sqlite") as control:
-        first, second = BudgetStore(control).events_since(datetime(2027, 1, 1, tzinfo=UTC))
+        first, second = Audit(control).events_since(datetime(2027, 1, 1, tzinfo=UTC))
     assert (first.kind, first.subject, first.actor) == ("breaker", "writer", "ann")
     assert json.loads(first.detail) == {
         "before": "closed",

@@ -24,10 +24,8 @@ from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.version import VERSION
-from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
-from manager_agent.control.commands import Configure
 from manager_agent.control.service import ControlService
 from manager_agent.control.session import GuardService
 from manager_agent.delivery.console import Console
@@ -42,7 +40,7 @@ from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
-from manager_agent.store.control_budgets import BudgetStore
+from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
 from manager_agent.store.ledger import LedgerStore
@@ -162,15 +160,10 @@ def _wired(
 
     policy = budget_policy(settings)
     ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
-    budgets = BudgetStore(control)
     now_us = time_ns() // 1000
     beside = people(settings, others, now_us)
-    clerk = Clerk(Authority(ledger, policy, now_us), conduct(settings), beside.seats())
-
-    def changed(policy: BudgetPolicy) -> None:
-        ticker.follow(policy)
-        clerk.tell(Configure(policy))
-
+    authority = Authority(ledger, policy, now_us)
+    clerk = Clerk(authority, conduct(settings), beside.seats(), changed=ticker.follow)
     return Manager(
         settings=settings,
         facts=facts,
@@ -178,8 +171,8 @@ def _wired(
         intake=intake,
         ticker=ticker,
         mirror=AlertMirror(control, facts),
-        events=EventMirror(budgets, facts),
-        desk=BudgetDesk(budgets, policy, changed),
+        events=EventMirror(Audit(control), facts),
+        desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
         snapshots=snapshots,

@@ -7,7 +7,6 @@ from manager_agent.control.book import Book, restored
 from manager_agent.control.commands import Command, Configure, To
 from manager_agent.control.keeper import Keeper
 from manager_agent.control.ledger import decide
-from manager_agent.control.terms import Terms
 
 
 class Authority:
@@ -55,4 +54,4 @@ class Authority:
             self._stale = False
 
     def _restored(self, now_us: int) -> Book:
-        return restored(self._keeper.load(now_us), Terms(self._policy), now_us)
+        return restored(self._keeper.load(now_us), self._policy, now_us)

@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from threading import Event, Lock, Thread
+from threading import Event, Thread, current_thread
 from time import perf_counter, time_ns
 from typing import Any, TypeVar, get_args
 
 import structlog
 
+from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.guard import Policy
 from manager_agent.contract.metric import Metric
 from manager_agent.control.authority import Authority
 from manager_agent.control.book import Book
-from manager_agent.control.commands import Command, Configure, Gone, SetLimit, Tick, To
+from manager_agent.control.commands import Command, Gone, Tick, To
 from manager_agent.control.connected import Connected, Deliver
 from manager_agent.control.counters import Counters
 from manager_agent.control.guard_policy import Conduct, Policies
 from manager_agent.control.keeper import KeeperError
-from manager_agent.control.mailbox import Item, Mailbox
+from manager_agent.control.mailbox import Item, Look, Mailbox, Post
 from manager_agent.control.subject import Seat, Subject
 from manager_agent.control.views import (
     AccountView,
@@ -55,19 +56,24 @@ class Clerk:
         authority: Authority,
         conduct: Conduct,
         others: Sequence[Seat] = (),
+        changed: Callable[[BudgetPolicy], None] = lambda policy: None,
         now_us: Callable[[], int] = lambda: time_ns() // 1000,
     ) -> None:
-        """`now_us`: the time in microseconds since 1970; where it goes back, it stands still."""
+        """`changed`: told of the limits that hold, at once and after each change of them.
+
+        `now_us`: the time in microseconds since 1970; where it goes back, it stands still.
+        """
         self._authority = authority
         self._seats = (Seat(authority, frozenset(get_args(Command))), *others)
         self._policies = Policies(conduct)
+        self._changed = changed
+        self._follow()
         self._clock = now_us
         self._mail = Mailbox()
         self._connected = Connected()
-        self._looks: list[tuple[Callable[[Book, int], Any], Future[Any]]] = []
-        self._looks_lock = Lock()
-        self._ended = False
         self._counters = Counters()
+        self._renewed = False
+        self._sums = sums(authority.book)
         self._now_us = self._ticked_us = now_us()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="clerk", daemon=True)
@@ -117,6 +123,14 @@ class Clerk:
         if self._connected.remove(holder, deliver):
             self.tell(Gone(holder))
 
+    def policy(self) -> BudgetPolicy:
+        """Return the limits that hold: configured, or set by people in their place."""
+        return self._policy
+
+    def overridden(self) -> frozenset[str]:
+        """Return the agents, `default` among them, whose budgets people set."""
+        return self._overridden
+
     def accounts(self) -> Sequence[AccountView]:
         """Return each limit in its present window. Raises `ClerkError`."""
         return self.look(account_views)
@@ -134,39 +148,42 @@ class Clerk:
 
         Raises `ClerkError` where there is no answer in time, or the disk cannot be read.
         """
+        if current_thread() is self._thread:
+            return question(self._authority.stored(self._now_us), self._now_us)
         asked: Future[T] = Future()
         asked.set_running_or_notify_cancel()
-        with self._looks_lock:
-            if self._ended:
-                raise ClerkError("the budget ledger is closed: the manager stops")
-            self._looks.append((question, asked))
-        self._mail.wake()
+        if not self._mail.look(Look(question, asked)):
+            raise ClerkError("the budget ledger is closed: the manager stops")
         try:
             return asked.result(_LOOK_SECONDS)
         except (TimeoutError, KeeperError) as error:
-            raise ClerkError(f"the budget ledger does not answer ({error})") from error
+            raise ClerkError(f"the budget ledger does not answer ({error!r})") from error
 
     def metrics(self) -> list[Metric]:
-        """Return the numbers of the budget authority."""
-        found = self.look(lambda book, now_us: sums(book))
-        return self._counters.metrics(found, len(self._connected.holders()), self._mail.size())
+        """Return the numbers of the budget authority, those of leases at the last tick."""
+        return self._counters.metrics(self._sums, len(self._connected.holders()), self._mail.size())
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                self._turn(self._mail.gather(TICK_SECONDS))
-            except Exception as error:  # noqa: BLE001 - without this thread no agent gets money
-                self._counters.stumbles += 1
-                _log.error("the clerk stumbled", error=repr(error))
+            self._turn(self._mail.gather(TICK_SECONDS))
             if self._counters.trouble is not None:
                 self._stopping.wait(_RETRY_SECONDS)
         self._turn(self._mail.gather(0))
-        with self._looks_lock:
-            self._ended = True
-        self._show()
+        while self._mail.size() and self._counters.trouble is None:
+            self._turn(self._mail.gather(0))
+        self._show(self._mail.end())
 
-    def _turn(self, items: list[Item]) -> None:
-        """Decide what came, store it, answer; then let people look."""
+    def _turn(self, post: Post) -> None:
+        """Decide what came and let people look, whatever happens."""
+        try:
+            self._decide(post.items)
+        except Exception as error:  # noqa: BLE001 - without this thread no agent gets money
+            self._counters.stumbles += 1
+            _log.error("the clerk stumbled", error=repr(error))
+        self._show(post.looks)
+
+    def _decide(self, items: list[Item]) -> None:
+        """Decide what came, store it, answer; and let time pass now and then."""
         started = perf_counter()
         now_us = self._now_us = max(self._now_us, self._clock())
         postponed = self._counters.postponed
@@ -176,9 +193,9 @@ class Clerk:
             # After what they said while nobody listened: that was no silence of theirs.
             self._decided([Item(Tick(passed_us if passed_us > _DEAF_US else 0))])
             self._ticked_us = now_us
+            self._sums = sums(self._authority.book)
         if items:
             self._counters.batch(len(items), perf_counter() - started)
-        self._show()
 
     def _decided(self, items: list[Item]) -> None:
         """Put commands to whom they are for, and deliver what is said of them."""
@@ -187,8 +204,8 @@ class Clerk:
             said = self._put_to(seat.subject, mine) if mine else []
             self._counters.said(said)
             self._connected.send(said, self._policy_of)
-        changed = any(isinstance(item.command, Configure | SetLimit) for item in items)
-        if changed and self._counters.trouble is None:
+        if self._renewed:
+            self._renewed = False
             self._connected.renew(self._policy_of)
 
     def _put_to(self, subject: Subject, items: list[Item]) -> list[To]:
@@ -207,6 +224,9 @@ class Clerk:
                 *self._put_to(subject, items[:middle]),
                 *self._put_to(subject, items[middle:]),
             ]
+        if self._authority.book.terms is not self._terms:
+            self._follow()
+            self._renewed = True
         for item in items:
             self._counters.commands[type(item.command).__name__] += 1
             if item.asked is not None and not item.asked.done():
@@ -236,15 +256,23 @@ class Clerk:
         kind = type(item.command).__name__
         _log.error("a command cannot be done", kind=kind, sender=item.sender, error=repr(error))
 
+    def _follow(self) -> None:
+        """Let others see which limits hold, before who changed them hears that it is done."""
+        self._terms = self._authority.book.terms
+        self._policy = self._terms.effective
+        set_by_people = self._terms.set_by_people.values()
+        single = {one.name for one in set_by_people if one.scope == "agent"}
+        self._overridden = frozenset(single.union(self._authority.book.budgets))
+        self._changed(self._policy)
+
     def _policy_of(self, agent: str) -> Policy:
         return self._policies.of(agent, self._authority.book.terms, self._now_us)
 
-    def _show(self) -> None:
+    def _show(self, looks: list[Look]) -> None:
         """Answer those who look."""
-        with self._looks_lock:
-            looks, self._looks = self._looks, []
-        for question, asked in looks:
+        for look in looks:
             try:
-                asked.set_result(question(self._authority.stored(self._now_us), self._now_us))
+                book = self._authority.stored(self._now_us)
+                look.asked.set_result(look.question(book, self._now_us))
             except Exception as error:  # noqa: BLE001 - it is the asker's, who gets it raised
-                asked.set_exception(error)
+                look.asked.set_exception(error)

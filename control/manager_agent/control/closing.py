@@ -34,9 +34,18 @@ def give_up(book: Book, holder: Holder, now_us: int, reason: str) -> None:
         booking.close(book, lease)
     book.put(replace(holder, closed_us=now_us, reason=reason))
     book.heard.pop(holder.id, None)
-    doubt = sum(lease.left for lease in leases)
-    if doubt:
-        book.put(Event(now_us, "given_up", holder.id, "", str(doubt), "", reason))
+    if any(lease.left for lease in leases):
+        book.put(Event(now_us, "given_up", holder.id, None, _left(leases), "manager", reason))
+
+
+def _left(leases: list[Lease]) -> dict[str, object]:
+    """Return what stands in doubt, by agent and unit; of USD in nano-USD."""
+    found: dict[str, object] = {}
+    for lease in leases:
+        if lease.left:
+            key = f"{lease.agent} {'nano_usd' if lease.unit == 'usd' else 'tokens'}"
+            found[key] = int(str(found.get(key, 0))) + lease.left
+    return found
 
 
 def recover(book: Book, journal: Report, boot_id: str, now_us: int) -> None:

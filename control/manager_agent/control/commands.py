@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
+from manager_agent.contract.command import SetBudget
 from manager_agent.contract.guard import (
     Answer,
     Breakers,
@@ -46,7 +47,10 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class SetLimit:
-    """People set a limit in place of the configured one; None takes it away."""
+    """People set a limit in place of the configured one; None takes it away.
+
+    `dropped`: what is configured holds again; `amount` says nothing then.
+    """
 
     scope: Scope
     name: str
@@ -55,6 +59,7 @@ class SetLimit:
     amount: int | None
     by: str = ""
     why: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,7 @@ Command = (
     | Bye
     | Tick
     | Configure
+    | SetBudget
     | SetLimit
     | Correct
     | Charge

@@ -85,16 +85,12 @@ def told(book: Book, lease: Lease, now_us: int, answer: Answer, need: int = 0) -
         recall_to=0 if answer.verdict == "paused" else None,
         unlimited=all(account.bound is None for account in accounts),
         offline=lease.offline,
+        limit_name=name_of(about.key) if about else "",
+        limit=(about.amount or 0) if about else 0,
+        spent=about.settled + about.doubt if about else 0,
+        reserved=about.outstanding if about else 0,
+        resets_in_ms=max(0, about.end_us - now_us) // 1000 if about else 0,
     )
-    if about is not None:
-        grant = replace(
-            grant,
-            limit_name=name_of(about.key),
-            limit=about.amount or 0,
-            spent=about.settled + about.doubt,
-            reserved=about.outstanding,
-            resets_in_ms=max(0, about.end_us - now_us) // 1000,
-        )
     return To(lease.holder, grant)
 
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from manager_agent.control.book import KEPT_US
 from manager_agent.control.keeper import KeeperError
-from manager_agent.control.rows import Charged, Event, Holder, LimitSet, Paused, Row
+from manager_agent.control.rows import Charged, Holder, LimitSet, Paused, Row
 from manager_agent.store.control_file import connect, query, transaction
-from manager_agent.store.ledger_rows import QUERIES, account, lease, values
+from manager_agent.store.ledger_rows import account, budget, lease, query_of, values
 
 
 class LedgerStore:
@@ -33,13 +33,14 @@ class LedgerStore:
     def load(self, now_us: int) -> Iterable[Row]:
         """Return every row that may still change. Raises `KeeperError`."""
         since_us = now_us - KEPT_US
-        with _told():
+        with stored():
             return [
                 *map(account, self._rows("accounts", since_us=since_us)),
                 *(Holder(*row) for row in self._rows("holders", since_us=since_us)),
                 *map(lease, self._rows("leases", since_us=since_us)),
                 *(Charged(*row) for row in self._rows("charged", since_us=since_us)),
                 *(LimitSet(*row) for row in self._rows("limits")),
+                *map(budget, self._rows("budgets")),
                 *(Paused(*row) for row in self._rows("paused")),
             ]
 
@@ -48,21 +49,23 @@ class LedgerStore:
 
         `KeeperError` where nothing can be, `sqlite3.IntegrityError` where these rows cannot.
         """
-        with _told(), transaction(self._con):
-            for row in rows:
-                self._con.execute(query("ledger", QUERIES[type(row)]), values(row))
-
-    def events(self) -> list[Event]:
-        """Return what people may ask about, in order."""
-        return [Event(*row) for row in self._rows("events")]
+        by_query: dict[str, list[Any]] = {}
+        for row in rows:
+            by_query.setdefault(query_of(row), []).append(values(row))
+        with stored(), transaction(self._con):
+            for name, several in by_query.items():
+                self._con.executemany(query("ledger", name), several)
 
     def _rows(self, name: str, **values: object) -> list[Any]:
         return self._con.execute(query("ledger", name), values).fetchall()
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tell troubles of the disk, which pass, from rows that break a law, which do not."""
+def stored() -> Iterator[None]:
+    """Tell troubles of the disk, which pass, from rows that break a law, which do not.
+
+    Raises `KeeperError` of the first kind, `sqlite3.IntegrityError` of the second.
+    """
     try:
         yield
     except sqlite3.IntegrityError:

@@ -5,10 +5,7 @@ INSERT INTO ledger_accounts (
     scope, name, period, unit, start_us, end_us, amount, enforcement, settled, doubt, outstanding,
     used_1, used_2, used_3, used_4, external, excess
 )
-VALUES (
-    :scope, :name, :period, :unit, :start_us, :end_us, :amount, :enforcement, :settled, :doubt,
-    :outstanding, :used_1, :used_2, :used_3, :used_4, :external, :excess
-)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     end_us = excluded.end_us, amount = excluded.amount, enforcement = excluded.enforcement,
     settled = excluded.settled, doubt = excluded.doubt, outstanding = excluded.outstanding,
@@ -29,10 +26,7 @@ INSERT INTO ledger_leases (
     id, holder, agent, unit, priority, accounts, ends_us, offline, granted, returned, settled,
     calls, estimated, closed
 )
-VALUES (
-    :id, :holder, :agent, :unit, :priority, :accounts, :ends_us, :offline, :granted, :returned,
-    :settled, :calls, :estimated, :closed
-)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     accounts = excluded.accounts, ends_us = excluded.ends_us, granted = excluded.granted,
     returned = excluded.returned, settled = excluded.settled, calls = excluded.calls,
@@ -54,9 +48,22 @@ VALUES (:scope, :name, :reason, :by, :since_us)
 ON CONFLICT DO UPDATE SET
     reason = excluded.reason, by_whom = excluded.by_whom, since_us = excluded.since_us;
 
+-- name: drop_limit
+DELETE FROM ledger_limits
+WHERE (scope, name, period, unit) = (:scope, :name, :period, :unit);
+
+-- name: keep_budget
+INSERT INTO ledger_budgets (agent, limits, set_us) VALUES (:agent, :limits, :set_us)
+ON CONFLICT (agent) DO UPDATE SET limits = excluded.limits, set_us = excluded.set_us;
+
+-- name: drop_budget
+DELETE FROM ledger_budgets WHERE agent = :agent;
+
 -- name: keep_event
-INSERT INTO ledger_events (at_us, kind, subject, before, after, by_whom, why)
-VALUES (:at_us, :kind, :subject, :before, :after, :by, :why);
+-- Two events never have one time: it is what the copy for SQL users goes by.
+INSERT INTO control_events (ts_us, kind, subject, actor, detail)
+SELECT max(:at_us, coalesce(max(ts_us) + 1, 0)), :kind, :subject, :by, :detail
+FROM control_events;
 
 -- name: accounts
 -- Those that may still change, and those that a lease with something left draws on.
@@ -99,5 +106,5 @@ SELECT scope, name, period, unit, amount FROM ledger_limits;
 -- name: paused
 SELECT scope, name, reason, by_whom, since_us FROM ledger_paused WHERE since_us IS NOT NULL;
 
--- name: events
-SELECT at_us, kind, subject, before, after, by_whom, why FROM ledger_events ORDER BY seq;
+-- name: budgets
+SELECT agent, limits, set_us FROM ledger_budgets ORDER BY agent;
