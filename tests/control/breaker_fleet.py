@@ -1,6 +1,7 @@
 """The manager's breakers and those of several processes, one clock, and messages by hand."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -107,13 +108,16 @@ class BreakerFleet:
     def end(self, name: str, ask: Ask, status: int | None = 200, took: float = 0) -> None:
         """End a call: None as status is a connection that broke."""
         left_ns = (self.now_us - int(took * SECOND)) * 1000
+        begun = copy(ask)
+        begun.started_ns = left_ns
         made = ended(
-            replace(ask, started_ns=left_ns),
+            begun,
             status=status,
             ending="whole" if status else "broken",
             failure=None if status else "ConnectError",
         )
-        self.processes[name].breakers.ended(replace(made, ended_ns=self.now_us * 1000))
+        made.ended_ns = self.now_us * 1000
+        self.processes[name].breakers.ended(made)
 
     def call(
         self,
