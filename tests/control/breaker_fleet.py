@@ -1,7 +1,6 @@
 """The manager's breakers and those of several processes, one clock, and messages by hand."""
 
 from collections.abc import Iterable, Sequence
-from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -107,11 +106,9 @@ class BreakerFleet:
 
     def end(self, name: str, ask: Ask, status: int | None = 200, took: float = 0) -> None:
         """End a call: None as status is a connection that broke."""
-        left_ns = (self.now_us - int(took * SECOND)) * 1000
-        begun = copy(ask)
-        begun.started_ns = left_ns
+        ask.started_ns = (self.now_us - int(took * SECOND)) * 1000
         made = ended(
-            begun,
+            ask,
             status=status,
             ending="whole" if status else "broken",
             failure=None if status else "ConnectError",

@@ -23,6 +23,7 @@ from manager_agent.app.outlook import services
 from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
+from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
@@ -116,6 +117,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         manager = _wired(settings, facts, control, ledger, others, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
+        manager.truth.start()
+        stack.callback(manager.truth.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
@@ -164,6 +167,8 @@ def _wired(
     beside = people(settings, others, now_us)
     authority = Authority(ledger, policy, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
+    telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
+    ticker.ledger = telling.ledger
     return Manager(
         settings=settings,
         facts=facts,
@@ -183,6 +188,7 @@ def _wired(
         agents=ControlService(book, now, secret),
         clerk=clerk,
         people=beside,
+        truth=telling,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -223,6 +229,7 @@ async def _run(
     await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
+    await asyncio.to_thread(manager.truth.stop)
     await asyncio.to_thread(manager.clerk.stop)
 
 
