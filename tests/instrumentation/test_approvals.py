@@ -34,9 +34,9 @@ def made() -> Approvals:
 
 
 def call(model: str = "gpt-4o", body: bytes | None = b"digest", agent: str = "a") -> Ask:
-    made = asked(CHAT, Asked(model=model), Identity(agent, "context"))
-    made.body = body
-    return made
+    ask = asked(CHAT, Asked(model=model), Identity(agent, "context"))
+    ask.body = body
+    return ask
 
 
 def needed(approvals: Approvals, ask: Ask, bound: Bound | None = DEAR) -> Question:
