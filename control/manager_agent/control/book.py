@@ -193,7 +193,7 @@ class Book:
     def forget(self, now_us: int) -> None:
         """Let go of rows in memory that nothing can change any more; the store keeps them."""
         for lease in list(self.leases.values()):
-            if lease.ends_us + _GRACE_US < now_us and not lease.left:
+            if lease.ends_us + _GRACE_US < now_us and (not lease.left or self._over(lease, now_us)):
                 self._drop(lease)
         needed = {key for lease in self.leases.values() for key in lease.accounts}
         over = [k for k, one in self.accounts.items() if one.end_us + KEPT_US < now_us]
@@ -211,6 +211,10 @@ class Book:
             self.totals.pop((one.period, one.unit, one.at_us), None)
         for place in [place for place in self.leased if self._is_long_over(place, now_us)]:
             del self.leased[place]
+
+    def _over(self, lease: Lease, now_us: int) -> bool:
+        """Say whether all windows of a lease ended so long ago that its doubt is nobody's."""
+        return all(self.accounts[key].end_us + KEPT_US < now_us for key in lease.accounts)
 
     def _drop(self, lease: Lease) -> None:
         del self.leases[lease.id]

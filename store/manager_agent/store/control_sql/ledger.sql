@@ -113,3 +113,47 @@ SELECT scope, name, reason, by_whom, since_us FROM ledger_paused WHERE since_us 
 
 -- name: budgets
 SELECT agent, limits, set_us FROM ledger_budgets ORDER BY agent;
+
+-- name: prune_leases
+-- Those of which nothing can come any more: used up, or of windows that are all over for long.
+-- Never the newest, for its id must not be used again.
+DELETE FROM ledger_leases
+WHERE ends_us < :since_us
+  AND id < (SELECT max(id) FROM ledger_leases)
+  AND (
+      returned + settled = granted
+      OR NOT EXISTS (
+          SELECT 1
+          FROM json_each(ledger_leases.accounts) AS one
+          INNER JOIN ledger_accounts AS account
+              ON account.scope = json_extract(one.value, '$[0]')
+             AND account.name = json_extract(one.value, '$[1]')
+             AND account.period = json_extract(one.value, '$[2]')
+             AND account.unit = json_extract(one.value, '$[3]')
+             AND account.start_us = json_extract(one.value, '$[4]')
+          WHERE account.end_us >= :since_us
+      )
+  );
+
+-- name: prune_accounts
+-- Those that are over, unless a lease that may still change draws on them.
+DELETE FROM ledger_accounts
+WHERE end_us < :since_us
+  AND (scope, name, period, unit, start_us) NOT IN (
+      SELECT json_extract(one.value, '$[0]'), json_extract(one.value, '$[1]'),
+             json_extract(one.value, '$[2]'), json_extract(one.value, '$[3]'),
+             json_extract(one.value, '$[4]')
+      FROM ledger_leases, json_each(ledger_leases.accounts) AS one
+      WHERE returned + settled < granted
+  );
+
+-- name: prune_holders
+-- Who comes back after that is unknown, and its leases are, too.
+DELETE FROM ledger_holders
+WHERE closed_us < :since_us AND id NOT IN (SELECT holder FROM ledger_leases);
+
+-- name: prune_charged
+DELETE FROM ledger_charged WHERE at_us < :since_us;
+
+-- name: prune_paused
+DELETE FROM ledger_paused WHERE since_us IS NULL;
