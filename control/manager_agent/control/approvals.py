@@ -245,7 +245,9 @@ class Approvals:
             self._changed.append(row)
 
     def _note(self, row: Approval, before: str, after: str, by: str, why: str, now_us: int) -> None:
-        self._changed.append(Event(now_us, "approval", row.id, before, after, by, why))
+        self._changed.append(
+            Event(now_us, "approval", row.id, before or None, after, by, why or None)
+        )
 
 
 def _told(question: Question, row: Approval) -> To:

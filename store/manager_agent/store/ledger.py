@@ -36,7 +36,7 @@ class LedgerStore:
     def load(self, now_us: int) -> Iterable[Row]:
         """Return every row that may still change. Raises `KeeperError`."""
         since_us = now_us - KEPT_US
-        with _told():
+        with stored():
             return [
                 *map(account, self._rows("accounts", since_us=since_us)),
                 *(Holder(*row) for row in self._rows("holders", since_us=since_us)),
@@ -55,7 +55,7 @@ class LedgerStore:
         by_query: dict[str, list[Any]] = {}
         for row in rows:
             by_query.setdefault(query_of(row), []).append(values(row))
-        with _told(), transaction(self._con):
+        with stored(), transaction(self._con):
             for name, several in by_query.items():
                 self._con.executemany(query("ledger", name), several)
 
@@ -70,8 +70,11 @@ class LedgerStore:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tell troubles of the disk, which pass, from rows that break a law, which do not."""
+def stored() -> Iterator[None]:
+    """Tell troubles of the disk, which pass, from rows that break a law, which do not.
+
+    Raises `KeeperError` of the first kind, `sqlite3.IntegrityError` of the second.
+    """
     try:
         yield
     except sqlite3.IntegrityError:

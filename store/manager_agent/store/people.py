@@ -1,9 +1,7 @@
 """What people decide beside budgets: circuit breakers and approvals, in the control database."""
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -11,10 +9,11 @@ from typing import Any, Self
 from manager_agent.contract.breaker_key import BreakerKey
 from manager_agent.control.approval_rows import Approval
 from manager_agent.control.breaker_rows import BreakerRow
-from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Event
 from manager_agent.rules.breaker import Breaker, Held
 from manager_agent.store.control_file import connect, query, transaction
+from manager_agent.store.ledger import stored
+from manager_agent.store.ledger_rows import query_of, values
 
 
 class PeopleStore:
@@ -45,13 +44,13 @@ class BreakerStore:
 
     def load(self) -> Iterable[BreakerRow]:
         """Return every breaker that is kept. Raises `KeeperError`."""
-        with _told():
+        with stored():
             rows = self._con.execute(query("breakers", "breakers")).fetchall()
         return [_breaker(row) for row in rows]
 
     def keep(self, rows: Sequence[BreakerRow | Event]) -> None:
         """Store rows together. Raises `KeeperError`; then nothing was stored."""
-        with _told(), transaction(self._con):
+        with stored(), transaction(self._con):
             for row in rows:
                 if isinstance(row, Event):
                     _record(self._con, row)
@@ -70,13 +69,13 @@ class ApprovalStore:
 
     def load(self, since_us: int) -> Iterable[Approval]:
         """Return those that matter, the oldest first. Raises `KeeperError`."""
-        with _told():
+        with stored():
             rows = self._con.execute(query("approvals", "approvals"), {"since_us": since_us})
             return [Approval(*row) for row in rows.fetchall()]
 
     def keep(self, rows: Sequence[Approval | Event]) -> None:
         """Store rows together. Raises `KeeperError`; then nothing was stored."""
-        with _told(), transaction(self._con):
+        with stored(), transaction(self._con):
             for row in rows:
                 if isinstance(row, Event):
                     _record(self._con, row)
@@ -86,15 +85,7 @@ class ApprovalStore:
 
 def _record(con: sqlite3.Connection, event: Event) -> None:
     """Add a line to the audit that `control_events` shows."""
-    detail = {"before": event.before, "after": event.after, "why": event.why or None}
-    values = {
-        "ts_us": event.at_us,
-        "kind": event.kind,
-        "subject": event.subject,
-        "actor": event.by,
-        "detail": json.dumps(detail, ensure_ascii=False),
-    }
-    con.execute(query("budgets", "record"), values)
+    con.execute(query("ledger", query_of(event)), values(event))
 
 
 def _values(row: BreakerRow) -> dict[str, Any]:
@@ -119,14 +110,3 @@ def _breaker(row: Sequence[Any]) -> BreakerRow:
     phase, reason, since_us, until_us, openings, good = row[3:9]
     one = Breaker(phase, reason, since_us, until_us, openings, good, None, held)
     return BreakerRow(BreakerKey(*row[:3]), one)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell troubles of the disk, which pass, from rows that break a law, which do not."""
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.DatabaseError as error:
-        raise KeeperError(f"the control database: {error}") from error
