@@ -62,7 +62,7 @@ class LedgerStore:
     def prune(self, now_us: int) -> int:
         """Delete rows that nothing can change any more; return how many. Raises `KeeperError`."""
         since = {"since_us": now_us - KEPT_US}
-        with _told(), transaction(self._con):
+        with stored(), transaction(self._con):
             return sum(self._con.execute(query("ledger", name), since).rowcount for name in PRUNES)
 
     def _rows(self, name: str, **values: object) -> list[Any]:
