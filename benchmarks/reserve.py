@@ -25,7 +25,8 @@ from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ended
 from manager_agent.instrumentation.clock import now_ns
-from manager_agent.instrumentation.guard import Guard, Parts
+from manager_agent.instrumentation.deciding import Parts
+from manager_agent.instrumentation.guard import Guard
 from manager_agent.instrumentation.known_rates import KnownRates
 from manager_agent.instrumentation.meter import Call
 from manager_agent.instrumentation.unread import WholeAnswer
@@ -33,7 +34,7 @@ from manager_agent.instrumentation.wallet import Epoch, Wallet
 from manager_agent.instrumentation.word import Word
 from manager_agent.prices.book import PriceBook
 
-CALLS, ROUNDS = 5_000, 60
+CALLS, ROUNDS = 100, 2_000  # short: on a busy machine some rounds are left alone
 MILLION = 1_000_000
 NOW_NS = MILLION
 LIMIT_NS = 5_000

@@ -141,18 +141,13 @@ def _wired(
     def price(call: Call) -> Call:
         return costed(call, book)
 
+    limits = Limits(
+        pending_bytes=settings.receiver.max_pending_mib * _MIB,
+        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+        most_spans=settings.receiver.max_window_spans,
+    )
     intake = Intake(
-        facts,
-        door,
-        price,
-        time_ns,
-        limits=Limits(
-            pending_bytes=settings.receiver.max_pending_mib * _MIB,
-            window_ns=int(settings.receiver.merge_window_seconds * 10**9),
-            most_spans=settings.receiver.max_window_spans,
-        ),
-        committed=commits.add,
-        closed=room.closed,
+        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
