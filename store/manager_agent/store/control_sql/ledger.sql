@@ -153,7 +153,11 @@ DELETE FROM ledger_holders
 WHERE closed_us < :since_us AND id NOT IN (SELECT holder FROM ledger_leases);
 
 -- name: prune_charged
-DELETE FROM ledger_charged WHERE at_us < :since_us;
+-- Never one of a window that may still change: its total would be charged again as a whole.
+DELETE FROM ledger_charged
+WHERE at_us < :since_us - CASE period
+    WHEN 'hour' THEN 3600000000 WHEN 'day' THEN 90000000000 WHEN 'month' THEN 2764800000000 ELSE 0
+END;
 
 -- name: prune_paused
 DELETE FROM ledger_paused WHERE since_us IS NULL;
