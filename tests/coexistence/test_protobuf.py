@@ -1,76 +1,65 @@
-"""The agent's half beside each runtime of protobuf that agents pin, each in an environment."""
+"""The guard beside each protobuf that agent frameworks pin: one call passes, one is refused.
 
-import hashlib
-import os
+In an environment of its own with the official SDK and the light install; only protobuf changes.
+"""
+
+import json
 import subprocess
-import sys
-import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.harness.manager import environment
-from tests.harness.metered import collector
+from benchmarks.guard import environments
+from benchmarks.guard.sides import AGENT, Agents, Side
+from benchmarks.guard.truth import CENT, provider
+from tests.harness.manager import Manager, manager
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("protobuf")]
 
-ROOT = Path(__file__).parents[2]
-SENDS = """
-import sys
-from importlib.metadata import version
-from time import time_ns
-from opentelemetry.context import get_current
-from manager_agent.contract.decision import Allow
-from manager_agent.instrumentation import identity, provider, spans
-from manager_agent.instrumentation.asked import Asked
-from manager_agent.instrumentation.call import Ask, Ended
-from manager_agent.instrumentation.endpoint import Endpoint
-from manager_agent.instrumentation.told import Told
-to = Endpoint("openai", "chat_completions", "openai", "chat", "api.openai.com", 443)
-ask = Ask(
-    call_id="1" * 32, endpoint=to, asked=Asked(model="gpt-4o"), identity=identity.current(),
-    context=get_current(), started_ns=time_ns(),
-)
-told = Told(response_model="gpt-4o", complete=True)
-spans.emit(Ended(
-    ask=ask, decision=Allow("no_policy"), ended_ns=time_ns(), ending="whole", told=told, status=200
-))
-assert provider.flush(30)
-assert provider.shutdown(30)
-assert "grpc" not in sys.modules
-print(version("protobuf").partition(".")[0])
+CONFIG = {"agent_budgets": {"default": {"monthly_limit_usd": 0.02}}}
+"""Of two calls that may cost 1.8 cents and do cost one, the first is paid for."""
+
+WITH_PROTOBUF = """\
+import runpy, sys
+import google.protobuf
+from google.protobuf import struct_pb2
+wanted, agent, plan = sys.argv[1:]
+assert google.protobuf.__version__.startswith(wanted), google.protobuf.__version__
+struct_pb2.Struct().update({"theirs": "works"})
+sys.argv = [agent, plan]
+runpy.run_path(agent, run_name="__main__")
+struct_pb2.Struct().update({"theirs": "still works"})
 """
 
 
-def interpreter(major: int) -> Path:
-    """Return the Python of an environment with us and that runtime; made once."""
-    wanted = (ROOT / "pyproject.toml").read_bytes() + f"{major} {sys.version}".encode()
-    home = ROOT / ".cache" / "protobuf" / hashlib.sha256(wanted).hexdigest()[:12]
-    python = home / "bin" / "python"
-    if not (home / "made").exists():
-        venv.create(home, with_pip=True, clear=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        runtime = f"protobuf>={major},<{major + 1}"
-        done = subprocess.run(
-            [*pip, "--editable", str(ROOT), runtime], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        (home / "made").touch()
-    return python
+@pytest.fixture(scope="module")
+def python() -> Path:
+    return environments.made("protobuf", [environments.SDK], ours=True)
 
 
-@pytest.mark.parametrize("major", [5, 6, 7])
-def test_calls_are_told_of(major: int) -> None:
-    with collector() as got:
-        done = subprocess.run(
-            [str(interpreter(major)), "-W", "error", "-c", SENDS],
-            env=environment(MANAGER_ENDPOINT=got.address, PATH=os.environ["PATH"]),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    with manager(tmp_path_factory.mktemp("protobuf") / "data", CONFIG) as found:
+        yield found
 
-    assert (done.stdout, done.stderr) == (f"{major}\n", "")
-    assert len(got.spans) == 1
+
+@pytest.mark.parametrize("version", ["5.29.5", "6.33.0", "7.35.0"])
+def test_one_call_passes_and_one_is_refused(python: Path, running: Manager, version: str) -> None:
+    major = version.partition(".")[0]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*pip, "--no-deps", f"protobuf=={version}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    side = Side("manager-agent", python, f"http://{running.where['otlp_grpc']}")
+
+    with provider(hang=0.0) as truth, Agents(side, truth, f"protobuf-{major}") as agents:
+        plan = json.dumps({"url": truth.url, "attempts": 2})
+        agents.start_words(["-c", WITH_PROTOBUF, f"{major}.", str(AGENT), plan])
+        told = agents.wait()
+        bill = truth.bill()
+
+    assert dict(told.outcomes) == {"ok": 1, "refused": 1}, told.errors
+    assert bill.nano == CENT
+    assert "monthly_limit_usd" in told.refusal

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from manager_agent.control.rows import Account, Event, Lease, Row
+from manager_agent.control.rows import Account, BudgetSet, Event, Lease, Row
 
 
 class BrokenLaw(Exception):
@@ -32,8 +32,13 @@ class MemoryKeeper:
             else:
                 self.rows[identity(row)] = row
 
+    def prune(self, now_us: int) -> int:
+        return 0
+
 
 def identity(row: Row) -> object:
+    if isinstance(row, BudgetSet):
+        return type(row), row.agent
     key = getattr(row, "key", None) or getattr(row, "id", None)
     return type(row), key or (row.scope, row.name)  # type: ignore[union-attr]
 

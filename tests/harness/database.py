@@ -12,12 +12,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from manager_agent.contract.breaker_key import BreakerKey
 from manager_agent.contract.budget import Limits
-from manager_agent.contract.command import SetBudget
+from manager_agent.contract.budget_document import document
+from manager_agent.control.approval_rows import Approval
+from manager_agent.control.breaker_rows import BreakerRow
 from manager_agent.control.rows import (
     NOTHING,
     Account,
     AccountKey,
+    BudgetSet,
     Charged,
     Event,
     Holder,
@@ -27,12 +31,13 @@ from manager_agent.control.rows import (
     Row,
 )
 from manager_agent.receiver.testing import NOW_NS, span
+from manager_agent.rules.breaker import Breaker, Held
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
-from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.control_file import newest_schema
 from manager_agent.store.ledger import LedgerStore
+from manager_agent.store.people import PeopleStore
 from manager_agent.store.sql_files import migrations
 from tests.harness.facts import opened
 from tests.harness.stories import Receiver, agent, llm
@@ -75,6 +80,7 @@ def make(folder: Path) -> Path:
 
 
 BEGAN_US = 1_800_000_000_000_000
+WRITERS = Limits(daily_limit_usd=Decimal("0.1"), priority=1)
 _HOUR = AccountKey("agent", "writer", "hour", "usd", BEGAN_US)
 LEDGER: list[Row] = [
     Account(_HOUR, BEGAN_US + 3_600_000_000, 1_000, "hard", NOTHING, 300, 100, (0, 450, 0, 0), 50),
@@ -85,7 +91,32 @@ LEDGER: list[Row] = [
     Charged("writer|08:00", "writer", "usd", BEGAN_US, 50),
     LimitSet("agent", "writer", "hour", "usd", 1_000),
     Paused("trace", "t1", "runaway", "ann", BEGAN_US),
-    Event(BEGAN_US, "limit", "agent writer hour usd", "500", "1000", "ann", "sprint"),
+    BudgetSet("writer", WRITERS, BEGAN_US),
+    Event(BEGAN_US, "set_limit", "agent writer hour usd", "0.0005", "0.001", "ann", "sprint"),
+    Event(BEGAN_US, "set_budget", "writer", None, document(WRITERS), "api", None),
+]
+
+
+BREAKERS = [
+    BreakerRow(
+        BreakerKey(agent="writer"),
+        Breaker(held=Held("open", None, "ann", "a deploy"), since_us=BEGAN_US),
+    ),
+    BreakerRow(
+        BreakerKey(provider="openai", family="gpt-4o"),
+        Breaker("open", "5 failures in a row", BEGAN_US, BEGAN_US + 300_000_000, 2),
+    ),
+]
+APPROVALS = [
+    Approval(
+        *("ask-1", "print1", "writer", "openai", "gpt-4o", "chat", "c1", 500_000_000, "h1"),
+        *(BEGAN_US, BEGAN_US + 120_000_000),
+    ),
+    Approval(
+        *("ask-2", "print2", "writer", "openai", "gpt-4o", "chat", "", 500_000_000, "h1"),
+        *(BEGAN_US + 1, BEGAN_US + 120_000_000, "approved", 600_000_000, BEGAN_US + 9),
+        *("ann", "fine", BEGAN_US + 9, "ask-2"),
+    ),
 ]
 
 
@@ -98,11 +129,11 @@ def make_control(folder: Path) -> Path:
         first, second, *_ = store.claim(LATER, 10)
         store.sent(first.message.key, LATER)
         store.give_up(second.message.key, LATER, "channel_not_found")
-        budgets = BudgetStore(store)
-        for command in BUDGETS:
-            budgets.put(command, None)
     with LedgerStore(path) as ledger:
         ledger.keep(LEDGER)
+    with PeopleStore(path) as people:
+        people.breakers.keep(BREAKERS)
+        people.approvals.keep(APPROVALS)
     with sqlite3.connect(path) as con:
         con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     con.close()
@@ -123,11 +154,6 @@ def control_finding(subject: str) -> Finding:
 
 BEGAN = datetime(2027, 1, 15, 8, tzinfo=UTC)
 LATER = BEGAN + timedelta(hours=2)
-BUDGETS = [
-    SetBudget("writer", Limits(daily_limit_usd=Decimal("0.1"), priority=1), LATER, "api", "why"),
-    SetBudget("reader", Limits(hourly_token_limit=5), LATER, "api"),
-    SetBudget("reader", None, LATER, "api"),
-]
 CONTROL_STEPS = [
     ([control_finding("a"), control_finding("b")], BEGAN),
     ([control_finding("a")], BEGAN + timedelta(minutes=30)),

@@ -154,6 +154,14 @@ class Group(Section):
     """Most they may spend together in a calendar day, in USD."""
     monthly_limit_usd: Usd | None = None
     """Most they may spend together in a calendar month, in USD."""
+    hourly_token_limit: Tokens | None = None
+    """Most tokens of all of them, input and output, in a clock hour."""
+    daily_token_limit: Tokens | None = None
+    """Most tokens of all of them in a calendar day."""
+    monthly_token_limit: Tokens | None = None
+    """Most tokens of all of them in a calendar month."""
+    enforcement: Enforcement | None = None
+    """How the limits bind; left out: as `budgets.enforcement` says."""
     floors: dict[Priority, Share] = {}
     """Share of the limits kept for agents of a priority (1 to 4) and above."""
 
@@ -162,6 +170,25 @@ class Group(Section):
         if sum(self.floors.values()) > 1:
             raise ValueError("floors together are above 1; lower one of them")
         return self
+
+
+class Fleet(Section):
+    """Limits of all agents together, seen or not, besides those of their own and their groups'."""
+
+    hourly_limit_usd: Usd | None = None
+    """Most that all may spend together in a clock hour, in USD."""
+    daily_limit_usd: Usd | None = None
+    """Most that all may spend together in a calendar day, in USD."""
+    monthly_limit_usd: Usd | None = None
+    """Most that all may spend together in a calendar month, in USD."""
+    hourly_token_limit: Tokens | None = None
+    """Most tokens of all together, input and output, in a clock hour."""
+    daily_token_limit: Tokens | None = None
+    """Most tokens of all together in a calendar day."""
+    monthly_token_limit: Tokens | None = None
+    """Most tokens of all together in a calendar month."""
+    enforcement: Enforcement | None = None
+    """How the limits bind; left out: as `budgets.enforcement` says."""
 
 
 class Breaker(Section):
@@ -216,6 +243,11 @@ class CustomPriceEntry(Section):
     """USD for a million tokens read from the cache; left out: as other input."""
     cache_write_usd_per_mtok: Usd | None = None
     """USD for a million tokens written to the cache; left out: as other input."""
+    max_output_tokens: Whole | None = None
+    """The most that the model generates for one answer, which a call reserves that sets no limit of
+    its own; left out: as the maker documents it, else 128,000."""
+    context_tokens: Whole | None = None
+    """The most that the model takes in; left out: as the maker documents it, else 1,000,000."""
     start: date | None = Field(default=None, alias="from")
     """First day (UTC) on which it holds, such as 2026-12-01. Add a line for a new price instead of
     changing the old one, and history keeps its prices."""

@@ -10,9 +10,17 @@ from manager_agent.control.opening import lease_for
 from manager_agent.control.rows import Event, Holder, Lease, Wish
 from manager_agent.control.serving import TTL_US, serve
 
+ENDED = "it ended"
+_DIED = "its process died"
+LAST_WORDS = (ENDED, _DIED)
+"""Why holders are given up whose last totals are known: they said so, or their journal does."""
 
-def let_time_pass(book: Book, now_us: int) -> list[To]:
+
+def let_time_pass(book: Book, now_us: int, deaf_us: int = 0) -> list[To]:
     """Give up holders that were silent for too long; move those who wait to the new windows."""
+    if deaf_us:
+        for id_, heard in book.heard.items():
+            book.heard[id_] = replace(heard, at_us=min(now_us, heard.at_us + deaf_us))
     for holder in [one for one in book.holders.values() if one.closed_us is None]:
         heard = book.heard[holder.id]
         if heard.at_us + TTL_US + heard.longest_call_us < now_us:
@@ -31,9 +39,18 @@ def give_up(book: Book, holder: Holder, now_us: int, reason: str) -> None:
         booking.close(book, lease)
     book.put(replace(holder, closed_us=now_us, reason=reason))
     book.heard.pop(holder.id, None)
-    doubt = sum(lease.left for lease in leases)
-    if doubt:
-        book.put(Event(now_us, "given_up", holder.id, "", str(doubt), "", reason))
+    if any(lease.left for lease in leases):
+        book.put(Event(now_us, "given_up", holder.id, None, _left(leases), "manager", reason))
+
+
+def _left(leases: list[Lease]) -> dict[str, object]:
+    """Return what stands in doubt, by agent and unit; of USD in nano-USD."""
+    found: dict[str, object] = {}
+    for lease in leases:
+        if lease.left:
+            key = f"{lease.agent} {'nano_usd' if lease.unit == 'usd' else 'tokens'}"
+            found[key] = int(str(found.get(key, 0))) + lease.left
+    return found
 
 
 def recover(book: Book, journal: Report, boot_id: str, now_us: int) -> None:
@@ -46,10 +63,15 @@ def recover(book: Book, journal: Report, boot_id: str, now_us: int) -> None:
     if lease is None or holder is None or lease.holder != holder.id:
         return
     if holder.closed_us is None:
-        give_up(book, holder, now_us, "its process died")
+        same = boot_id and boot_id == holder.boot_id
+        give_up(book, holder, now_us, _DIED if same else "its host began anew")
         lease = book.leases[lease.id]
     lease = booking.settle(book, lease, journal.settled_total, journal.returned_total)
+    if journal.settled_calls > lease.calls:
+        lease = replace(lease, calls=journal.settled_calls)
+        book.put(lease)
     if boot_id and boot_id == holder.boot_id:
+        book.put(replace(book.holders[holder.id], reason=_DIED))
         idle = max(0, lease.left - journal.reserved_now)
         booking.settle(book, lease, lease.settled, lease.returned + idle)
 

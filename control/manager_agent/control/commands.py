@@ -1,16 +1,41 @@
 """What the ledger is told and what it answers. Times come with the command, not from a clock."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
-from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Pauses, PauseScope, Report
+from manager_agent.contract.command import SetBudget
+from manager_agent.contract.guard import (
+    Answer,
+    Breakers,
+    Bye,
+    Fence,
+    Grant,
+    Hello,
+    Pauses,
+    PauseScope,
+    Policy,
+    Report,
+)
 from manager_agent.contract.window import Period
 from manager_agent.control.rows import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed: give up silent holders, let windows end."""
+    """Time has passed: give up silent holders, let windows end.
+
+    `deaf_us`: for so long the manager heard nobody, whoever spoke: that is no silence of theirs.
+    """
+
+    deaf_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A holder's stream has ended; it may come back."""
+
+    holder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +47,10 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class SetLimit:
-    """People set a limit in place of the configured one; None takes it away."""
+    """People set a limit in place of the configured one; None takes it away.
+
+    `dropped`: what is configured holds again; `amount` says nothing then.
+    """
 
     scope: Scope
     name: str
@@ -31,6 +59,7 @@ class SetLimit:
     amount: int | None
     by: str = ""
     why: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +79,10 @@ class Correct:
 class Charge:
     """Spans without a guard add up to `total` under `key`; telling it again changes nothing.
 
-    The windows are those of `at_us`; a total may shrink where a call was corrected.
+    It is for the limits of `period`, all where that is None, in the window that holds `at_us`:
+    where one `period` is named, its start. A total may shrink where a call was corrected.
+    `leased`: what spans of guarded calls add up to there; an account that opens later begins with
+    it, and no other takes notice.
     """
 
     key: str
@@ -58,14 +90,17 @@ class Charge:
     unit: Unit
     at_us: int
     total: int
+    period: Period | None = None
+    leased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """All spans of a lease whose holder was given up are there, and add up to `spent`."""
+    """The spans of a lease whose holder was given up are of `calls` calls, `spent` in all."""
 
     lease: int
     spent: int
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +123,40 @@ class ResumeCalls:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SetBreaker:
+    """People hold a breaker open or closed until `until_us` (None: until reset), or reset it.
+
+    Either `agent` is named, or `provider` and `family` are.
+    """
+
+    agent: str
+    provider: str
+    family: str
+    to: Literal["open", "closed", "reset"]
+    until_us: int | None = None
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecideApproval:
+    """People answer a question. `amount_nano`: most that the one call may cost; None: as asked."""
+
+    id: str
+    approved: bool
+    by: str = ""
+    why: str = ""
+    amount_nano: int | None = None
+
+
 Command = (
     Hello
     | Report
     | Bye
     | Tick
     | Configure
+    | SetBudget
     | SetLimit
     | Correct
     | Charge
@@ -105,7 +168,7 @@ Command = (
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """A message for a holder, to be sent once what it rests on is stored."""
+    """A message for a holder, to be sent once what it rests on is stored; "" is every holder."""
 
     holder: str
-    message: Grant | Fence | Pauses
+    message: Grant | Fence | Pauses | Policy | Breakers | Answer

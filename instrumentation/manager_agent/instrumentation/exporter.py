@@ -11,8 +11,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd, usd
-from manager_agent.instrumentation import destination
+from manager_agent.instrumentation import destination, known_rates
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.known_rates import KnownRates
 from manager_agent.instrumentation.rate_client import RateClient
 from manager_agent.instrumentation.refused import Refused
 from manager_agent.instrumentation.resource import resource_of
@@ -27,11 +28,15 @@ class Exporter:
     """
 
     def __init__(
-        self, transport: Transport, manager: GrpcTransport, env: Mapping[str, str]
+        self,
+        transport: Transport,
+        manager: GrpcTransport,
+        env: Mapping[str, str],
+        known: KnownRates | None = None,
     ) -> None:
         self._transport = transport
         self._manager = manager
-        self._rates = RateClient(manager.call)
+        self._rates = RateClient(manager.call, known=known)
         self._resource = resource_of(env)
 
     def learn(self, items: Sequence[Any]) -> None:
@@ -108,4 +113,4 @@ def connect() -> Exporter:
     to, own = destination.spans(env), destination.manager(env)
     manager = GrpcTransport(own)
     transport = manager if to == own else transport_to(to, env)
-    return Exporter(transport, manager, env)
+    return Exporter(transport, manager, env, known_rates.shared())

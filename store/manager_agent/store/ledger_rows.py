@@ -3,11 +3,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
+from manager_agent.contract.budget_document import document, limits_of
 from manager_agent.control.rows import (
     Account,
     AccountKey,
+    BudgetSet,
     Charged,
     Event,
     Holder,
@@ -19,6 +22,7 @@ from manager_agent.control.rows import (
 
 QUERIES: dict[type[Row], str] = {
     Account: "keep_account",
+    BudgetSet: "keep_budget",
     Holder: "keep_holder",
     Lease: "keep_lease",
     Charged: "keep_charged",
@@ -28,33 +32,43 @@ QUERIES: dict[type[Row], str] = {
 }
 """The query that keeps a row of each kind."""
 
-
-def values(row: Row) -> dict[str, Any]:
-    """Return the parameters that keep `row`."""
-    if isinstance(row, Account):
-        return _account_values(row)
-    said = asdict(row)
-    if isinstance(row, Lease):
-        said["accounts"] = json.dumps(row.accounts)
-    return said
+DROPS: dict[type[Row], str] = {LimitSet: "drop_limit", BudgetSet: "drop_budget"}
+"""The query that takes one away that was taken back."""
 
 
-def _account_values(row: Account) -> dict[str, Any]:
-    used = {f"used_{place}": part for place, part in enumerate(row.used, start=1)}
-    return (
-        row.key._asdict()
-        | used
-        | {
-            "end_us": row.end_us,
-            "amount": row.amount,
-            "enforcement": row.enforcement,
-            "settled": row.settled,
-            "doubt": row.doubt,
-            "outstanding": row.outstanding,
-            "external": row.external,
-            "excess": row.excess,
-        }
-    )
+def query_of(row: Row) -> str:
+    """Return the name of the query that keeps `row`, or takes it away."""
+    gone = isinstance(row, LimitSet) and row.dropped
+    gone = gone or (isinstance(row, BudgetSet) and row.limits is None)
+    return DROPS[type(row)] if gone else QUERIES[type(row)]
+
+
+def values(row: Row) -> dict[str, Any] | tuple[Any, ...]:
+    """Return the parameters that keep `row`; in the order of the query for those of each grant."""
+    match row:
+        case Account():
+            total, used = sum(row.used), row.used
+            outstanding = total - row.settled - row.doubt
+            sums = (row.settled, row.doubt, outstanding, *used, row.external, row.excess)
+            return (*row.key, row.end_us, row.amount, row.enforcement, *sums)
+        case Lease():
+            whose = (row.id, row.holder, row.agent, row.unit, row.priority)
+            totals = (row.granted, row.returned, row.settled, row.calls, row.estimated)
+            return (*whose, _keys(row.accounts), row.ends_us, row.offline, *totals, row.closed)
+        case Event():
+            detail = {"before": row.before, "after": row.after, "why": row.why}
+            kept = {"at_us": row.at_us, "kind": row.kind, "subject": row.subject, "by": row.by}
+            return kept | {"detail": json.dumps(detail, ensure_ascii=False)}
+        case BudgetSet():
+            limits = json.dumps(document(row.limits)) if row.limits else None
+            return {"agent": row.agent, "limits": limits, "set_us": row.set_us}
+    return asdict(row)
+
+
+@lru_cache(maxsize=4096)
+def _keys(accounts: tuple[AccountKey, ...]) -> str:
+    """Return which accounts a lease draws on, as JSON: the same for many leases."""
+    return json.dumps(accounts)
 
 
 def account(row: Sequence[Any]) -> Account:
@@ -71,6 +85,12 @@ def account(row: Sequence[Any]) -> Account:
         external=row[14],
         excess=row[15],
     )
+
+
+def budget(row: Sequence[Any]) -> BudgetSet:
+    """Return an entry that was set."""
+    agent, limits, set_us = row
+    return BudgetSet(agent, limits_of(json.loads(limits)), set_us)
 
 
 def lease(row: Sequence[Any]) -> Lease:

@@ -5,10 +5,7 @@ INSERT INTO ledger_accounts (
     scope, name, period, unit, start_us, end_us, amount, enforcement, settled, doubt, outstanding,
     used_1, used_2, used_3, used_4, external, excess
 )
-VALUES (
-    :scope, :name, :period, :unit, :start_us, :end_us, :amount, :enforcement, :settled, :doubt,
-    :outstanding, :used_1, :used_2, :used_3, :used_4, :external, :excess
-)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     end_us = excluded.end_us, amount = excluded.amount, enforcement = excluded.enforcement,
     settled = excluded.settled, doubt = excluded.doubt, outstanding = excluded.outstanding,
@@ -29,18 +26,15 @@ INSERT INTO ledger_leases (
     id, holder, agent, unit, priority, accounts, ends_us, offline, granted, returned, settled,
     calls, estimated, closed
 )
-VALUES (
-    :id, :holder, :agent, :unit, :priority, :accounts, :ends_us, :offline, :granted, :returned,
-    :settled, :calls, :estimated, :closed
-)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     accounts = excluded.accounts, ends_us = excluded.ends_us, granted = excluded.granted,
     returned = excluded.returned, settled = excluded.settled, calls = excluded.calls,
     estimated = excluded.estimated, closed = excluded.closed;
 
 -- name: keep_charged
-INSERT INTO ledger_charged (key, agent, unit, at_us, total)
-VALUES (:key, :agent, :unit, :at_us, :total)
+INSERT INTO ledger_charged (key, agent, unit, at_us, total, period)
+VALUES (:key, :agent, :unit, :at_us, :total, :period)
 ON CONFLICT DO UPDATE SET total = excluded.total;
 
 -- name: keep_limit
@@ -54,9 +48,22 @@ VALUES (:scope, :name, :reason, :by, :since_us)
 ON CONFLICT DO UPDATE SET
     reason = excluded.reason, by_whom = excluded.by_whom, since_us = excluded.since_us;
 
+-- name: drop_limit
+DELETE FROM ledger_limits
+WHERE (scope, name, period, unit) = (:scope, :name, :period, :unit);
+
+-- name: keep_budget
+INSERT INTO ledger_budgets (agent, limits, set_us) VALUES (:agent, :limits, :set_us)
+ON CONFLICT (agent) DO UPDATE SET limits = excluded.limits, set_us = excluded.set_us;
+
+-- name: drop_budget
+DELETE FROM ledger_budgets WHERE agent = :agent;
+
 -- name: keep_event
-INSERT INTO ledger_events (at_us, kind, subject, before, after, by_whom, why)
-VALUES (:at_us, :kind, :subject, :before, :after, :by, :why);
+-- Two events never have one time: it is what the copy for SQL users goes by.
+INSERT INTO control_events (ts_us, kind, subject, actor, detail)
+SELECT max(:at_us, coalesce(max(ts_us) + 1, 0)), :kind, :subject, :by, :detail
+FROM control_events;
 
 -- name: accounts
 -- Those that may still change, and those that a lease with something left draws on.
@@ -91,7 +98,12 @@ WHERE closed_us IS NULL
    OR id IN (SELECT holder FROM ledger_leases WHERE returned + settled < granted);
 
 -- name: charged
-SELECT key, agent, unit, at_us, total FROM ledger_charged WHERE at_us >= :since_us;
+-- Of windows that may still change: a day is 25 hours at most, a month 31 days and one.
+SELECT key, agent, unit, at_us, total, period
+FROM ledger_charged
+WHERE at_us >= :since_us - CASE period
+    WHEN 'hour' THEN 3600000000 WHEN 'day' THEN 90000000000 WHEN 'month' THEN 2764800000000 ELSE 0
+END;
 
 -- name: limits
 SELECT scope, name, period, unit, amount FROM ledger_limits;
@@ -99,5 +111,49 @@ SELECT scope, name, period, unit, amount FROM ledger_limits;
 -- name: paused
 SELECT scope, name, reason, by_whom, since_us FROM ledger_paused WHERE since_us IS NOT NULL;
 
--- name: events
-SELECT at_us, kind, subject, before, after, by_whom, why FROM ledger_events ORDER BY seq;
+-- name: budgets
+SELECT agent, limits, set_us FROM ledger_budgets ORDER BY agent;
+
+-- name: prune_leases
+-- Those of which nothing can come any more: used up, or of windows that are all over for long.
+-- Never the newest, for its id must not be used again.
+DELETE FROM ledger_leases
+WHERE ends_us < :since_us
+  AND id < (SELECT max(id) FROM ledger_leases)
+  AND (
+      returned + settled = granted
+      OR NOT EXISTS (
+          SELECT 1
+          FROM json_each(ledger_leases.accounts) AS one
+          INNER JOIN ledger_accounts AS account
+              ON account.scope = json_extract(one.value, '$[0]')
+             AND account.name = json_extract(one.value, '$[1]')
+             AND account.period = json_extract(one.value, '$[2]')
+             AND account.unit = json_extract(one.value, '$[3]')
+             AND account.start_us = json_extract(one.value, '$[4]')
+          WHERE account.end_us >= :since_us
+      )
+  );
+
+-- name: prune_accounts
+-- Those that are over, unless a lease that may still change draws on them.
+DELETE FROM ledger_accounts
+WHERE end_us < :since_us
+  AND (scope, name, period, unit, start_us) NOT IN (
+      SELECT json_extract(one.value, '$[0]'), json_extract(one.value, '$[1]'),
+             json_extract(one.value, '$[2]'), json_extract(one.value, '$[3]'),
+             json_extract(one.value, '$[4]')
+      FROM ledger_leases, json_each(ledger_leases.accounts) AS one
+      WHERE returned + settled < granted
+  );
+
+-- name: prune_holders
+-- Who comes back after that is unknown, and its leases are, too.
+DELETE FROM ledger_holders
+WHERE closed_us < :since_us AND id NOT IN (SELECT holder FROM ledger_leases);
+
+-- name: prune_charged
+DELETE FROM ledger_charged WHERE at_us < :since_us;
+
+-- name: prune_paused
+DELETE FROM ledger_paused WHERE since_us IS NULL;
