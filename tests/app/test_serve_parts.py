@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from manager_agent.analytics.frames import Frames
 from manager_agent.app.mirror import AlertMirror
-from manager_agent.app.serve import _health, _wired
+from manager_agent.app.outlook import health
+from manager_agent.app.serve import _wired
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
 from manager_agent.app.unsupported import warn_unused
@@ -26,6 +27,7 @@ from manager_agent.rules.finding import Finding
 from manager_agent.rules.rule import Rule, rule
 from manager_agent.store.control import ControlStore
 from manager_agent.store.duck import FactStore
+from manager_agent.store.ledger import LedgerStore
 from tests.harness.facts import KEY, added, call, opened, records, rows
 
 START = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
@@ -56,6 +58,7 @@ class World:
 
     facts: FactStore
     control: ControlStore
+    ledger: LedgerStore
     rules: list[Rule] = field(default_factory=lambda: [Budget(), UnpricedModel()])
     news: int = 0
     calls: int = 0
@@ -94,7 +97,8 @@ def world(tmp_path: Path) -> Iterator[World]:
     FOUND.clear()
     with ControlStore(tmp_path / "control.sqlite") as control:
         facts = opened(tmp_path)
-        yield World(facts, control)
+        with LedgerStore(tmp_path / "control.sqlite") as ledger:
+            yield World(facts, control, ledger)
         facts.close()
 
 
@@ -183,7 +187,7 @@ def test_memory_outlives_the_process(world: World, tmp_path: Path) -> None:
     world.told(START + MINUTE)
 
     with ControlStore(tmp_path / "control.sqlite") as control:
-        again = World(world.facts, control)
+        again = World(world.facts, control, world.ledger)
         assert again.told(START + 2 * MINUTE) == []
 
 
@@ -232,17 +236,17 @@ def number(ticker: Ticker, name: str) -> float:
 def test_health_names_the_rule_that_raises_and_what_people_did_not_hear(
     world: World,
 ) -> None:
-    manager = _wired(Settings(), world.facts, world.control, Door(KEY), KEY)
-    well = _health(manager)
+    manager = _wired(Settings(), world.facts, world.control, world.ledger, Door(KEY), KEY)
+    well = health(manager)
     SHAKY.append("boom")
     manager.ticker.rules = [Shaky(), Budget()]
     manager.ticker.policy = POLICY
     world.spend("2")
     manager.ticker.tick(START + MINUTE)
-    broken = _health(manager)
+    broken = health(manager)
     (outgoing,) = world.control.claim(START + MINUTE, 10)
     world.control.give_up(outgoing.message.key, START, "slack: invalid_token")
-    both = _health(manager)
+    both = health(manager)
 
     assert (well.ok, well.reasons) == (True, ())
     assert not broken.ok
@@ -334,12 +338,11 @@ def test_facts_that_were_lost_get_all_alerts_again(world: World, tmp_path: Path)
 @pytest.mark.parametrize(
     ("written", "key"),
     [
-        ({"groups": {"g": {"agents": ["a"], "daily_limit_usd": 1}}}, "groups"),
         ({"approval": {"cost_usd": 1}}, "approval"),
         ({"breaker": {"base_open_seconds": 5}}, "breaker"),
         ({"thresholds": {"max_consecutive_failures": 3}}, "thresholds"),
     ],
-    ids=["groups", "approval", "breaker", "thresholds"],
+    ids=["approval", "breaker", "thresholds"],
 )
 def test_what_is_not_acted_on_is_said(written: dict[str, Any], key: str) -> None:
     with capture_logs() as logs:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manager_agent.app.budget_settings import budget_policy
 from manager_agent.app.config_errors import ConfigError
-from manager_agent.app.settings import Settings, budget_policy, custom_prices, load, parse
+from manager_agent.app.settings import Settings, custom_prices, load, parse
 from manager_agent.contract.budget import Limits
 
 USERS_FILE = b"""

@@ -88,8 +88,8 @@ def test_each_change_is_audited_and_survives_a_restart(desk: Desk) -> None:
     assert isinstance(desk.keeper, MemoryKeeper)
     said = [(e.kind, e.subject, e.before, e.after, e.by, e.why) for e in desk.keeper.events]
     assert said == [
-        ("limit", "agent a hour tokens", "100", "120", "ann", "sprint"),
-        ("limit", "agent a hour tokens", "120", "110", "ann", "sprint"),
+        ("set_limit", "agent a hour tokens", 100, 120, "ann", "sprint"),
+        ("set_limit", "agent a hour tokens", 120, 110, "ann", "sprint"),
     ]
     assert desk.report("h1", need=111).verdict == "exhausted"
 

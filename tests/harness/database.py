@@ -13,11 +13,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from manager_agent.contract.budget import Limits
-from manager_agent.contract.command import SetBudget
+from manager_agent.contract.budget_document import document
 from manager_agent.control.rows import (
     NOTHING,
     Account,
     AccountKey,
+    BudgetSet,
     Charged,
     Event,
     Holder,
@@ -30,7 +31,6 @@ from manager_agent.receiver.testing import NOW_NS, span
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
-from manager_agent.store.control_budgets import BudgetStore
 from manager_agent.store.control_file import newest_schema
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.sql_files import migrations
@@ -75,6 +75,7 @@ def make(folder: Path) -> Path:
 
 
 BEGAN_US = 1_800_000_000_000_000
+WRITERS = Limits(daily_limit_usd=Decimal("0.1"), priority=1)
 _HOUR = AccountKey("agent", "writer", "hour", "usd", BEGAN_US)
 LEDGER: list[Row] = [
     Account(_HOUR, BEGAN_US + 3_600_000_000, 1_000, "hard", NOTHING, 300, 100, (0, 450, 0, 0), 50),
@@ -85,7 +86,9 @@ LEDGER: list[Row] = [
     Charged("writer|08:00", "writer", "usd", BEGAN_US, 50),
     LimitSet("agent", "writer", "hour", "usd", 1_000),
     Paused("trace", "t1", "runaway", "ann", BEGAN_US),
-    Event(BEGAN_US, "limit", "agent writer hour usd", "500", "1000", "ann", "sprint"),
+    BudgetSet("writer", WRITERS, BEGAN_US),
+    Event(BEGAN_US, "set_limit", "agent writer hour usd", "0.0005", "0.001", "ann", "sprint"),
+    Event(BEGAN_US, "set_budget", "writer", None, document(WRITERS), "api", None),
 ]
 
 
@@ -98,9 +101,6 @@ def make_control(folder: Path) -> Path:
         first, second, *_ = store.claim(LATER, 10)
         store.sent(first.message.key, LATER)
         store.give_up(second.message.key, LATER, "channel_not_found")
-        budgets = BudgetStore(store)
-        for command in BUDGETS:
-            budgets.put(command, None)
     with LedgerStore(path) as ledger:
         ledger.keep(LEDGER)
     with sqlite3.connect(path) as con:
@@ -123,11 +123,6 @@ def control_finding(subject: str) -> Finding:
 
 BEGAN = datetime(2027, 1, 15, 8, tzinfo=UTC)
 LATER = BEGAN + timedelta(hours=2)
-BUDGETS = [
-    SetBudget("writer", Limits(daily_limit_usd=Decimal("0.1"), priority=1), LATER, "api", "why"),
-    SetBudget("reader", Limits(hourly_token_limit=5), LATER, "api"),
-    SetBudget("reader", None, LATER, "api"),
-]
 CONTROL_STEPS = [
     ([control_finding("a"), control_finding("b")], BEGAN),
     ([control_finding("a")], BEGAN + timedelta(minutes=30)),

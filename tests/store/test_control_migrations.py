@@ -5,30 +5,35 @@ The files under tests/data/databases/ were each written by the code of their ver
 """
 
 import gzip
+import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from manager_agent.control.rows import Event
+from manager_agent.contract.budget import Limits
+from manager_agent.control.rows import BudgetSet, Event
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
-from manager_agent.store.control_budgets import BudgetStore
+from manager_agent.store.control_audit import Audit
 from manager_agent.store.control_file import faults, newest_schema, schema_of
 from manager_agent.store.ledger import LedgerStore
 from tests.harness.database import (
     BEGAN,
     BEGAN_US,
-    BUDGETS,
     CONTROL_STEPS,
     FOLDER,
     LATER,
     LEDGER,
+    WRITERS,
     control_finding,
     make_control,
 )
 
+READERS = Limits(hourly_token_limit=5)
+LAST = "set_budget"
 DATABASES = sorted(FOLDER.glob("*.sqlite.gz"))
 
 
@@ -69,16 +74,28 @@ def test_its_memory_goes_on(store: ControlStore) -> None:
 
 
 def test_budgets_that_were_set_hold_and_others_can_be(store: ControlStore, path: Path) -> None:
-    budgets = BudgetStore(store)
-    set_before = budgets.overrides()
-    assert set_before in ({}, {"writer": BUDGETS[0].limits})
-    assert len(budgets.events_since(BEGAN)) == (len(BUDGETS) if set_before else 0)
+    audit = Audit(store)
+    before = audit.events_since(BEGAN - timedelta(days=1))
+    assert [event.kind for event in before][-1:] in ([], ["remove_budget"], ["limit"], [LAST])
 
-    budgets.put(BUDGETS[1], None)
+    with LedgerStore(path) as ledger:
+        set_before = {row.agent: row.limits for row in budgets_of(ledger)}
+        assert set_before in ({}, {"writer": WRITERS})
+        ledger.keep([BudgetSet("reader", READERS, BEGAN_US), LEDGER[-1]])
+        assert {row.agent: row.limits for row in budgets_of(ledger)} == {
+            **set_before,
+            "reader": READERS,
+        }
+        ledger.keep([BudgetSet("reader", None, BEGAN_US)])
+        assert {row.agent for row in budgets_of(ledger)} == set(set_before)
 
-    assert budgets.overrides() == {**set_before, "reader": BUDGETS[1].limits}
-    times = [event.ts for event in budgets.events_since(BEGAN)]
+    times = [event.ts for event in audit.events_since(BEGAN - timedelta(days=1))]
+    assert len(times) == len(before) + 1
     assert times == sorted(set(times)), "no two events share a time"
+
+
+def budgets_of(ledger: LedgerStore) -> list[BudgetSet]:
+    return [row for row in ledger.load(BEGAN_US) if isinstance(row, BudgetSet)]
 
 
 def test_it_is_at_the_newest_version_afterwards(store: ControlStore, path: Path) -> None:
@@ -115,11 +132,23 @@ def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     assert faults(tmp_path / "none") == []
 
 
-def test_its_ledger_reads_right(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [2, 3], ids=["0003", "0004"])
+def test_its_ledger_reads_right(tmp_path: Path, place: int) -> None:
     path = tmp_path / "control.sqlite"
-    path.write_bytes(gzip.decompress(DATABASES[2].read_bytes()))
-    rows = [row for row in LEDGER if not isinstance(row, Event)]
+    path.write_bytes(gzip.decompress(DATABASES[place].read_bytes()))
+    rows = [row for row in LEDGER if not isinstance(row, Event | BudgetSet)]
 
     with LedgerStore(path) as store:
-        assert list(store.load(BEGAN_US)) == rows
-        assert store.events() == [row for row in LEDGER if isinstance(row, Event)]
+        found = list(store.load(BEGAN_US))
+        assert [row for row in found if not isinstance(row, BudgetSet)] == rows
+        assert [row.limits for row in found if isinstance(row, BudgetSet)] == [WRITERS]
+
+
+def test_events_of_the_ledger_are_in_the_one_audit(tmp_path: Path) -> None:
+    path = tmp_path / "control.sqlite"
+    path.write_bytes(gzip.decompress(DATABASES[2].read_bytes()))
+
+    with ControlStore(path) as store:
+        *_, event = Audit(store).events_since(BEGAN)
+        assert (event.kind, event.subject, event.actor) == ("limit", "agent writer hour usd", "ann")
+        assert json.loads(event.detail) == {"before": "500", "after": "1000", "why": "sprint"}

@@ -3,12 +3,15 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from manager_agent.control.commands import Charge, PauseCalls, SetLimit, Tick
 from manager_agent.control.rows import Account, AccountKey, Holder, Lease, Row
+from manager_agent.store.control import ControlStore
+from manager_agent.store.control_audit import Audit
 from manager_agent.store.ledger import LedgerStore
 from tests.control.desk import NOON, SECOND, Desk, policy, tokens
 
@@ -106,4 +109,6 @@ def test_an_authority_on_it_goes_on_after_a_restart(path: Path) -> None:
         assert again.authority.book.limits == desk.authority.book.limits
         assert again.authority.book.paused == desk.authority.book.paused
         assert again.authority.book.charged == desk.authority.book.charged
-        assert [event.kind for event in store.events()] == ["limit", "given_up", "pause"]
+    with ControlStore(path) as control:
+        events = Audit(control).events_since(datetime(2026, 1, 1, tzinfo=UTC))
+    assert [event.kind for event in events] == ["set_limit", "given_up", "pause"]

@@ -63,7 +63,7 @@ def archive(
 def _offline(settings: Any, before: date | None, dry_run: bool) -> dict[str, Any]:
     from manager_agent.analytics.install import install
     from manager_agent.app.archiving import kept
-    from manager_agent.app.serve import now
+    from manager_agent.app.manager import now
     from manager_agent.receiver.content import Door
     from manager_agent.store.duck import FactStore, StoreError
     from manager_agent.store.sealing import Sealer, plan, report

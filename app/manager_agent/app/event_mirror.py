@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime
 
-from manager_agent.store.control_budgets import BudgetStore
+from manager_agent.store.control_audit import Audit
 from manager_agent.store.duck import FactStore
 
 
 class EventMirror:
     """Copies each control event once, by its time; safe to repeat after a crash."""
 
-    def __init__(self, budgets: BudgetStore, facts: FactStore) -> None:
-        self._budgets = budgets
+    def __init__(self, audit: Audit, facts: FactStore) -> None:
+        self._audit = audit
         self._facts = facts
         self._last: datetime | None = None
 
@@ -20,7 +20,7 @@ class EventMirror:
             [(last,)] = self._facts.execute("last_control_event", {})
             assert isinstance(last, datetime)
             self._last = last.replace(tzinfo=UTC)
-        events = self._budgets.events_since(self._last)
+        events = self._audit.events_since(self._last)
         if events:
             self._last = None  # until it is certain what became durable
             self._facts.append_control_events(

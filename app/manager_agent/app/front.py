@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+
+import grpc
 
 from manager_agent.api.app import build, metrics_app
 from manager_agent.api.services import Services
@@ -17,7 +19,6 @@ from manager_agent.app.sockets import HttpServer, bound, cannot_bind, serve_http
 from manager_agent.app.tls import Certificates
 from manager_agent.app.tokens import tokens_from
 from manager_agent.contract.token import Tokens
-from manager_agent.control.service import ControlService
 from manager_agent.receiver.grpc_server import GrpcServer, otlp_server
 from manager_agent.receiver.http_server import otlp_app
 from manager_agent.receiver.intake import Intake
@@ -122,11 +123,11 @@ async def opened(
     settings: Settings,
     intake: Intake,
     services: Services,
-    control: ControlService,
+    beside: Sequence[grpc.GenericRpcHandler],
 ) -> Front:
     """Serve on all ports. Raises `PortError`."""
     most_bytes = settings.receiver.max_request_mib * _MIB
-    grpc_server = _grpc(found, intake, control, most_bytes)
+    grpc_server = _grpc(found, intake, beside, most_bytes)
     await grpc_server.server.start()
     receiving, asking = (
         None if way.certificates is None else way.certificates.for_http()
@@ -147,7 +148,12 @@ async def opened(
     )
 
 
-def _grpc(found: Doors, intake: Intake, control: ControlService, most_bytes: int) -> GrpcServer:
+def _grpc(
+    found: Doors,
+    intake: Intake,
+    beside: Sequence[grpc.GenericRpcHandler],
+    most_bytes: int,
+) -> GrpcServer:
     way = found.receiver
     try:
         return otlp_server(
@@ -156,7 +162,7 @@ def _grpc(found: Doors, intake: Intake, control: ControlService, most_bytes: int
             most_bytes=most_bytes,
             tokens=way.tokens,
             credentials=None if way.certificates is None else way.certificates.for_grpc(),
-            beside=(control,),
+            beside=beside,
         )
     except RuntimeError as error:
         raise cannot_bind(

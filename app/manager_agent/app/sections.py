@@ -154,6 +154,14 @@ class Group(Section):
     """Most they may spend together in a calendar day, in USD."""
     monthly_limit_usd: Usd | None = None
     """Most they may spend together in a calendar month, in USD."""
+    hourly_token_limit: Tokens | None = None
+    """Most tokens of all of them, input and output, in a clock hour."""
+    daily_token_limit: Tokens | None = None
+    """Most tokens of all of them in a calendar day."""
+    monthly_token_limit: Tokens | None = None
+    """Most tokens of all of them in a calendar month."""
+    enforcement: Enforcement | None = None
+    """How the limits bind; left out: as `budgets.enforcement` says."""
     floors: dict[Priority, Share] = {}
     """Share of the limits kept for agents of a priority (1 to 4) and above."""
 
@@ -162,6 +170,25 @@ class Group(Section):
         if sum(self.floors.values()) > 1:
             raise ValueError("floors together are above 1; lower one of them")
         return self
+
+
+class Fleet(Section):
+    """Limits of all agents together, seen or not, besides those of their own and their groups'."""
+
+    hourly_limit_usd: Usd | None = None
+    """Most that all may spend together in a clock hour, in USD."""
+    daily_limit_usd: Usd | None = None
+    """Most that all may spend together in a calendar day, in USD."""
+    monthly_limit_usd: Usd | None = None
+    """Most that all may spend together in a calendar month, in USD."""
+    hourly_token_limit: Tokens | None = None
+    """Most tokens of all together, input and output, in a clock hour."""
+    daily_token_limit: Tokens | None = None
+    """Most tokens of all together in a calendar day."""
+    monthly_token_limit: Tokens | None = None
+    """Most tokens of all together in a calendar month."""
+    enforcement: Enforcement | None = None
+    """How the limits bind; left out: as `budgets.enforcement` says."""
 
 
 class Breaker(Section):

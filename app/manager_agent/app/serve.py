@@ -5,31 +5,28 @@ import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from time import monotonic, time_ns
 
 import structlog
 
-from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.install import install
-from manager_agent.analytics.load import budget_rows
-from manager_agent.api.guard import Denials
-from manager_agent.api.services import Health, Services
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
-from manager_agent.app.by_hand import by_hand
+from manager_agent.app.budget_settings import budget_policy, conduct
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
+from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
-from manager_agent.app.settings import Settings, budget_policy, custom_prices
+from manager_agent.app.outlook import services
+from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
-from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
-from manager_agent.contract.metric import Metric
-from manager_agent.contract.token import Tokens
+from manager_agent.control.authority import Authority
+from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
+from manager_agent.control.session import GuardService
 from manager_agent.delivery.console import Console
 from manager_agent.delivery.notifier import Notifier
 from manager_agent.delivery.slack.notifier import SlackNotifier
@@ -42,9 +39,10 @@ from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from
 from manager_agent.store.control import ControlStore
-from manager_agent.store.control_budgets import BudgetStore
+from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
+from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.room import Room
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import SnapshotError, Snapshots
@@ -57,46 +55,6 @@ _DELIVERED_KEPT = timedelta(days=30)
 
 class DataDirError(Exception):
     """The data directory cannot be made or used; the message names it and what to do."""
-
-
-@dataclass(slots=True)
-class Commits:
-    """Counts commits to the facts; has grown before a commit is acknowledged."""
-
-    seq: int = 0
-
-    def add(self) -> None:
-        """Count one more."""
-        self.seq += 1
-
-
-@dataclass(slots=True)
-class Manager:
-    """All parts of a running manager."""
-
-    settings: Settings
-    facts: FactStore
-    control: ControlStore
-    intake: Intake
-    ticker: Ticker
-    mirror: AlertMirror
-    events: EventMirror
-    desk: BudgetDesk
-    commits: Commits
-    worker: Worker
-    snapshots: Snapshots
-    sealer: Sealer
-    sql: SqlRunner
-    price: Callable[[Call], Call]
-    room: Room
-    agents: ControlService
-    slack: bool
-    started: datetime = field(default_factory=lambda: now())
-
-
-def now() -> datetime:
-    """Return the time, UTC."""
-    return datetime.now(UTC)
 
 
 async def serve(settings: Settings, ports: Ports, announce: Callable[[str], None]) -> None:
@@ -151,7 +109,10 @@ def _built(settings: Settings) -> Iterator[Manager]:
         )
         stack.callback(facts.close)
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, door, secret)
+        ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
+        manager = _wired(settings, facts, control, ledger, door, secret)
+        manager.clerk.start()
+        stack.callback(manager.clerk.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
@@ -159,7 +120,12 @@ def _built(settings: Settings) -> Iterator[Manager]:
 
 
 def _wired(
-    settings: Settings, facts: FactStore, control: ControlStore, door: Door, secret: bytes
+    settings: Settings,
+    facts: FactStore,
+    control: ControlStore,
+    ledger: LedgerStore,
+    door: Door,
+    secret: bytes,
 ) -> Manager:
     commits = Commits()
     room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
@@ -190,7 +156,8 @@ def _wired(
 
     policy = budget_policy(settings)
     ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
-    budgets = BudgetStore(control)
+    authority = Authority(ledger, policy, time_ns() // 1000)
+    clerk = Clerk(authority, conduct(settings), changed=ticker.follow)
     return Manager(
         settings=settings,
         facts=facts,
@@ -198,8 +165,8 @@ def _wired(
         intake=intake,
         ticker=ticker,
         mirror=AlertMirror(control, facts),
-        events=EventMirror(budgets, facts),
-        desk=BudgetDesk(budgets, policy, ticker.follow),
+        events=EventMirror(Audit(control), facts),
+        desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
         snapshots=snapshots,
@@ -208,6 +175,7 @@ def _wired(
         price=price,
         room=room,
         agents=ControlService(book, now, secret),
+        clerk=clerk,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -225,8 +193,15 @@ def _notifiers(settings: Settings) -> list[Notifier]:
 async def _run(
     manager: Manager, found: Doors, stop: asyncio.Event, announce: Callable[[str], None]
 ) -> None:
-    services = _services(manager, found.api.tokens)
-    front = await opened(found, manager.settings, manager.intake, services, manager.agents)
+    guards = GuardService(manager.clerk, found.receiver.tokens)
+    beside = (manager.agents, guards)
+    front = await opened(
+        found,
+        manager.settings,
+        manager.intake,
+        services(manager, found.api.tokens, guards),
+        beside,
+    )
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
@@ -237,9 +212,11 @@ async def _run(
     _log.info("serving", data_dir=str(manager.settings.data_dir), version=VERSION)
     await stop.wait()
     _log.info("stopping")
+    guards.close()
     await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
+    await asyncio.to_thread(manager.clerk.stop)
 
 
 async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
@@ -288,81 +265,3 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
-
-
-def _services(manager: Manager, tokens: Tokens) -> Services:
-    denied = Denials()
-
-    def budgets() -> list[BudgetRow]:
-        cursor = manager.facts.cursor()
-        try:
-            return budget_rows(cursor, now(), manager.ticker.policy)
-        finally:
-            cursor.close()
-
-    def metrics() -> list[Metric]:
-        return [
-            *manager.intake.metrics(),
-            *manager.ticker.metrics(),
-            *manager.worker.metrics(),
-            *manager.snapshots.metrics(),
-            *manager.sealer.metrics(),
-            *manager.sql.metrics(),
-            *denied.metrics(),
-            *manager.room.metrics(),
-        ]
-
-    return Services(
-        started=manager.started,
-        version=VERSION,
-        clock=now,
-        zone=manager.settings.zone,
-        read=manager.facts.cursor,
-        snapshots=manager.snapshots,
-        sql=manager.sql,
-        sealer=manager.sealer,
-        alerts=manager.control.alerts,
-        budgets=budgets,
-        metrics=metrics,
-        health=lambda: _health(manager),
-        slack=lambda: _slack(manager),
-        # Who must show a token cannot be a page that took a name of ours.
-        hosts=frozenset(["*"]) if tokens else frozenset(manager.settings.api.names),
-        tokens=tokens,
-        denied=denied,
-        upkeep=upkeep(
-            manager.facts,
-            manager.intake,
-            manager.room,
-            manager.price,
-            manager.commits.add,
-            manager.settings.data_dir,
-            now,
-        ),
-        by_hand=by_hand(
-            manager.facts, manager.intake, manager.desk, manager.settings.budgets.enforcement, now
-        ),
-    )
-
-
-def _health(manager: Manager) -> Health:
-    reasons = []
-    no_room = manager.room.closed()
-    if no_room is not None:
-        reasons.append(no_room)
-    if manager.intake.trouble:
-        reasons.append(f"facts cannot be stored: {manager.intake.trouble}")
-    reasons += [f"rule {name} raises: {error}" for name, error in manager.ticker.broken.items()]
-    given_up = manager.control.given_up()
-    if given_up:
-        reasons.append(f"{len(given_up)} message(s) undeliverable: {given_up[-1].error}")
-    return Health(not reasons, tuple(reasons))
-
-
-def _slack(manager: Manager) -> str:
-    if not manager.slack:
-        return "off"
-    for channel in manager.worker.channels():
-        if channel.name == "slack":
-            return channel.health
-    return "off"

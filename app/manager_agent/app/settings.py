@@ -15,7 +15,7 @@ from manager_agent.app.sections import (
     Breaker,
     BudgetEntry,
     Budgets,
-    Enforcement,
+    Fleet,
     Group,
     Monitoring,
     Prices,
@@ -26,7 +26,6 @@ from manager_agent.app.sections import (
     Thresholds,
 )
 from manager_agent.app.yaml_text import MOST_BYTES, Document, read_yaml
-from manager_agent.contract.budget import BudgetPolicy, Limits
 from manager_agent.prices.custom import CustomPrice
 
 DEFAULT_PATH = Path("config/manager_agent.yaml")
@@ -65,6 +64,8 @@ class Settings(Section):
     """How budgets bind."""
     groups: dict[str, Group] = Field(default_factory=dict)
     """Agents that share limits, by the group's name."""
+    fleet: Fleet = Fleet()
+    """Limits of all agents together."""
     breaker: Breaker = Breaker()
     """How long calls stop after too many failures."""
     approval: Approval = Approval()
@@ -150,25 +151,9 @@ def _rule_problems(document: Document, rule_settings: RuleCheck | None) -> list[
     return rule_settings({str(k): v for k, v in written.items() if isinstance(v, dict)})
 
 
-def budget_policy(settings: Settings) -> BudgetPolicy:
-    """Return the budgets as configured; none where `agent_budgets` is empty."""
-    entries = {
-        agent: _limits(entry, settings.budgets.enforcement)
-        for agent, entry in settings.agent_budgets.items()
-    }
-    default = entries.pop("default", None)
-    warn_at = tuple(sorted(set(settings.budgets.warn_at)))
-    return BudgetPolicy(default, entries, warn_at, settings.zone)
-
-
 def custom_prices(settings: Settings) -> list[CustomPrice]:
     """Return the user's own prices as `PriceBook` takes them."""
     return [CustomPrice(**dict(entry)) for entry in settings.prices.custom]
-
-
-def _limits(entry: BudgetEntry, enforcement: Enforcement) -> Limits:
-    written = {key: value for key, value in dict(entry).items() if key != "enforcement"}
-    return Limits(**written, enforcement=entry.enforcement or enforcement)
 
 
 def _bytes_of(path: Path) -> bytes:

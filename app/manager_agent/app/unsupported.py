@@ -7,7 +7,6 @@ from manager_agent.app.settings import Settings
 _log = structlog.get_logger()
 
 _NOT_YET = {
-    "groups": "shared budgets of groups",
     "approval": "approvals",
     "breaker": "circuit breakers",
     "thresholds": "cost spike, loop and failure thresholds",

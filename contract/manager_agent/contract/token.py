@@ -1,6 +1,6 @@
 """Bearer tokens: who may send or ask, told without ever keeping or comparing a secret itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
@@ -69,3 +69,11 @@ class Tokens:
             if compare_digest(token.digest, shown):
                 found = token
         return found or Denied("token_unknown", "this token is not known here; check MANAGER_TOKEN")
+
+
+def authorization_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str | None:
+    """Return the `authorization` of a gRPC call's metadata."""
+    for key, value in metadata or ():
+        if key == "authorization" and isinstance(value, str):
+            return value
+    return None

@@ -7,7 +7,6 @@ from manager_agent.control.book import Book, restored
 from manager_agent.control.commands import Command, Configure, To
 from manager_agent.control.keeper import Keeper
 from manager_agent.control.ledger import decide
-from manager_agent.control.terms import Terms
 
 
 class Authority:
@@ -26,15 +25,18 @@ class Authority:
         """Return the present state, to be read only."""
         return self._book
 
+    def stored(self, now_us: int) -> Book:
+        """Return the state as it is stored, to be read only. Raises what the keeper raises."""
+        self._refresh(now_us)
+        return self._book
+
     def decide(self, commands: Sequence[Command], now_us: int) -> list[To]:
         """Apply commands in order, store, and return the answers that may be sent now.
 
         Where storing fails, nothing happened: the error is raised, and the state is read anew
         before the next command.
         """
-        if self._stale:
-            self._book = self._restored(now_us)
-            self._stale = False
+        self._refresh(now_us)
         self._stale = True  # until it is stored
         said = [answer for command in commands for answer in decide(self._book, command, now_us)]
         changed = self._book.changes()
@@ -46,5 +48,10 @@ class Authority:
                 self._policy = command.policy
         return said
 
+    def _refresh(self, now_us: int) -> None:
+        if self._stale:
+            self._book = self._restored(now_us)
+            self._stale = False
+
     def _restored(self, now_us: int) -> Book:
-        return restored(self._keeper.load(now_us), Terms(self._policy), now_us)
+        return restored(self._keeper.load(now_us), self._policy, now_us)

@@ -1,17 +1,18 @@
 """The ledger in memory: its rows, the ways to find them, and what changed since it was stored."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from manager_agent.contract.budget import Unit
+from manager_agent.contract.budget import BudgetPolicy, Limits, Unit
 from manager_agent.contract.window import Period, window
 from manager_agent.control.rows import (
     PRIORITIES,
     Account,
     AccountKey,
+    BudgetSet,
     Charged,
     Event,
     Heard,
@@ -23,7 +24,7 @@ from manager_agent.control.rows import (
     Row,
     Wish,
 )
-from manager_agent.control.terms import Term, Terms
+from manager_agent.control.terms import Term, Terms, laid_over
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_US = 3_600_000_000
@@ -41,12 +42,14 @@ class Book:
     After a failure to store them the book must be read anew: it is ahead of the disk.
     """
 
+    configured: BudgetPolicy = field(default_factory=BudgetPolicy)
     terms: Terms = field(default_factory=Terms)
     accounts: dict[AccountKey, Account] = field(default_factory=dict)
     leases: dict[int, Lease] = field(default_factory=dict)
     holders: dict[str, Holder] = field(default_factory=dict)
     charged: dict[str, Charged] = field(default_factory=dict)
     limits: dict[LimitKey, LimitSet] = field(default_factory=dict)
+    budgets: dict[str, Limits] = field(default_factory=dict)
     paused: dict[tuple[str, str], Paused] = field(default_factory=dict)
     next_lease: int = 1
     wishes: dict[int, Wish] = field(default_factory=dict)
@@ -75,12 +78,22 @@ class Book:
                 self.charged[row.key] = row
             case LimitSet():
                 self.limits[row.key] = row
+                if row.dropped:
+                    del self.limits[row.key]
+            case BudgetSet():
+                self.budgets.pop(row.agent, None)
+                if row.limits is not None:
+                    self.budgets[row.agent] = row.limits
             case Paused():
                 self.paused[row.scope, row.name] = row
                 if row.since_us is None:
                     del self.paused[row.scope, row.name]
             case Event():
                 pass
+
+    def terms_now(self) -> Terms:
+        """Return the limits as they are configured and set by people at this moment."""
+        return Terms(laid_over(self.configured, self.budgets), dict(self.limits))
 
     def changes(self) -> tuple[Row, ...]:
         """Return the rows that were put since the last time, each as it is now."""
@@ -110,12 +123,17 @@ class Book:
 
     def account_of(self, term: Term, at_us: int) -> Account:
         """Return the account of a limit at a time, opened if need be."""
+        found = self.opened(term, at_us)
+        if found.key not in self.accounts:
+            self.put(found)
+        return found
+
+    def opened(self, term: Term, at_us: int) -> Account:
+        """Return the account of a limit at a time as it is, or as it would begin."""
         start_us, end_us = _window(term.period, at_us // 1_000_000, self.terms.zone)
         key = AccountKey(term.scope, term.name, term.period, term.unit, start_us)
-        if key not in self.accounts:
-            opened = Account(key, end_us, term.amount, term.enforcement, term.floors)
-            self.put(opened)
-        return self.accounts[key]
+        known = self.accounts.get(key)
+        return known or Account(key, end_us, term.amount, term.enforcement, term.floors)
 
     def tied_to(self, key: AccountKey) -> list[Lease]:
         """Return the leases that may still spend against an account."""
@@ -196,18 +214,20 @@ def _identity(row: Row, count: int) -> tuple[object, ...]:
             return ("charged", row.key)
         case LimitSet():
             return ("limit", *row.key)
+        case BudgetSet():
+            return ("budget", row.agent)
         case Paused():
             return ("paused", row.scope, row.name)
         case Event():
             return ("event", count)
 
 
-def restored(rows: Iterable[Row], terms: Terms, now_us: int) -> Book:
+def restored(rows: Iterable[Row], policy: BudgetPolicy, now_us: int) -> Book:
     """Return the book of the rows that were stored; every holder counts as heard of just now."""
-    book = Book(terms=terms)
+    book = Book(configured=policy)
     for row in rows:
         book.read(row)
-    book.terms = replace(terms, set_by_people=dict(book.limits))
+    book.terms = book.terms_now()
     for holder in book.holders.values():
         if holder.closed_us is None:
             book.heard[holder.id] = Heard(now_us)

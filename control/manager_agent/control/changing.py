@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
-from manager_agent.contract.budget import Group
+from manager_agent.contract.budget import Group, Unit
+from manager_agent.contract.budget_document import document
+from manager_agent.contract.command import SetBudget
 from manager_agent.contract.guard import Pause, Pauses
+from manager_agent.contract.money import usd
 from manager_agent.control import booking
 from manager_agent.control.book import KEPT_US, Book
 from manager_agent.control.commands import (
@@ -15,18 +18,21 @@ from manager_agent.control.commands import (
     SetLimit,
     To,
 )
-from manager_agent.control.rows import Charged, Event, Lease, LimitSet, Paused
+from manager_agent.control.rows import BudgetSet, Charged, Event, Lease, LimitSet, Paused, Said
 from manager_agent.control.serving import Answer, call_back, name_of, serve, told
-from manager_agent.control.terms import Terms
+from manager_agent.control.terms import DEFAULT, Terms
 
-Change = Configure | SetLimit | Correct | Charge | PauseCalls | ResumeCalls
+Change = Configure | SetBudget | SetLimit | Correct | Charge | PauseCalls | ResumeCalls
 
 
 def change(book: Book, command: Change, now_us: int) -> list[To]:
     """Apply a change, and serve whom it freed money for."""
     match command:
         case Configure():
-            _apply(book, Terms(command.policy, dict(book.limits)), now_us)
+            book.configured = command.policy
+            _apply(book, book.terms_now(), now_us)
+        case SetBudget():
+            _set_budget(book, command, now_us)
         case SetLimit():
             _set_limit(book, command, now_us)
         case Correct():
@@ -87,10 +93,38 @@ def _tie_again(book: Book, lease: Lease, now_us: int) -> None:
 def _set_limit(book: Book, command: SetLimit, now_us: int) -> None:
     row = LimitSet(command.scope, command.name, command.period, command.unit, command.amount)
     before = book.terms.term_of(row.key).amount
-    book.put(row)
-    subject = f"{row.scope} {row.name} {row.period} {row.unit}"
-    book.put(Event(now_us, "limit", subject, str(before), str(row.amount), command.by, command.why))
-    _apply(book, Terms(book.terms.policy, dict(book.limits)), now_us)
+    book.put(replace(row, dropped=command.dropped))
+    _apply(book, book.terms_now(), now_us)
+    after = book.terms.term_of(row.key).amount
+    subject = f"{row.scope} {row.name} {row.period} {row.unit}".replace("  ", " ")
+    said = (_said(before, row.unit), _said(after, row.unit))
+    book.put(Event(now_us, "set_limit", subject, *said, command.by, command.why))
+
+
+def _set_budget(book: Book, command: SetBudget, now_us: int) -> None:
+    """Put an entry in place of an agent's former one, whole: also of single limits set over it."""
+    before = _entry(book, command.agent)
+    for one in [row for row in book.limits.values() if row.scope == "agent"]:
+        if one.name == command.agent:
+            book.put(replace(one, dropped=True))
+    book.put(BudgetSet(command.agent, command.limits, now_us))
+    _apply(book, book.terms_now(), now_us)
+    after = None if command.limits is None else document(command.limits)
+    kind = "remove_budget" if command.limits is None else "set_budget"
+    book.put(Event(now_us, kind, command.agent, before, after, command.who, command.why))
+
+
+def _entry(book: Book, agent: str) -> Said:
+    policy = book.terms.effective
+    limits = policy.default if agent == DEFAULT else policy.limits_of(agent)
+    return None if limits is None else document(limits)
+
+
+def _said(amount: int | None, unit: Unit) -> Said:
+    """Return an amount as people read it: USD as an exact text."""
+    if amount is None or unit == "tokens":
+        return amount
+    return f"{usd(amount).normalize():f}"
 
 
 def _correct(book: Book, command: Correct, now_us: int) -> None:
@@ -101,10 +135,9 @@ def _correct(book: Book, command: Correct, now_us: int) -> None:
             continue
         by = command.spent - account.settled
         booking.charge(book, account, 4, by)
-        subject, before = name_of(account.key), str(account.settled)
-        book.put(
-            Event(now_us, "spent", subject, before, str(command.spent), command.by, command.why)
-        )
+        said = (_said(account.settled, command.unit), _said(command.spent, command.unit))
+        subject = name_of(account.key)
+        book.put(Event(now_us, "set_spent", subject, *said, command.by, command.why))
 
 
 def _charge(book: Book, command: Charge, now_us: int) -> None:

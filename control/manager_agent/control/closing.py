@@ -11,8 +11,11 @@ from manager_agent.control.rows import Event, Holder, Lease, Wish
 from manager_agent.control.serving import TTL_US, serve
 
 
-def let_time_pass(book: Book, now_us: int) -> list[To]:
+def let_time_pass(book: Book, now_us: int, deaf_us: int = 0) -> list[To]:
     """Give up holders that were silent for too long; move those who wait to the new windows."""
+    if deaf_us:
+        for id_, heard in book.heard.items():
+            book.heard[id_] = replace(heard, at_us=min(now_us, heard.at_us + deaf_us))
     for holder in [one for one in book.holders.values() if one.closed_us is None]:
         heard = book.heard[holder.id]
         if heard.at_us + TTL_US + heard.longest_call_us < now_us:
@@ -31,9 +34,18 @@ def give_up(book: Book, holder: Holder, now_us: int, reason: str) -> None:
         booking.close(book, lease)
     book.put(replace(holder, closed_us=now_us, reason=reason))
     book.heard.pop(holder.id, None)
-    doubt = sum(lease.left for lease in leases)
-    if doubt:
-        book.put(Event(now_us, "given_up", holder.id, "", str(doubt), "", reason))
+    if any(lease.left for lease in leases):
+        book.put(Event(now_us, "given_up", holder.id, None, _left(leases), "manager", reason))
+
+
+def _left(leases: list[Lease]) -> dict[str, object]:
+    """Return what stands in doubt, by agent and unit; of USD in nano-USD."""
+    found: dict[str, object] = {}
+    for lease in leases:
+        if lease.left:
+            key = f"{lease.agent} {'nano_usd' if lease.unit == 'usd' else 'tokens'}"
+            found[key] = int(str(found.get(key, 0))) + lease.left
+    return found
 
 
 def recover(book: Book, journal: Report, boot_id: str, now_us: int) -> None:

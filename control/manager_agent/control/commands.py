@@ -3,14 +3,38 @@
 from dataclasses import dataclass
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
-from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Pauses, PauseScope, Report
+from manager_agent.contract.command import SetBudget
+from manager_agent.contract.guard import (
+    Answer,
+    Breakers,
+    Bye,
+    Fence,
+    Grant,
+    Hello,
+    Pauses,
+    PauseScope,
+    Policy,
+    Report,
+)
 from manager_agent.contract.window import Period
 from manager_agent.control.rows import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed: give up silent holders, let windows end."""
+    """Time has passed: give up silent holders, let windows end.
+
+    `deaf_us`: for so long the manager heard nobody, whoever spoke: that is no silence of theirs.
+    """
+
+    deaf_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A holder's stream has ended; it may come back."""
+
+    holder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +46,10 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class SetLimit:
-    """People set a limit in place of the configured one; None takes it away."""
+    """People set a limit in place of the configured one; None takes it away.
+
+    `dropped`: what is configured holds again; `amount` says nothing then.
+    """
 
     scope: Scope
     name: str
@@ -31,6 +58,7 @@ class SetLimit:
     amount: int | None
     by: str = ""
     why: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +122,7 @@ Command = (
     | Bye
     | Tick
     | Configure
+    | SetBudget
     | SetLimit
     | Correct
     | Charge
@@ -105,7 +134,7 @@ Command = (
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """A message for a holder, to be sent once what it rests on is stored."""
+    """A message for a holder, to be sent once what it rests on is stored; "" is every holder."""
 
     holder: str
-    message: Grant | Fence | Pauses
+    message: Grant | Fence | Pauses | Policy | Breakers | Answer

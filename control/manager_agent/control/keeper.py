@@ -6,6 +6,10 @@ from typing import Protocol
 from manager_agent.control.rows import Row
 
 
+class KeeperError(Exception):
+    """Nothing can be stored or read at present: a full disk, a lock. It may be tried again."""
+
+
 class Keeper(Protocol):
     """Keeps rows of the ledger: SQLite in `store/`, memory in tests, PostgreSQL some day."""
 
@@ -13,10 +17,12 @@ class Keeper(Protocol):
         """Return every row that may still change: the present state of each, events left out.
 
         Accounts that ended more than `KEPT_US` ago are left out where no lease needs them.
+        Raises `KeeperError`.
         """
 
     def keep(self, rows: Sequence[Row]) -> None:
         """Store new states of rows together, or nothing; on the disk when it returns.
 
-        Raises where it cannot, also where an account would break the invariant.
+        Raises `KeeperError` where nothing can be stored, and something else where these rows
+        cannot, such as an account that would break the invariant.
         """

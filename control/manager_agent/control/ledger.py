@@ -12,14 +12,8 @@ from manager_agent.control import booking, changing
 from manager_agent.control.book import Book
 from manager_agent.control.closing import give_up, let_time_pass, recover
 from manager_agent.control.commands import (
-    Charge,
     Command,
-    Configure,
-    Correct,
-    PauseCalls,
     Reconcile,
-    ResumeCalls,
-    SetLimit,
     Tick,
     To,
 )
@@ -41,11 +35,11 @@ def decide(book: Book, command: Command, now_us: int) -> list[To]:
         case Bye():
             return _bye(book, command, now_us)
         case Tick():
-            return let_time_pass(book, now_us)
-        case Configure() | SetLimit() | Correct() | Charge() | PauseCalls() | ResumeCalls():
-            return changing.change(book, command, now_us)
+            return let_time_pass(book, now_us, command.deaf_us)
         case Reconcile():
             return _reconcile(book, command, now_us)
+        case _:
+            return changing.change(book, command, now_us)
 
 
 def _hello(book: Book, hello: Hello, now_us: int) -> list[To]:

@@ -3,10 +3,11 @@
 Amounts are whole nano-USD or tokens, by the unit; times are microseconds since 1970, UTC.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from manager_agent.contract.budget import Enforcement, Unit
+from manager_agent.contract.budget import Enforcement, Limits, Unit
 from manager_agent.contract.guard import PauseScope
 from manager_agent.contract.window import Period
 
@@ -15,6 +16,7 @@ PRIORITIES = (1, 2, 3, 4)
 Shares = tuple[int, int, int, int]
 """An amount for each priority, the critical one first."""
 
+Said = str | int | Mapping[str, object] | None
 LimitKey = tuple[Scope, str, Period, Unit]
 NOTHING: Shares = (0, 0, 0, 0)
 
@@ -137,18 +139,34 @@ class Charged:
 
 @dataclass(frozen=True, slots=True)
 class LimitSet:
-    """A limit that people set in place of the configured one; `amount` None is no limit."""
+    """A limit that people set in place of the configured one; `amount` None is no limit.
+
+    `dropped` marks one that was taken back: what is configured holds again.
+    """
 
     scope: Scope
     name: str
     period: Period
     unit: Unit
     amount: int | None
+    dropped: bool = False
 
     @property
     def key(self) -> LimitKey:
         """Return which limit it is."""
         return self.scope, self.name, self.period, self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSet:
+    """An agent's entry that people put in place of the configured one; None: taken back.
+
+    `agent` may be `default`: each agent that has no entry of its own.
+    """
+
+    agent: str
+    limits: Limits | None
+    set_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +182,18 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that people will ask about: what, of whom, before, after, by whom, why."""
+    """Something that people will ask about: what, of whom, before, after, by whom, why.
+
+    `before`, `after`: as JSON has them. Amounts of USD are texts, exact.
+    """
 
     at_us: int
     kind: str
     subject: str
-    before: str
-    after: str
+    before: Said
+    after: Said
     by: str
-    why: str
+    why: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +216,5 @@ class Heard:
     longest_call_us: int = 0
 
 
-Row = Account | Lease | Holder | Charged | LimitSet | Paused | Event
+Row = Account | Lease | Holder | Charged | LimitSet | BudgetSet | Paused | Event
 """What a change of the ledger is made of: the new state of a row, under its key."""

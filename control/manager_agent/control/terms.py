@@ -1,13 +1,18 @@
 """Which limits hold for an agent: its own, its groups' and the fleet's, as configured or set."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Group, Limits, Unit
+from manager_agent.contract.money import usd
 from manager_agent.contract.window import Period
 from manager_agent.control.rows import NOTHING, PRIORITIES, LimitKey, LimitSet, Scope, Shares
+
+DEFAULT = "default"
+"""Stands for each agent that has no entry of its own, as in the configuration."""
 
 _LOWEST = 4
 
@@ -27,7 +32,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """All limits: those of the configuration, and amounts that people set in their place."""
+    """All limits: entries as configured or set by people, and single amounts set over those."""
 
     policy: BudgetPolicy = field(default_factory=BudgetPolicy)
     set_by_people: Mapping[LimitKey, LimitSet] = field(default_factory=dict)
@@ -46,6 +51,14 @@ class Terms:
         """Return the names of the groups that `agent` belongs to."""
         groups = self.policy.groups.items()
         return [name for name, group in groups if agent in group.agents]
+
+    @property
+    def effective(self) -> BudgetPolicy:
+        """Return all limits as a policy: what rules and people see."""
+        policy = self.policy
+        for one in self.set_by_people.values():
+            policy = _amended(policy, one)
+        return policy
 
     def of(self, agent: str, unit: Unit) -> list[Term]:
         """Return the limits of `unit` that hold for `agent`, its own first."""
@@ -81,6 +94,35 @@ class Terms:
         for (period, unit), amount in chosen.items():
             kept = _floors(amount, floors)
             yield Term(scope, name, period, unit, amount, enforcement, kept)
+
+
+def laid_over(configured: BudgetPolicy, entries: Mapping[str, Limits]) -> BudgetPolicy:
+    """Return `configured` with `entries` in place of those of their agents."""
+    own = {agent: limits for agent, limits in entries.items() if agent != DEFAULT}
+    return replace(
+        configured,
+        default=entries.get(DEFAULT, configured.default),
+        agents={**configured.agents, **own},
+    )
+
+
+def _amended(policy: BudgetPolicy, one: LimitSet) -> BudgetPolicy:
+    if one.scope == "agent":
+        limits = _with(policy.limits_of(one.name), one)
+        return replace(policy, agents={**policy.agents, one.name: limits})
+    if one.scope == "group":
+        group = policy.groups.get(one.name, Group())
+        group = replace(group, limits=_with(group.limits, one))
+        return replace(policy, groups={**policy.groups, one.name: group})
+    return replace(policy, fleet=_with(policy.fleet, one))
+
+
+def _with(limits: Limits | None, one: LimitSet) -> Limits:
+    word = {"hour": "hourly", "day": "daily", "month": "monthly"}[one.period]
+    changed: dict[str, Any] = {f"{word}_token_limit": one.amount}
+    if one.unit == "usd":
+        changed = {f"{word}_limit_usd": None if one.amount is None else usd(one.amount)}
+    return replace(limits or Limits(priority=_LOWEST), **changed)
 
 
 def _floors(amount: int | None, shares: Mapping[int, Decimal]) -> Shares:

@@ -1,6 +1,5 @@
 """Who may send: bearer tokens on every OTLP method, over gRPC and HTTP, before a body is read."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import grpc
@@ -8,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from manager_agent.contract.token import Denied, Tokens
+from manager_agent.contract.token import Denied, Tokens, authorization_of
 from manager_agent.receiver.counts import Counts
 from manager_agent.receiver.failure import failure
 
@@ -41,14 +40,6 @@ def _refusing(message: str) -> Any:
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, message)
 
     return grpc.stream_stream_rpc_method_handler(refuse)
-
-
-def authorization_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str | None:
-    """Return the `authorization` of a call's metadata."""
-    for key, value in metadata or ():
-        if key == "authorization" and isinstance(value, str):
-            return value
-    return None
 
 
 class HttpAccess:

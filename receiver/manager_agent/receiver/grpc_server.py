@@ -11,8 +11,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from manager_agent.contract.token import Token, Tokens
-from manager_agent.receiver.access import GrpcAccess, authorization_of
+from manager_agent.contract.token import Token, Tokens, authorization_of
+from manager_agent.receiver.access import GrpcAccess
 from manager_agent.receiver.answer import RETRY_SECONDS, Answer, Refused
 from manager_agent.receiver.health import HealthService
 from manager_agent.receiver.intake import Intake

@@ -1,13 +1,16 @@
 """The budget ledger's rows in the control database."""
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from manager_agent.control.book import KEPT_US
-from manager_agent.control.rows import Charged, Event, Holder, LimitSet, Paused, Row
+from manager_agent.control.keeper import KeeperError
+from manager_agent.control.rows import Charged, Holder, LimitSet, Paused, Row
 from manager_agent.store.control_file import connect, query, transaction
-from manager_agent.store.ledger_rows import QUERIES, account, lease, values
+from manager_agent.store.ledger_rows import account, budget, lease, query_of, values
 
 
 class LedgerStore:
@@ -28,24 +31,38 @@ class LedgerStore:
         self._con.close()
 
     def load(self, now_us: int) -> Iterable[Row]:
-        """Return every row that may still change. Raises `sqlite3.Error`."""
+        """Return every row that may still change. Raises `KeeperError`."""
         since_us = now_us - KEPT_US
-        yield from map(account, self._rows("accounts", since_us=since_us))
-        yield from (Holder(*row) for row in self._rows("holders", since_us=since_us))
-        yield from map(lease, self._rows("leases", since_us=since_us))
-        yield from (Charged(*row) for row in self._rows("charged", since_us=since_us))
-        yield from (LimitSet(*row) for row in self._rows("limits"))
-        yield from (Paused(*row) for row in self._rows("paused"))
+        with _told():
+            return [
+                *map(account, self._rows("accounts", since_us=since_us)),
+                *(Holder(*row) for row in self._rows("holders", since_us=since_us)),
+                *map(lease, self._rows("leases", since_us=since_us)),
+                *(Charged(*row) for row in self._rows("charged", since_us=since_us)),
+                *(LimitSet(*row) for row in self._rows("limits")),
+                *map(budget, self._rows("budgets")),
+                *(Paused(*row) for row in self._rows("paused")),
+            ]
 
     def keep(self, rows: Sequence[Row]) -> None:
-        """Store new states of rows together. Raises `sqlite3.Error`; then nothing was stored."""
-        with transaction(self._con):
-            for row in rows:
-                self._con.execute(query("ledger", QUERIES[type(row)]), values(row))
+        """Store new states of rows together. Raises; then nothing was stored.
 
-    def events(self) -> list[Event]:
-        """Return what people may ask about, in order."""
-        return [Event(*row) for row in self._rows("events")]
+        `KeeperError` where nothing can be, `sqlite3.IntegrityError` where these rows cannot.
+        """
+        with _told(), transaction(self._con):
+            for row in rows:
+                self._con.execute(query("ledger", query_of(row)), values(row))
 
     def _rows(self, name: str, **values: object) -> list[Any]:
         return self._con.execute(query("ledger", name), values).fetchall()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell troubles of the disk, which pass, from rows that break a law, which do not."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise KeeperError(f"the control database: {error}") from error

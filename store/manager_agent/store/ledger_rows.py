@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from manager_agent.contract.budget_document import document, limits_of
 from manager_agent.control.rows import (
     Account,
     AccountKey,
+    BudgetSet,
     Charged,
     Event,
     Holder,
@@ -19,6 +21,7 @@ from manager_agent.control.rows import (
 
 QUERIES: dict[type[Row], str] = {
     Account: "keep_account",
+    BudgetSet: "keep_budget",
     Holder: "keep_holder",
     Lease: "keep_lease",
     Charged: "keep_charged",
@@ -28,11 +31,28 @@ QUERIES: dict[type[Row], str] = {
 }
 """The query that keeps a row of each kind."""
 
+DROPS: dict[type[Row], str] = {LimitSet: "drop_limit", BudgetSet: "drop_budget"}
+"""The query that takes one away that was taken back."""
+
+
+def query_of(row: Row) -> str:
+    """Return the name of the query that keeps `row`, or takes it away."""
+    gone = isinstance(row, LimitSet) and row.dropped
+    gone = gone or (isinstance(row, BudgetSet) and row.limits is None)
+    return DROPS[type(row)] if gone else QUERIES[type(row)]
+
 
 def values(row: Row) -> dict[str, Any]:
     """Return the parameters that keep `row`."""
     if isinstance(row, Account):
         return _account_values(row)
+    if isinstance(row, Event):
+        detail = {"before": row.before, "after": row.after, "why": row.why}
+        kept = {"at_us": row.at_us, "kind": row.kind, "subject": row.subject, "by": row.by}
+        return kept | {"detail": json.dumps(detail, ensure_ascii=False)}
+    if isinstance(row, BudgetSet):
+        limits = json.dumps(document(row.limits)) if row.limits else None
+        return {"agent": row.agent, "limits": limits, "set_us": row.set_us}
     said = asdict(row)
     if isinstance(row, Lease):
         said["accounts"] = json.dumps(row.accounts)
@@ -71,6 +91,12 @@ def account(row: Sequence[Any]) -> Account:
         external=row[14],
         excess=row[15],
     )
+
+
+def budget(row: Sequence[Any]) -> BudgetSet:
+    """Return an entry that was set."""
+    agent, limits, set_us = row
+    return BudgetSet(agent, limits_of(json.loads(limits)), set_us)
 
 
 def lease(row: Sequence[Any]) -> Lease:

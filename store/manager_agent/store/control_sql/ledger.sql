@@ -54,9 +54,22 @@ VALUES (:scope, :name, :reason, :by, :since_us)
 ON CONFLICT DO UPDATE SET
     reason = excluded.reason, by_whom = excluded.by_whom, since_us = excluded.since_us;
 
+-- name: drop_limit
+DELETE FROM ledger_limits
+WHERE (scope, name, period, unit) = (:scope, :name, :period, :unit);
+
+-- name: keep_budget
+INSERT INTO ledger_budgets (agent, limits, set_us) VALUES (:agent, :limits, :set_us)
+ON CONFLICT (agent) DO UPDATE SET limits = excluded.limits, set_us = excluded.set_us;
+
+-- name: drop_budget
+DELETE FROM ledger_budgets WHERE agent = :agent;
+
 -- name: keep_event
-INSERT INTO ledger_events (at_us, kind, subject, before, after, by_whom, why)
-VALUES (:at_us, :kind, :subject, :before, :after, :by, :why);
+-- Two events never have one time: it is what the copy for SQL users goes by.
+INSERT INTO control_events (ts_us, kind, subject, actor, detail)
+SELECT max(:at_us, coalesce(max(ts_us) + 1, 0)), :kind, :subject, :by, :detail
+FROM control_events;
 
 -- name: accounts
 -- Those that may still change, and those that a lease with something left draws on.
@@ -99,5 +112,5 @@ SELECT scope, name, period, unit, amount FROM ledger_limits;
 -- name: paused
 SELECT scope, name, reason, by_whom, since_us FROM ledger_paused WHERE since_us IS NOT NULL;
 
--- name: events
-SELECT at_us, kind, subject, before, after, by_whom, why FROM ledger_events ORDER BY seq;
+-- name: budgets
+SELECT agent, limits, set_us FROM ledger_budgets ORDER BY agent;

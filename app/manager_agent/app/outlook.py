@@ -1,0 +1,97 @@
+"""What the API sees of a running manager."""
+
+from manager_agent.analytics.frames import BudgetRow
+from manager_agent.analytics.load import budget_rows
+from manager_agent.api.guard import Denials
+from manager_agent.api.services import Health, Services
+from manager_agent.app.by_hand import by_hand
+from manager_agent.app.manager import Manager, now
+from manager_agent.app.upkeep import upkeep
+from manager_agent.app.version import VERSION
+from manager_agent.contract.metric import Metric
+from manager_agent.contract.token import Tokens
+from manager_agent.control.session import GuardService
+
+
+def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services:
+    """Return what the API reads and does. `tokens`: its door's."""
+    denied = Denials()
+
+    def budgets() -> list[BudgetRow]:
+        cursor = manager.facts.cursor()
+        try:
+            return budget_rows(cursor, now(), manager.ticker.policy)
+        finally:
+            cursor.close()
+
+    def metrics() -> list[Metric]:
+        return [
+            *manager.intake.metrics(),
+            *manager.ticker.metrics(),
+            *manager.worker.metrics(),
+            *manager.snapshots.metrics(),
+            *manager.sealer.metrics(),
+            *manager.sql.metrics(),
+            *denied.metrics(),
+            *manager.room.metrics(),
+            *manager.clerk.metrics(),
+            *guards.metrics(),
+        ]
+
+    return Services(
+        started=manager.started,
+        version=VERSION,
+        clock=now,
+        zone=manager.settings.zone,
+        read=manager.facts.cursor,
+        snapshots=manager.snapshots,
+        sql=manager.sql,
+        sealer=manager.sealer,
+        alerts=manager.control.alerts,
+        budgets=budgets,
+        metrics=metrics,
+        health=lambda: health(manager),
+        slack=lambda: _slack(manager),
+        # Who must show a token cannot be a page that took a name of ours.
+        hosts=frozenset(["*"]) if tokens else frozenset(manager.settings.api.names),
+        tokens=tokens,
+        denied=denied,
+        upkeep=upkeep(
+            manager.facts,
+            manager.intake,
+            manager.room,
+            manager.price,
+            manager.commits.add,
+            manager.settings.data_dir,
+            now,
+        ),
+        by_hand=by_hand(
+            manager.facts, manager.intake, manager.desk, manager.settings.budgets.enforcement, now
+        ),
+    )
+
+
+def health(manager: Manager) -> Health:
+    """Return whether the manager does its work, and what keeps it from that."""
+    reasons = []
+    no_room = manager.room.closed()
+    if no_room is not None:
+        reasons.append(no_room)
+    if manager.intake.trouble:
+        reasons.append(f"facts cannot be stored: {manager.intake.trouble}")
+    if manager.clerk.trouble:
+        reasons.append(f"budgets cannot be stored: {manager.clerk.trouble}")
+    reasons += [f"rule {name} raises: {error}" for name, error in manager.ticker.broken.items()]
+    given_up = manager.control.given_up()
+    if given_up:
+        reasons.append(f"{len(given_up)} message(s) undeliverable: {given_up[-1].error}")
+    return Health(not reasons, tuple(reasons))
+
+
+def _slack(manager: Manager) -> str:
+    if not manager.slack:
+        return "off"
+    for channel in manager.worker.channels():
+        if channel.name == "slack":
+            return channel.health
+    return "off"
