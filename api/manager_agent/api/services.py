@@ -15,6 +15,9 @@ from manager_agent.contract.budget import BudgetPolicy, Enforcement
 from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
+from manager_agent.control.commands import Correct, PauseCalls, ResumeCalls, SetLimit
+from manager_agent.control.rows import LimitKey
+from manager_agent.control.views import AccountView, HolderView, PauseView, Sums
 from manager_agent.rules.alert import AlertRow
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
@@ -69,6 +72,25 @@ class ByHand:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversight:
+    """What the budget ledger knows and does; all may block, and raise `BusyError`.
+
+    `accounts`: each limit in its present window. `holders`: the processes that may spend. `paused`:
+    what is paused. `sums`: what all leases hold. `set_limits`: the single limits that people set
+    over what is configured. `policy`: the limits that hold. `do`: commands, durable when it
+    returns.
+    """
+
+    accounts: Callable[[], Sequence[AccountView]]
+    holders: Callable[[], Sequence[HolderView]]
+    paused: Callable[[], Sequence[PauseView]]
+    sums: Callable[[], Sums]
+    set_limits: Callable[[], frozenset[LimitKey]]
+    policy: Callable[[], BudgetPolicy]
+    do: Callable[[Sequence[SetLimit | Correct | PauseCalls | ResumeCalls]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
 
@@ -80,6 +102,7 @@ class Services:
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
     `denied`: counts those who did not. `upkeep`, `by_hand`: None where nothing may be changed.
+    `oversight`: of budgets that hold; None where nobody holds any.
     """
 
     started: datetime
@@ -100,3 +123,4 @@ class Services:
     denied: Denials = field(default_factory=Denials)
     upkeep: Upkeep | None = None
     by_hand: ByHand | None = None
+    oversight: Oversight | None = None
