@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from manager_agent.control.rows import Account, Event, Lease, Row
+from manager_agent.control.rows import Account, BudgetSet, Event, Lease, Row
 
 
 class BrokenLaw(Exception):
@@ -34,6 +34,8 @@ class MemoryKeeper:
 
 
 def identity(row: Row) -> object:
+    if isinstance(row, BudgetSet):
+        return type(row), row.agent
     key = getattr(row, "key", None) or getattr(row, "id", None)
     return type(row), key or (row.scope, row.name)  # type: ignore[union-attr]
 

@@ -40,6 +40,8 @@ class Sender:
     def close(self) -> None:
         self.closed.set()
 
+    def abandon(self) -> None: ...
+
 
 Make = Callable[..., Outbox]
 

@@ -15,7 +15,7 @@ def grant(book: Book, lease: Lease, amount: int) -> Lease:
     """Put `amount` into the holder's hands. The caller has seen that every account has it free."""
     for key in lease.accounts:
         account = book.accounts[key]
-        book.put(replace(account, used=_add(account.used, lease.priority, amount)))
+        book.put(_moved(account, _add(account.used, lease.priority, amount)))
     return _put(book, replace(lease, granted=lease.granted + amount))
 
 
@@ -34,16 +34,9 @@ def settle(book: Book, lease: Lease, settled: int, returned: int) -> Lease:
         return lease
     for key in lease.accounts:
         account = book.accounts[key]
-        book.put(
-            _with_excess(
-                replace(
-                    account,
-                    settled=account.settled + spent,
-                    doubt=account.doubt + (left if lease.closed else 0),
-                    used=_add(account.used, lease.priority, spent + left),
-                )
-            )
-        )
+        used = _add(account.used, lease.priority, spent + left)
+        doubt = left if lease.closed else 0
+        book.put(_with_excess(_moved(account, used, spent, doubt)))
     return _put(book, new)
 
 
@@ -79,6 +72,22 @@ def charge(book: Book, account: Account, priority: int, amount: int) -> None:
 def rewrite(book: Book, account: Account) -> None:
     """Take an account whose limit was changed."""
     book.put(_with_excess(account))
+
+
+def _moved(account: Account, used: Shares, spent: int = 0, doubt: int = 0) -> Account:
+    """Return an account with other sums; written out, for it is most of what a report costs."""
+    return Account(
+        account.key,
+        account.end_us,
+        account.amount,
+        account.enforcement,
+        account.floors,
+        account.settled + spent,
+        account.doubt + doubt,
+        used,
+        account.external,
+        account.excess,
+    )
 
 
 def _with_excess(account: Account) -> Account:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from threading import Event, Lock, Thread
+from threading import Event, Thread, current_thread
 from time import perf_counter, time_ns
 from typing import Any, TypeVar, get_args
 
@@ -18,7 +18,7 @@ from manager_agent.control.connected import Connected, Deliver
 from manager_agent.control.counters import Counters
 from manager_agent.control.guard_policy import Conduct, Policies
 from manager_agent.control.keeper import KeeperError
-from manager_agent.control.mailbox import Item, Mailbox
+from manager_agent.control.mailbox import Item, Look, Mailbox, Post
 from manager_agent.control.subject import Seat, Subject
 from manager_agent.control.views import (
     AccountView,
@@ -71,9 +71,6 @@ class Clerk:
         self._clock = now_us
         self._mail = Mailbox()
         self._connected = Connected()
-        self._looks: list[tuple[Callable[[Book, int], Any], Future[Any]]] = []
-        self._looks_lock = Lock()
-        self._ended = False
         self._counters = Counters()
         self._renewed = False
         self._sums = sums(authority.book)
@@ -151,17 +148,16 @@ class Clerk:
 
         Raises `ClerkError` where there is no answer in time, or the disk cannot be read.
         """
+        if current_thread() is self._thread:
+            return question(self._authority.stored(self._now_us), self._now_us)
         asked: Future[T] = Future()
         asked.set_running_or_notify_cancel()
-        with self._looks_lock:
-            if self._ended:
-                raise ClerkError("the budget ledger is closed: the manager stops")
-            self._looks.append((question, asked))
-        self._mail.wake()
+        if not self._mail.look(Look(question, asked)):
+            raise ClerkError("the budget ledger is closed: the manager stops")
         try:
             return asked.result(_LOOK_SECONDS)
         except (TimeoutError, KeeperError) as error:
-            raise ClerkError(f"the budget ledger does not answer ({error})") from error
+            raise ClerkError(f"the budget ledger does not answer ({error!r})") from error
 
     def metrics(self) -> list[Metric]:
         """Return the numbers of the budget authority, those of leases at the last tick."""
@@ -169,20 +165,25 @@ class Clerk:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                self._turn(self._mail.gather(TICK_SECONDS))
-            except Exception as error:  # noqa: BLE001 - without this thread no agent gets money
-                self._counters.stumbles += 1
-                _log.error("the clerk stumbled", error=repr(error))
+            self._turn(self._mail.gather(TICK_SECONDS))
             if self._counters.trouble is not None:
                 self._stopping.wait(_RETRY_SECONDS)
         self._turn(self._mail.gather(0))
-        with self._looks_lock:
-            self._ended = True
-        self._show()
+        while self._mail.size() and self._counters.trouble is None:
+            self._turn(self._mail.gather(0))
+        self._show(self._mail.end())
 
-    def _turn(self, items: list[Item]) -> None:
-        """Decide what came, store it, answer; then let people look."""
+    def _turn(self, post: Post) -> None:
+        """Decide what came and let people look, whatever happens."""
+        try:
+            self._decide(post.items)
+        except Exception as error:  # noqa: BLE001 - without this thread no agent gets money
+            self._counters.stumbles += 1
+            _log.error("the clerk stumbled", error=repr(error))
+        self._show(post.looks)
+
+    def _decide(self, items: list[Item]) -> None:
+        """Decide what came, store it, answer; and let time pass now and then."""
         started = perf_counter()
         now_us = self._now_us = max(self._now_us, self._clock())
         postponed = self._counters.postponed
@@ -195,7 +196,6 @@ class Clerk:
             self._sums = sums(self._authority.book)
         if items:
             self._counters.batch(len(items), perf_counter() - started)
-        self._show()
 
     def _decided(self, items: list[Item]) -> None:
         """Put commands to whom they are for, and deliver what is said of them."""
@@ -267,12 +267,11 @@ class Clerk:
     def _policy_of(self, agent: str) -> Policy:
         return self._policies.of(agent, self._authority.book.terms, self._now_us)
 
-    def _show(self) -> None:
+    def _show(self, looks: list[Look]) -> None:
         """Answer those who look."""
-        with self._looks_lock:
-            looks, self._looks = self._looks, []
-        for question, asked in looks:
+        for look in looks:
             try:
-                asked.set_result(question(self._authority.stored(self._now_us), self._now_us))
+                book = self._authority.stored(self._now_us)
+                look.asked.set_result(look.question(book, self._now_us))
             except Exception as error:  # noqa: BLE001 - it is the asker's, who gets it raised
-                asked.set_exception(error)
+                look.asked.set_exception(error)

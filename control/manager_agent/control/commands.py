@@ -1,6 +1,7 @@
 """What the ledger is told and what it answers. Times come with the command, not from a clock."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
 from manager_agent.contract.command import SetBudget
@@ -114,6 +115,33 @@ class ResumeCalls:
     name: str
     by: str = ""
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetBreaker:
+    """People hold a breaker open or closed until `until_us` (None: until reset), or reset it.
+
+    Either `agent` is named, or `provider` and `family` are.
+    """
+
+    agent: str
+    provider: str
+    family: str
+    to: Literal["open", "closed", "reset"]
+    until_us: int | None = None
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecideApproval:
+    """People answer a question. `amount_nano`: most that the one call may cost; None: as asked."""
+
+    id: str
+    approved: bool
+    by: str = ""
+    why: str = ""
+    amount_nano: int | None = None
 
 
 Command = (

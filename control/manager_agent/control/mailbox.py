@@ -1,6 +1,6 @@
 """What waits for the clerk: from many threads, in bounds, and no sender before the others' turn."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
@@ -29,6 +29,22 @@ class Item:
         return getattr(self.command, "holder", "")
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody who wants to see how things stand after all that was told before."""
+
+    question: Callable[..., Any]
+    asked: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What was gathered: commands to be decided, and then who wants to see."""
+
+    items: list[Item]
+    looks: list[Look]
+
+
 class Mailbox:
     """Commands by sender, in the order they came.
 
@@ -40,7 +56,9 @@ class Mailbox:
         self._ready = Condition()
         self._waiting: dict[str, dict[Hashable, Item]] = {}
         self._order = count()
+        self._looks: list[Look] = []
         self._woken = False
+        self._ended = False
 
     def put(self, item: Item) -> None:
         """Add one command, in place of an older one that it makes needless."""
@@ -68,10 +86,10 @@ class Mailbox:
         with self._ready:
             return sum(map(len, self._waiting.values()))
 
-    def gather(self, seconds: float) -> list[Item]:
+    def gather(self, seconds: float) -> Post:
         """Return what came, at most so much of each sender; wait up to `seconds` for something."""
         with self._ready:
-            if not self._waiting and not self._woken:
+            if not (self._waiting or self._looks or self._woken):
                 self._ready.wait(seconds)
             self._woken = False
             found: list[Item] = []
@@ -83,7 +101,22 @@ class Mailbox:
                     self._waiting[sender] = inside  # behind those who are still to come
                 if len(found) >= _LARGEST:
                     break
-            return found
+            looks, self._looks = self._looks, []
+            return Post(found, looks)
+
+    def look(self, look: Look) -> bool:
+        """Let somebody see what comes of all that is here; False after the end."""
+        with self._ready:
+            if not self._ended:
+                self._looks.append(look)
+            self._ready.notify()
+            return not self._ended
+
+    def end(self) -> list[Look]:
+        """Let nobody look any more; return who still waits to."""
+        with self._ready:
+            self._ended = True
+            return self._looks
 
     def wake(self) -> None:
         """Let `gather` return at once, the present or the next."""

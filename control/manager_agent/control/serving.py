@@ -52,9 +52,18 @@ def serve(book: Book, now_us: int, asker: Lease | None = None) -> list[To]:
             _look_ahead(book, asker)
             allowance = allowance_for(book, asker, now_us)
             if allowance is not None:
-                said.append(told(book, allowance, now_us, Answer("ok")))
+                said.append(_beside(told(book, allowance, now_us, Answer("ok")), book, asker))
         said.append(told(book, asker, now_us, answer, asked))
     return said
+
+
+def _beside(said: To, book: Book, asker: Lease) -> To:
+    """Return word of an allowance as the answer to the report that it was made for.
+
+    It has not been reported of itself, and its holder counts its time from a report.
+    """
+    assert isinstance(said.message, Grant)
+    return replace(said, message=replace(said.message, seq=book.wish_of(asker).seq))
 
 
 def call_back(book: Book, now_us: int) -> list[To]:
@@ -85,16 +94,12 @@ def told(book: Book, lease: Lease, now_us: int, answer: Answer, need: int = 0) -
         recall_to=0 if answer.verdict == "paused" else None,
         unlimited=all(account.bound is None for account in accounts),
         offline=lease.offline,
+        limit_name=name_of(about.key) if about else "",
+        limit=(about.amount or 0) if about else 0,
+        spent=about.settled + about.doubt if about else 0,
+        reserved=about.outstanding if about else 0,
+        resets_in_ms=max(0, about.end_us - now_us) // 1000 if about else 0,
     )
-    if about is not None:
-        grant = replace(
-            grant,
-            limit_name=name_of(about.key),
-            limit=about.amount or 0,
-            spent=about.settled + about.doubt,
-            reserved=about.outstanding,
-            resets_in_ms=max(0, about.end_us - now_us) // 1000,
-        )
     return To(lease.holder, grant)
 
 

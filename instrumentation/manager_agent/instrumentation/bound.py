@@ -33,11 +33,18 @@ class Ceilings:
 
 
 class Bound(NamedTuple):
-    """Most tokens of a call, and nano-USD, None where its model has no price nor an assumed one."""
+    """Most tokens of a call, and nano-USD, None where its model has no price nor an assumed one.
+
+    `hard`: nothing that is unknown when it ends may be taken for less than this.
+    `assumed_nano_per_mtok`: what a million of its tokens is taken to cost, its model being without
+    a price.
+    """
 
     input_tokens: int
     output_tokens: int
     nano: int | None
+    hard: bool = True
+    assumed_nano_per_mtok: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -56,6 +63,10 @@ class Dearest:
     bands: tuple[tuple[int, int], ...]
     scale: int
     fixed: int
+
+    def band(self, input_tokens: int) -> tuple[int, int]:
+        """Return the highest prices of input and output in a call of at most so much input."""
+        return self.bands[bisect_left(self.thresholds, input_tokens)]
 
     def cost(self, input_tokens: int, output_tokens: int) -> int:
         """Return nano-USD that no call of at most so many tokens exceeds.

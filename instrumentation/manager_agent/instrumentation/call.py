@@ -44,7 +44,10 @@ class Ended:
 
     `first_chunk_ns`: when a stream's first bytes came. `status`: of the HTTP answer, None without
     one. `failure`: the class of the exception that ended it, None where none did.
-    `receipt`: what the policy charged for it, once it was settled.
+    `sent`: False where it is certain that nothing was asked of the provider: no connection was had.
+    `receipt`: what the policy charged for it, once it was settled. `left_ns`: when it left, after
+    all waiting at the gate; 0 where nobody noted it. `retry_after_seconds`: when an answer that is
+    an error asked to come again.
     """
 
     ask: Ask
@@ -55,4 +58,7 @@ class Ended:
     status: int | None = None
     first_chunk_ns: int | None = None
     failure: str | None = None
+    sent: bool = True
     receipt: Receipt | None = None
+    left_ns: int = 0
+    retry_after_seconds: float | None = None

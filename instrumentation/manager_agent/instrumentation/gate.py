@@ -11,10 +11,11 @@ from hashlib import blake2b
 from opentelemetry.context import Context, get_current
 
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
-from manager_agent.instrumentation import hosts, identity, mishap, reentry, spans, within
+from manager_agent.instrumentation import guarding, hosts, identity, mishap, reentry, spans, within
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ask
 from manager_agent.instrumentation.endpoint import Endpoint
+from manager_agent.instrumentation.governed import Governed
 from manager_agent.instrumentation.holding import unanswered
 from manager_agent.instrumentation.identity import Identity
 from manager_agent.instrumentation.local_policy import AllowAll, from_environment
@@ -42,19 +43,31 @@ Body = bytes | Fields | None
 
 
 def policy() -> Policy:
-    """Return who decides in this process: what `use` was given, else the local policy."""
+    """Return who decides in this process: what `use` was given, else local policy and guard."""
     global _policy
     if _policy is None:
-        try:
-            _policy = from_environment(os.environ)
-        except Exception as error:  # noqa: BLE001 - an agent without a policy still works
-            mishap.note("policy.load", "the local policy cannot be used; calls pass", error)
-            _policy = AllowAll()
+        _policy = Governed(_local_policy(), _guard())
     return _policy
 
 
+def _local_policy() -> Policy:
+    try:
+        return from_environment(os.environ)
+    except Exception as error:  # noqa: BLE001 - an agent without a policy still works
+        mishap.note("policy.load", "the local policy cannot be used; calls pass", error)
+        return AllowAll()
+
+
+def _guard() -> Policy:
+    try:
+        return guarding.current()
+    except Exception as error:  # noqa: BLE001 - a broken guard never breaks the agent
+        mishap.note("policy.guard", "no budget is held in this process; calls pass", error)
+        return AllowAll()
+
+
 def use(policy: Policy | None) -> None:
-    """Let `policy` decide from the next call on; None: the local policy, read anew."""
+    """Let `policy` decide from the next call on; None: the local policy, read anew, and guard."""
     global _policy
     _policy = policy
 

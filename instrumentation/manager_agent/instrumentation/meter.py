@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from threading import RLock
-from typing import Literal, Protocol
+from typing import Literal
 from weakref import ref
 
 from manager_agent.contract.decision import Allow
@@ -16,7 +16,9 @@ from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.estimate import estimated
 from manager_agent.instrumentation.inflate import Inflater, inflater
 from manager_agent.instrumentation.policy import Policy
+from manager_agent.instrumentation.retry_after import Headers, retry_after
 from manager_agent.instrumentation.told import Told
+from manager_agent.instrumentation.unsent import unsent
 from manager_agent.instrumentation.wire import StreamReader
 from manager_agent.instrumentation.wires import WIRES
 
@@ -30,13 +32,6 @@ _BEFORE = frozenset(
     ("ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError", "PoolTimeout")
 )
 """Time-outs that struck before anything was asked."""
-
-
-class Headers(Protocol):
-    """Headers of an answer, as any client has them: names in any case."""
-
-    def get(self, name: str, default: str = "", /) -> str | None:
-        """Return one header's value."""
 
 
 class Call:
@@ -54,10 +49,12 @@ class Call:
         "_first_ns",
         "_headers",
         "_inflate",
+        "_left_ns",
         "_lock",
         "_pid",
         "_policy",
         "_reader",
+        "_sent",
         "_status",
         "ask",
         "decision",
@@ -68,7 +65,9 @@ class Call:
         self.ask, self.decision, self._policy = ask, decision, policy
         self._lock = RLock()  # a signal's handler may close a stream that is just being read
         self._done = False
+        self._sent = True
         self._pid = os.getpid()
+        self._left_ns = time.time_ns()
         self._status: int | None = None
         self._first_ns: int | None = None
         self._reader: StreamReader | None = None
@@ -123,6 +122,8 @@ class Call:
         if isinstance(error, GeneratorExit):
             self.left()
         else:
+            if unsent(error):
+                self._sent = False
             self._end(ending_of(error), type(error).__name__)
 
     def __del__(self) -> None:
@@ -191,7 +192,19 @@ class Call:
             status=self._status,
             first_chunk_ns=self._first_ns if streaming else None,
             failure=failure,
+            sent=self._sent,
+            left_ns=self._left_ns,
+            retry_after_seconds=self._retry_after(),
         )
+
+    def _retry_after(self) -> float | None:
+        if (self._status or 0) < 400:
+            return None
+        try:
+            return retry_after(self._headers)
+        except Exception as error:  # noqa: BLE001 - not the agent's concern
+            mishap.note("meter.retry_after", "the headers of an answer cannot be read", error)
+            return None
 
     def _with_headers(self, told: Told) -> Told:
         """Return `told` with what only the headers say: Bedrock's counts, a proxy's cost."""

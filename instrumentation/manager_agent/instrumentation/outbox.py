@@ -113,6 +113,11 @@ class Outbox:
         self._hurry()
         return flushed
 
+    def abandon(self) -> None:
+        """Let go of what a fork inherited: what waits here is the parent's to send."""
+        if self._sender is not None:
+            self._sender.abandon()
+
     def _hurry(self) -> None:
         self._hurried = True
         self._signals.put(True)

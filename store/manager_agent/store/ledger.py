@@ -49,9 +49,12 @@ class LedgerStore:
 
         `KeeperError` where nothing can be, `sqlite3.IntegrityError` where these rows cannot.
         """
+        by_query: dict[str, list[Any]] = {}
+        for row in rows:
+            by_query.setdefault(query_of(row), []).append(values(row))
         with _told(), transaction(self._con):
-            for row in rows:
-                self._con.execute(query("ledger", query_of(row)), values(row))
+            for name, several in by_query.items():
+                self._con.executemany(query("ledger", name), several)
 
     def _rows(self, name: str, **values: object) -> list[Any]:
         return self._con.execute(query("ledger", name), values).fetchall()

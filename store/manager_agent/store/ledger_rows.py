@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from manager_agent.contract.budget_document import document, limits_of
@@ -42,39 +43,32 @@ def query_of(row: Row) -> str:
     return DROPS[type(row)] if gone else QUERIES[type(row)]
 
 
-def values(row: Row) -> dict[str, Any]:
-    """Return the parameters that keep `row`."""
-    if isinstance(row, Account):
-        return _account_values(row)
-    if isinstance(row, Event):
-        detail = {"before": row.before, "after": row.after, "why": row.why}
-        kept = {"at_us": row.at_us, "kind": row.kind, "subject": row.subject, "by": row.by}
-        return kept | {"detail": json.dumps(detail, ensure_ascii=False)}
-    if isinstance(row, BudgetSet):
-        limits = json.dumps(document(row.limits)) if row.limits else None
-        return {"agent": row.agent, "limits": limits, "set_us": row.set_us}
-    said = asdict(row)
-    if isinstance(row, Lease):
-        said["accounts"] = json.dumps(row.accounts)
-    return said
+def values(row: Row) -> dict[str, Any] | tuple[Any, ...]:
+    """Return the parameters that keep `row`; in the order of the query for those of each grant."""
+    match row:
+        case Account():
+            total, used = sum(row.used), row.used
+            outstanding = total - row.settled - row.doubt
+            sums = (row.settled, row.doubt, outstanding, *used, row.external, row.excess)
+            return (*row.key, row.end_us, row.amount, row.enforcement, *sums)
+        case Lease():
+            whose = (row.id, row.holder, row.agent, row.unit, row.priority)
+            totals = (row.granted, row.returned, row.settled, row.calls, row.estimated)
+            return (*whose, _keys(row.accounts), row.ends_us, row.offline, *totals, row.closed)
+        case Event():
+            detail = {"before": row.before, "after": row.after, "why": row.why}
+            kept = {"at_us": row.at_us, "kind": row.kind, "subject": row.subject, "by": row.by}
+            return kept | {"detail": json.dumps(detail, ensure_ascii=False)}
+        case BudgetSet():
+            limits = json.dumps(document(row.limits)) if row.limits else None
+            return {"agent": row.agent, "limits": limits, "set_us": row.set_us}
+    return asdict(row)
 
 
-def _account_values(row: Account) -> dict[str, Any]:
-    used = {f"used_{place}": part for place, part in enumerate(row.used, start=1)}
-    return (
-        row.key._asdict()
-        | used
-        | {
-            "end_us": row.end_us,
-            "amount": row.amount,
-            "enforcement": row.enforcement,
-            "settled": row.settled,
-            "doubt": row.doubt,
-            "outstanding": row.outstanding,
-            "external": row.external,
-            "excess": row.excess,
-        }
-    )
+@lru_cache(maxsize=4096)
+def _keys(accounts: tuple[AccountKey, ...]) -> str:
+    """Return which accounts a lease draws on, as JSON: the same for many leases."""
+    return json.dumps(accounts)
 
 
 def account(row: Sequence[Any]) -> Account:

@@ -5,10 +5,7 @@ INSERT INTO ledger_accounts (
     scope, name, period, unit, start_us, end_us, amount, enforcement, settled, doubt, outstanding,
     used_1, used_2, used_3, used_4, external, excess
 )
-VALUES (
-    :scope, :name, :period, :unit, :start_us, :end_us, :amount, :enforcement, :settled, :doubt,
-    :outstanding, :used_1, :used_2, :used_3, :used_4, :external, :excess
-)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     end_us = excluded.end_us, amount = excluded.amount, enforcement = excluded.enforcement,
     settled = excluded.settled, doubt = excluded.doubt, outstanding = excluded.outstanding,
@@ -29,10 +26,7 @@ INSERT INTO ledger_leases (
     id, holder, agent, unit, priority, accounts, ends_us, offline, granted, returned, settled,
     calls, estimated, closed
 )
-VALUES (
-    :id, :holder, :agent, :unit, :priority, :accounts, :ends_us, :offline, :granted, :returned,
-    :settled, :calls, :estimated, :closed
-)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     accounts = excluded.accounts, ends_us = excluded.ends_us, granted = excluded.granted,
     returned = excluded.returned, settled = excluded.settled, calls = excluded.calls,
