@@ -117,7 +117,10 @@ def reset(
     as_json: Json = False,
     api_url: Api = API_URL,
 ) -> None:
-    """Say what was spent in the present windows: nothing, or a sum. What is held stays held."""
+    """Say what was spent in the present windows: nothing, or a sum.
+
+    What processes hold, and what is in doubt, stays so.
+    """
     of = whose(fleet, agent=agent, group=group)
     usd = None if spent_usd is None else _amount("spent", "usd", spent_usd)
     body = {"period": period, "unit": unit, "spent_usd": usd, "spent_tokens": spent_tokens}

@@ -64,8 +64,13 @@ def _changing(oversight: Oversight, scope: PauseScope) -> list[Route]:
         oversight.do([ResumeCalls(scope, name, who(request), why)])
         still = pausing.stopped(oversight)(name) if scope == "agent" else None
         if still is not None:
-            by = f"group {still.name}" if still.scope == "group" else "the fleet"
-            detail = f"agent {name} is still paused, with {by}; resume that"
+            alone = still.scope == "fleet"
+            by = "the fleet" if alone else f"group {still.name}"
+            option = "--fleet" if alone else f"--group {still.name}"
+            detail = (
+                f"agent {name} is still paused, with {by}; let that go on by"
+                f" `manager-agent resume {option}`"
+            )
             raise Problem(409, "paused-with-others", detail, **shapes.pause(still))
         return _running(scope, name)
 
