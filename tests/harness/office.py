@@ -29,7 +29,8 @@ from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.clock import now_ns
-from manager_agent.instrumentation.guard import Guard, Parts
+from manager_agent.instrumentation.deciding import Parts
+from manager_agent.instrumentation.guard import Guard
 from manager_agent.instrumentation.identity import Identity
 from manager_agent.instrumentation.known_rates import KnownRates
 from manager_agent.instrumentation.receipt import Receipt

@@ -1,5 +1,6 @@
 """What becomes of calls without the manager: before its first word, and when it is lost."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from manager_agent.contract.guard import Policy
 from manager_agent.instrumentation import mishap, state_dir
 from manager_agent.instrumentation.absence import Absence, Setting, setting
 from tests.control.desk import policy, tokens
-from tests.harness.office import RESERVED, SECOND, Office, office, until
+from tests.harness.office import DEADLINE, RESERVED, SECOND, Office, office, until
 
 LIMIT = policy(a=tokens(hour=100_000))
 NANO = 1_000_000_000
@@ -53,7 +54,7 @@ def test_a_refusal_says_where_the_manager_was_looked_for_and_what_to_do() -> Non
     refuse = alone()
 
     assert isinstance(refuse, Refuse)
-    assert "http://boss:4317 cannot be reached (connection refused)" in refuse.message
+    assert "cannot be reached: http://boss:4317: connection refused" in refuse.message
     assert "MANAGER_ENDPOINT" in refuse.remedy
     assert "MANAGER_UNREACHABLE=open" in refuse.remedy
 
@@ -209,6 +210,21 @@ def test_a_manager_that_is_silent_counts_as_lost() -> None:
 
         until(lambda: not here.word.link.up)
         assert "silent" in here.word.link.why
+
+
+def test_who_waits_when_the_manager_goes_is_served_by_the_allowance() -> None:
+    with office(LIMIT) as here, ThreadPoolExecutor() as pool:
+        here.call()
+        until(lambda: here.word.wallet("a")._tokens.allowance)
+        here.manager.frozen = True
+        used_up = (not isinstance(here.guard.decide(here.ask()), Allow) for _ in range(1000))
+        assert any(used_up)
+        waiting = pool.submit(here.decided, here.ask())
+        until(lambda: here.word.wallet("a")._waiting)
+        here.manager.away = True
+        here.manager.end_streams()
+
+        assert waiting.result(DEADLINE).reason == "within_budget"
 
 
 def test_what_the_manager_said_is_remembered_on_this_host(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Agent:
     """One agent: `priority` None without a budget, `hour` its use of the current clock hour.
 
     `paused`: by itself, with a group of it or with the fleet.
+    `breaker`: what stands before its calls, `closed`, `half_open` or `open`.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Agent:
     last_seen: datetime | None
     last_error: str | None
     paused: bool = False
+    breaker: str = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def fleet(services: Services, now: datetime, alerts: Sequence[AlertRow]) -> Flee
     finally:
         con.close()
     hours = {row["agent"]: _usage([row]) for row in usage["hour"]}
+    breaker_of = services.people.breaker_of if services.people else lambda name: "closed"
     budgets: dict[str, list[Standing]] = {}
     for row in standings(services.budgets(), accounts_of(services.oversight)):
         budgets.setdefault(row.name, []).append(row)
@@ -86,6 +89,7 @@ def fleet(services: Services, now: datetime, alerts: Sequence[AlertRow]) -> Flee
         replace(
             _agent(name, seen.get(name, {}), budgets.get(name, []), alerts, hours, now),
             paused=stopped(name) is not None,
+            breaker=breaker_of(name),
         )
         for name in sorted(seen.keys() | budgets.keys())
     ]

@@ -9,7 +9,9 @@ from manager_agent.api.door import Door
 from manager_agent.api.guard import Guard
 from manager_agent.api.problem import Problem, on_busy, on_http_exception, on_problem
 from manager_agent.api.routes import (
+    approvals,
     archive,
+    breakers,
     budgets,
     by_hand,
     calls,
@@ -20,7 +22,7 @@ from manager_agent.api.routes import (
     sql,
     upkeep,
 )
-from manager_agent.api.services import BusyError, ByHand, Oversight, Services
+from manager_agent.api.services import BusyError, ByHand, Oversight, People, Services
 
 
 def build(services: Services) -> Starlette:
@@ -36,6 +38,7 @@ def build(services: Services) -> Starlette:
             *archive.routes(services),
             *probes.routes(services),
             *(upkeep.routes(services.upkeep) if services.upkeep else []),
+            *(_people(services, services.people) if services.people else []),
             *(_told(services, services.by_hand) if services.by_hand else []),
         ],
     )
@@ -48,6 +51,10 @@ def _told(services: Services, told: ByHand) -> list[Route]:
 def _overseen(services: Services, oversight: Oversight) -> list[Route]:
     told = services.by_hand
     return [*pauses.routes(oversight), *(shared.routes(oversight, told) if told else [])]
+
+
+def _people(services: Services, people: People) -> list[Route]:
+    return [*breakers.routes(services, people), *approvals.routes(people)]
 
 
 def metrics_app(services: Services) -> Starlette:

@@ -45,7 +45,7 @@ def agent(found: Agent) -> Json:
         "health": found.health,
         "priority": found.priority,
         "budgets": [budget(row) for row in found.budgets],
-        "breaker": "closed",
+        "breaker": found.breaker,
         "calls_last_minute": found.calls_last_minute,
         "success_rate": found.hour.success_rate,
         "last_seen": instant(found.last_seen),

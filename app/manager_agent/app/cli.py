@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import (
+    cli_approvals,
     cli_archive,
     cli_backup,
     cli_bench,
+    cli_breakers,
     cli_budget,
     cli_config,
     cli_decode,
@@ -44,6 +46,8 @@ for part in (
     cli_view,
     cli_budget,
     cli_pause,
+    cli_breakers,
+    cli_approvals,
     cli_archive,
     cli_prices,
     cli_rules,

@@ -63,7 +63,7 @@ class BreakerBook:
         self, now_us: int, key: BreakerKey, before: str, after: str, by: str, why: str
     ) -> None:
         """Note what people will ask about."""
-        self.events.append(Event(now_us, "breaker", key.text, before, after, by, why))
+        self.events.append(Event(now_us, "breaker", key.text, before, after, by, why or None))
 
     def see(self, key: BreakerKey, window: Window | None) -> None:
         """Let a breaker's last outcomes be these; None: nothing counts any more."""

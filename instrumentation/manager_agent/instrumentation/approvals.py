@@ -48,7 +48,7 @@ class Approvals:
 
     def forget(self) -> None:
         """Begin anew, as the child of a fork: what the parent asked for is the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may end a call in the thread that holds it
         self._open: dict[str, _Open] = {}
         self._allowed: dict[str, int] = {}  # fingerprint -> nano-USD; each for one call
         self._used: dict[str, tuple[str, int]] = {}  # call id -> what it was allowed by

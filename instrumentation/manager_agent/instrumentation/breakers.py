@@ -7,7 +7,9 @@ until it speaks: a failing agent does not hammer for a heartbeat.
 
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from manager_agent.contract import guard
 from manager_agent.contract.breaker_key import BreakerKey
@@ -52,6 +54,7 @@ class Breakers:
         What is open stays open. The lock is a new one: a thread of the parent may have held it.
         """
         self._lock = threading.Lock()
+        self._late: deque[Ended] = deque()
         self._rows: dict[Place, Row] = {}
         self._tempos: dict[tuple[str, str, bool], Tempo] = {}
         self._pressed: dict[tuple[str, str], int] = {}
@@ -66,30 +69,23 @@ class Breakers:
 
         Where None is a probe's and the call does not leave after all, `withdrawn` is to be told.
         """
-        with self._lock:
+        with self._held():
             place = self._place(ask)
             now_ns = self._clock()
             row = self._row(place)
-            closed = False
-            ways = []
-            for key in _keys(place):
-                known = self._known.get(key)
-                if known is None:
-                    continue
-                closed = closed or known.state.phase == "closed"
-                if known.state.phase != "closed":
-                    ways.append(known)
+            known = (self._known.get(key) for key in _keys(place))
+            ways = [one for one in known if one is not None and one.state.phase != "closed"]
             barred = next((one for one in ways if not one.passable(now_ns, self._heard_ns)), None)
             if barred is not None:
                 row.refuse()
                 refuse = shut(barred.key, barred.state, barred.left_ms(now_ns))
                 wanted = barred.due(now_ns)
-            elif not ways and not closed and now_ns < row.held_until_ns:
+            elif not self._governed(place) and now_ns < row.held_until_ns:
                 row.refuse()
                 return held(place, (row.held_until_ns - now_ns) // 1_000_000)
             else:
-                for known in ways:
-                    self._probes.begin(ask.call_id, known, place)
+                for one in ways:
+                    self._probes.begin(ask.call_id, one, place)
                 refuse, wanted = None, bool(ways)
             self._look()
         if wanted:
@@ -98,35 +94,52 @@ class Breakers:
 
     def withdrawn(self, ask: Ask) -> None:
         """Take note that a call does not leave although it was not refused here."""
-        with self._lock:
+        with self._held():
             known = self._probes.end(ask.call_id, "neither", self._clock())
         if known:
             self._wake()
 
     def delay(self, ask: Ask) -> float:
         """Return the seconds that a call had better wait: its provider said when to come again."""
-        with self._lock:
+        with self._held():
             _, provider, family = self._place(ask)
             until_ns = self._pressed.get((provider, family), 0)
             return max(0, until_ns - self._clock()) / 1e9
 
     def ended(self, ended: Ended) -> None:
-        """Count how a call went."""
-        outcome = outcome_of(ended)
-        with self._lock:
-            place = self._place(ended.ask)
-            row = self._row(place)
-            row.count(outcome, outcome == "ok" and self._slow(place, ended))
-            probed = self._probes.end(ended.ask.call_id, outcome, self._clock())
-            if outcome == "ok" and not probed:
-                return
-            self._failed(place, row, ended, outcome)
-        if probed or outcome in ("failed", "pressure"):
+        """Count how a call went; never blocks, for a finalizer may be what ends a call.
+
+        It would find the lock held by the thread that it runs in. Then whoever holds it counts.
+        """
+        self._late.append(ended)
+        self._count_late()
+
+    def _count_late(self) -> None:
+        wanted = False
+        while self._late and self._lock.acquire(blocking=False):
+            try:
+                while self._late:
+                    wanted = self._count(self._late.popleft()) or wanted
+            finally:
+                self._lock.release()
+        if wanted:
             self._wake()
+
+    def _count(self, ended: Ended) -> bool:
+        """Count one call; say whether the manager should hear of it at once."""
+        outcome = outcome_of(ended)
+        place = self._place(ended.ask)
+        row = self._row(place)
+        row.count(outcome, outcome == "ok" and self._slow(place, ended))
+        probed = self._probes.end(ended.ask.call_id, outcome, self._clock())
+        if outcome == "ok" and not probed:
+            return False
+        self._failed(place, row, ended, outcome)
+        return probed or outcome in ("failed", "pressure")
 
     def outcomes(self, holder: str) -> list[guard.Outcomes]:
         """Return how calls went, as far as that is new, in the order it came about."""
-        with self._lock:
+        with self._held():
             said = [guard.Outcomes(holder, *one) for one in self._probes.untold()]
             for place, row in self._rows.items():
                 if row.changed:
@@ -136,14 +149,14 @@ class Breakers:
 
     def tell_again(self) -> None:
         """Tell all that was told, on a new connection: what went over the old one may be lost."""
-        with self._lock:
+        with self._held():
             for row in self._rows.values():
                 row.changed = True
             self._probes.tell_again()
 
     def take(self, message: guard.Breakers) -> None:
         """Take what the manager says is open."""
-        with self._lock:
+        with self._held():
             if message.revision < self._revision:
                 return
             now_ns = self._heard_ns = self._clock()
@@ -161,14 +174,26 @@ class Breakers:
                     row.let_go()
             self._look()
 
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold the lock, and count what came meanwhile."""
+        with self._lock:
+            yield
+        self._count_late()
+
     def _failed(self, place: Place, row: Row, ended: Ended, outcome: Outcome) -> None:
         now_ns = self._clock()
         if outcome == "pressure" and ended.retry_after_seconds:
             wait_ns = min(int(ended.retry_after_seconds * 1e9), _LONGEST_PRESSURE_NS)
             self._pressed[place[1:]] = now_ns + wait_ns
-        if outcome == "failed" and not any(key in self._known for key in _keys(place)):
+        if outcome == "failed" and not self._governed(place):
             row.hold_after(self._failures_in_row, now_ns)
         self._look()
+
+    def _governed(self, place: Place) -> bool:
+        """Say whether the manager has decided about the family, or stopped the agent."""
+        agent, family = (self._known.get(key) for key in _keys(place))
+        return family is not None or (agent is not None and agent.state.phase != "closed")
 
     def _look(self) -> None:
         """Find out whether anything keeps a call from leaving."""

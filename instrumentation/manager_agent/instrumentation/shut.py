@@ -21,7 +21,7 @@ def shut(key: BreakerKey, state: BreakerState, left_ms: int) -> Refuse:
         "breaker_open",
         f"The circuit breaker of {key.words} is {how}{reason}.",
         remedy,
-        limit_name=f"breaker {key.text}",
+        limit_name=f"breaker of {key.words}",
         resets_at=_at(left_ms),
     )
 
@@ -32,8 +32,7 @@ def held(place: tuple[str, str, str], left_ms: int) -> Refuse:
     return Refuse(
         "breaker_open",
         f"The last calls of agent {agent} to {provider}'s {family} failed, one after the other.",
-        "Look at what failed; calls are tried again at the time said here.",
-        limit_name=f"breaker {BreakerKey(provider=provider, family=family).text}",
+        "Look at what failed; then calls are tried again.",
         resets_at=_at(max(left_ms, 1)),
     )
 

@@ -14,6 +14,7 @@ _SECOND = 1_000_000
 _JITTER = 10
 """An opening is up to one in so many parts longer than it says, so that not all end together."""
 _MOST_DOUBLINGS = 40
+_AGAIN = "; a probe failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,8 @@ def probed(
     if breaker.phase != "half_open" or breaker.probe is None or breaker.probe.id != probe:
         return breaker
     if result == "failed":
-        return opened(breaker, f"{breaker.reason}; a probe failed", now_us, jitter, terms)
+        cause = breaker.reason.removesuffix(_AGAIN) + _AGAIN
+        return opened(breaker, cause, now_us, jitter, terms)
     good = breaker.good + (result == "ok")
     if good >= terms.successes:
         return closed(breaker, now_us)
