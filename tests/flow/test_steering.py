@@ -12,6 +12,7 @@ from tests.harness.guards import Guard
 from tests.harness.manager import Manager, manager, until
 
 CONFIG = {
+    "monitoring": {"check_interval_seconds": 0.2},
     "agent_budgets": {"a": {"daily_token_limit": 1000}},
     "groups": {"research": {"agents": ["a", "b"], "daily_token_limit": 5000}},
 }
@@ -68,7 +69,9 @@ def test_a_limit_is_raised_and_lowered_while_an_agent_spends(running: Manager, c
             lambda: [g for g in guard.grants() if (g.lease, g.recall_to) == (first.lease, 0)],
         )
     cli("budget", "set", "a", "--as-configured")
-    events = running.sql("SELECT subject, actor, detail FROM control_events ORDER BY ts")
+    query = "SELECT subject, actor, detail FROM control_events WHERE kind = 'set_limit' ORDER BY ts"
+    until("the audit", lambda: len(running.sql(query)) >= 2)
+    events = running.sql(query)
     assert [json.loads(event["detail"])["after"] for event in events][:2] == [2000, 1000]
     assert json.loads(events[0]["detail"])["why"] == "launch"
     assert events[0]["actor"].startswith("api 127.0.0.1")
