@@ -150,7 +150,7 @@ def test_doctor_names_what_is_not_well_and_the_remedy(light: Path) -> None:
     done = run(light / "manager-agent", "doctor", MANAGER_ENDPOINT=nobody, MANAGER_API_URL=nobody)
 
     assert done.returncode == 1
-    assert "ok   grpcio: " in done.stdout
+    assert "ok   h2: " in done.stdout
     assert "FAIL OTLP endpoint: 127.0.0.1:1" in done.stdout
     assert "start `manager-agent serve`" in done.stdout
 

@@ -69,7 +69,10 @@ HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 CASES = [
     pytest.param({HEADERS: ""}, "a token is needed", HEADERS, id="no token"),
     pytest.param(
-        {HEADERS: "", "MANAGER_TOKEN": TOKEN}, "has none", "$MANAGER_TOKEN", id="in our variable"
+        {HEADERS: "", "MANAGER_TOKEN": TOKEN, "MANAGER_ENDPOINT": "http://127.0.0.1:1"},
+        "MANAGER_TOKEN is for MANAGER_ENDPOINT (http://127.0.0.1:1) alone",
+        "set MANAGER_ENDPOINT to it",
+        id="a token for the manager, spans to elsewhere",
     ),
     pytest.param({HEADERS: "authorization=Bearer%20x"}, "refused", "not known", id="wrong token"),
     pytest.param(

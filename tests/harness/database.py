@@ -12,8 +12,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from manager_agent.contract.breaker_key import BreakerKey
 from manager_agent.contract.budget import Limits
 from manager_agent.contract.budget_document import document
+from manager_agent.control.approval_rows import Approval
+from manager_agent.control.breaker_rows import BreakerRow
 from manager_agent.control.rows import (
     NOTHING,
     Account,
@@ -28,11 +31,13 @@ from manager_agent.control.rows import (
     Row,
 )
 from manager_agent.receiver.testing import NOW_NS, span
+from manager_agent.rules.breaker import Breaker, Held
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_file import newest_schema
 from manager_agent.store.ledger import LedgerStore
+from manager_agent.store.people import PeopleStore
 from manager_agent.store.sql_files import migrations
 from tests.harness.facts import opened
 from tests.harness.stories import Receiver, agent, llm
@@ -92,6 +97,29 @@ LEDGER: list[Row] = [
 ]
 
 
+BREAKERS = [
+    BreakerRow(
+        BreakerKey(agent="writer"),
+        Breaker(held=Held("open", None, "ann", "a deploy"), since_us=BEGAN_US),
+    ),
+    BreakerRow(
+        BreakerKey(provider="openai", family="gpt-4o"),
+        Breaker("open", "5 failures in a row", BEGAN_US, BEGAN_US + 300_000_000, 2),
+    ),
+]
+APPROVALS = [
+    Approval(
+        *("ask-1", "print1", "writer", "openai", "gpt-4o", "chat", "c1", 500_000_000, "h1"),
+        *(BEGAN_US, BEGAN_US + 120_000_000),
+    ),
+    Approval(
+        *("ask-2", "print2", "writer", "openai", "gpt-4o", "chat", "", 500_000_000, "h1"),
+        *(BEGAN_US + 1, BEGAN_US + 120_000_000, "approved", 600_000_000, BEGAN_US + 9),
+        *("ann", "fine", BEGAN_US + 9, "ask-2"),
+    ),
+]
+
+
 def make_control(folder: Path) -> Path:
     """Write a control database with a row of every kind: of alerts, messages, budgets, audit."""
     path = folder / "control.sqlite"
@@ -103,6 +131,9 @@ def make_control(folder: Path) -> Path:
         store.give_up(second.message.key, LATER, "channel_not_found")
     with LedgerStore(path) as ledger:
         ledger.keep(LEDGER)
+    with PeopleStore(path) as people:
+        people.breakers.keep(BREAKERS)
+        people.approvals.keep(APPROVALS)
     with sqlite3.connect(path) as con:
         con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     con.close()

@@ -58,7 +58,7 @@ def test_a_client_gets_its_seam_when_it_is_imported() -> None:
 
 
 def test_an_llm_library_brings_all_that_sending_needs() -> None:
-    code = "import sys, openai; print({'grpc', 'opentelemetry.sdk.trace'} <= set(sys.modules))"
+    code = "import sys, openai; print({'h2.connection', 'opentelemetry.sdk'} <= set(sys.modules))"
     threads = "; import threading; print(threading.active_count())"
 
     assert run_agent("python", "-c", code + threads).stdout == "True\n1\n"

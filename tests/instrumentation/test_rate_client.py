@@ -14,6 +14,7 @@ from manager_agent.control.rates import rates_answer
 from manager_agent.instrumentation import provider, spans
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ended
+from manager_agent.instrumentation.known_rates import KnownRates
 from manager_agent.instrumentation.rate_client import RateClient
 from manager_agent.instrumentation.sender import UnreachableError
 from manager_agent.instrumentation.told import Told
@@ -111,13 +112,14 @@ def test_unknown_usage_has_no_cost() -> None:
 
 
 def test_more_models_than_are_kept_do_no_harm() -> None:
-    client = Manager().client()
+    known = KnownRates()
+    client = RateClient(Manager().call, lambda: 0.0, known)
 
     for start in range(0, 3000, 500):
         costs(client, [call(f"model-{n}") for n in range(start, start + 500)])
 
     assert costs(client, [call()]) != [None]
-    assert len(client._kept) <= 1024
+    assert len(known) <= 1024
 
 
 def test_costs_on_spans_are_those_of_the_manager(

@@ -20,9 +20,12 @@ from manager_agent.store.control import ControlStore
 from manager_agent.store.control_audit import Audit
 from manager_agent.store.control_file import faults, newest_schema, schema_of
 from manager_agent.store.ledger import LedgerStore
+from manager_agent.store.people import PeopleStore
 from tests.harness.database import (
+    APPROVALS,
     BEGAN,
     BEGAN_US,
+    BREAKERS,
     CONTROL_STEPS,
     FOLDER,
     LATER,
@@ -152,3 +155,12 @@ def test_events_of_the_ledger_are_in_the_one_audit(tmp_path: Path) -> None:
         *_, event = Audit(store).events_since(BEGAN)
         assert (event.kind, event.subject, event.actor) == ("limit", "agent writer hour usd", "ann")
         assert json.loads(event.detail) == {"before": "500", "after": "1000", "why": "sprint"}
+
+
+def test_its_breakers_and_approvals_read_right(tmp_path: Path) -> None:
+    path = tmp_path / "control.sqlite"
+    path.write_bytes(gzip.decompress(DATABASES[4].read_bytes()))
+
+    with PeopleStore(path) as store:
+        assert {row.key: row for row in store.breakers.load()} == {row.key: row for row in BREAKERS}
+        assert store.approvals.load(BEGAN_US) == APPROVALS

@@ -1,7 +1,7 @@
 """What is known of each agent now, and what all of them used in the calendar's hour, day, month."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -44,7 +44,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent: `priority` None without a budget, `hour` its use of the current clock hour."""
+    """One agent: `priority` None without a budget, `hour` its use of the current clock hour.
+
+    `breaker`: what stands before its calls, `closed`, `half_open` or `open`.
+    """
 
     name: str
     health: Health
@@ -54,6 +57,7 @@ class Agent:
     calls_last_minute: int
     last_seen: datetime | None
     last_error: str | None
+    breaker: str = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,12 @@ def fleet(services: Services, now: datetime, alerts: Sequence[AlertRow]) -> Flee
     budgets: dict[str, list[BudgetRow]] = {}
     for row in services.budgets():
         budgets.setdefault(row.agent, []).append(row)
+    breaker_of = services.people.breaker_of if services.people else lambda name: "closed"
     agents = [
-        _agent(name, seen.get(name, {}), budgets.get(name, []), alerts, hours, now)
+        replace(
+            _agent(name, seen.get(name, {}), budgets.get(name, []), alerts, hours, now),
+            breaker=breaker_of(name),
+        )
         for name in sorted(seen.keys() | budgets.keys())
     ]
     return Fleet(agents, {period: _usage(rows) for period, rows in usage.items()})

@@ -8,8 +8,19 @@ from starlette.routing import Route
 from manager_agent.api.door import Door
 from manager_agent.api.guard import Guard
 from manager_agent.api.problem import Problem, on_http_exception, on_problem
-from manager_agent.api.routes import archive, budgets, by_hand, calls, manager, probes, sql, upkeep
-from manager_agent.api.services import ByHand, Services
+from manager_agent.api.routes import (
+    approvals,
+    archive,
+    breakers,
+    budgets,
+    by_hand,
+    calls,
+    manager,
+    probes,
+    sql,
+    upkeep,
+)
+from manager_agent.api.services import ByHand, People, Services
 
 
 def build(services: Services) -> Starlette:
@@ -24,6 +35,7 @@ def build(services: Services) -> Starlette:
             *archive.routes(services),
             *probes.routes(services),
             *(upkeep.routes(services.upkeep) if services.upkeep else []),
+            *(_people(services, services.people) if services.people else []),
             *(_told(services, services.by_hand) if services.by_hand else []),
         ],
     )
@@ -31,6 +43,10 @@ def build(services: Services) -> Starlette:
 
 def _told(services: Services, told: ByHand) -> list[Route]:
     return [by_hand.record_route(services, told), *budgets.routes(services, told)]
+
+
+def _people(services: Services, people: People) -> list[Route]:
+    return [*breakers.routes(services, people), *approvals.routes(people)]
 
 
 def metrics_app(services: Services) -> Starlette:

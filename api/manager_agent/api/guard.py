@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from manager_agent.api.asker import TOKEN_NAME
 from manager_agent.api.problem import Problem
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.contract.token import Denied, Tokens
@@ -33,6 +34,7 @@ class Guard:
                 )
                 await problem.response()(scope, receive, send)
                 return
+            scope[TOKEN_NAME] = found.name
         await self._app(scope, receive, send)
 
 

@@ -15,6 +15,9 @@ from manager_agent.contract.budget import BudgetPolicy, Enforcement
 from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
+from manager_agent.control.approval_rows import Approval
+from manager_agent.control.breaker_rows import BreakerView
+from manager_agent.control.commands import DecideApproval, SetBreaker
 from manager_agent.rules.alert import AlertRow
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
@@ -69,6 +72,22 @@ class ByHand:
 
 
 @dataclass(frozen=True, slots=True)
+class People:
+    """What people decide: which breakers are held, and which calls may be made.
+
+    `set_breaker`, `decide`: block, and what they did is durable when they return; they raise
+    `BusyError`, and `decide` raises `ApprovalError`. `breaker_of`: what stands before an agent's
+    calls in a word, `closed`, `half_open` or `open`.
+    """
+
+    breakers: Callable[[], Sequence[BreakerView]]
+    set_breaker: Callable[[SetBreaker], None]
+    breaker_of: Callable[[str], str]
+    approvals: Callable[[], Sequence[Approval]]
+    decide: Callable[[DecideApproval], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
 
@@ -79,7 +98,8 @@ class Services:
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
-    `denied`: counts those who did not. `upkeep`, `by_hand`: None where nothing may be changed.
+    `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where
+    nothing may be changed.
     """
 
     started: datetime
@@ -100,3 +120,4 @@ class Services:
     denied: Denials = field(default_factory=Denials)
     upkeep: Upkeep | None = None
     by_hand: ByHand | None = None
+    people: People | None = None

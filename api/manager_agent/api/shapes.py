@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -44,7 +44,7 @@ def agent(found: Agent) -> Json:
         "health": found.health,
         "priority": found.priority,
         "budgets": [budget(row) for row in found.budgets],
-        "breaker": "closed",
+        "breaker": found.breaker,
         "calls_last_minute": found.calls_last_minute,
         "success_rate": found.hour.success_rate,
         "last_seen": instant(found.last_seen),
@@ -155,3 +155,10 @@ def _cell(value: Any) -> Any:
 
 def _number(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
+
+
+def moment_of(micros: int | None) -> str | None:
+    """Return microseconds since 1970 as `instant` does."""
+    if micros is None:
+        return None
+    return instant(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros))

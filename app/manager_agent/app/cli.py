@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import (
+    cli_approvals,
     cli_archive,
     cli_backup,
     cli_bench,
+    cli_breakers,
     cli_config,
     cli_decode,
     cli_demo,
@@ -40,6 +42,8 @@ for part in (
     cli_decode,
     cli_sql,
     cli_view,
+    cli_breakers,
+    cli_approvals,
     cli_archive,
     cli_prices,
     cli_rules,

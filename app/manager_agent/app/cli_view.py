@@ -29,7 +29,7 @@ def status(as_json: Json = False, api_url: Api = API_URL) -> None:
     if as_json:
         print(json.dumps(found))
     else:
-        _print_rows(["", ""], [[key, _text(value)] for key, value in found.items()])
+        print_rows(["", ""], [[key, _text(value)] for key, value in found.items()])
     raise typer.Exit(0 if found["status"] == "ok" else 1)
 
 
@@ -44,7 +44,7 @@ def agents(as_json: Json = False, api_url: Api = API_URL) -> None:
         [each["agent"], each["health"], _budgets(each["budgets"]), each["calls_last_minute"]]
         for each in found
     ]
-    _print_rows(["agent", "health", "budgets", "calls last minute"], rows)
+    print_rows(["agent", "health", "budgets", "calls last minute"], rows)
 
 
 def list_alerts(
@@ -61,7 +61,7 @@ def list_alerts(
         print(json.dumps(rows))
         return
     shown = ("ts", "severity", "state", "agent", "title")
-    _print_rows(list(shown), [[row[name] for name in shown] for row in rows])
+    print_rows(list(shown), [[row[name] for name in shown] for row in rows])
 
 
 def _budgets(rows: list[dict[str, Any]]) -> str:
@@ -74,7 +74,8 @@ def _amounts(row: dict[str, Any]) -> str:
     return f"{row['spent']:,} of {row['limit']:,} tokens"
 
 
-def _print_rows(columns: list[str], rows: list[list[Any]]) -> None:
+def print_rows(columns: list[str], rows: list[list[Any]]) -> None:
+    """Print a table; None is shown as a dash."""
     console = Console(width=None if sys.stdout.isatty() else 200)
     table = Table()
     for name in columns:

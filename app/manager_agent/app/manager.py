@@ -8,8 +8,10 @@ from manager_agent.api.sql import SqlRunner
 from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.people import People
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
+from manager_agent.app.truth import Truth
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
 from manager_agent.delivery.worker import Worker
@@ -54,6 +56,8 @@ class Manager:
     room: Room
     agents: ControlService
     clerk: Clerk
+    people: People
+    truth: Truth
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 

@@ -6,6 +6,7 @@ from manager_agent.api.guard import Denials
 from manager_agent.api.services import Health, Services
 from manager_agent.app.by_hand import by_hand
 from manager_agent.app.manager import Manager, now
+from manager_agent.app.people import for_api
 from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
@@ -35,6 +36,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
             *denied.metrics(),
             *manager.room.metrics(),
             *manager.clerk.metrics(),
+            *manager.truth.metrics(),
             *guards.metrics(),
         ]
 
@@ -68,6 +70,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         by_hand=by_hand(
             manager.facts, manager.intake, manager.desk, manager.settings.budgets.enforcement, now
         ),
+        people=for_api(manager.people, manager.clerk),
     )
 
 

@@ -243,6 +243,11 @@ class CustomPriceEntry(Section):
     """USD for a million tokens read from the cache; left out: as other input."""
     cache_write_usd_per_mtok: Usd | None = None
     """USD for a million tokens written to the cache; left out: as other input."""
+    max_output_tokens: Whole | None = None
+    """The most that the model generates for one answer, which a call reserves that sets no limit of
+    its own; left out: as the maker documents it, else 128,000."""
+    context_tokens: Whole | None = None
+    """The most that the model takes in; left out: as the maker documents it, else 1,000,000."""
     start: date | None = Field(default=None, alias="from")
     """First day (UTC) on which it holds, such as 2026-12-01. Add a line for a new price instead of
     changing the old one, and history keeps its prices."""

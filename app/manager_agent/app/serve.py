@@ -20,8 +20,10 @@ from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import services
+from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
+from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
@@ -43,6 +45,7 @@ from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
 from manager_agent.store.ledger import LedgerStore
+from manager_agent.store.people import PeopleStore
 from manager_agent.store.room import Room
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import SnapshotError, Snapshots
@@ -110,9 +113,12 @@ def _built(settings: Settings) -> Iterator[Manager]:
         stack.callback(facts.close)
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
         ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, ledger, door, secret)
+        others = stack.enter_context(PeopleStore(directory / "control.sqlite"))
+        manager = _wired(settings, facts, control, ledger, others, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
+        manager.truth.start()
+        stack.callback(manager.truth.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
@@ -124,6 +130,7 @@ def _wired(
     facts: FactStore,
     control: ControlStore,
     ledger: LedgerStore,
+    others: PeopleStore,
     door: Door,
     secret: bytes,
 ) -> Manager:
@@ -134,18 +141,13 @@ def _wired(
     def price(call: Call) -> Call:
         return costed(call, book)
 
+    limits = Limits(
+        pending_bytes=settings.receiver.max_pending_mib * _MIB,
+        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+        most_spans=settings.receiver.max_window_spans,
+    )
     intake = Intake(
-        facts,
-        door,
-        price,
-        time_ns,
-        limits=Limits(
-            pending_bytes=settings.receiver.max_pending_mib * _MIB,
-            window_ns=int(settings.receiver.merge_window_seconds * 10**9),
-            most_spans=settings.receiver.max_window_spans,
-        ),
-        committed=commits.add,
-        closed=room.closed,
+        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
@@ -156,8 +158,11 @@ def _wired(
 
     policy = budget_policy(settings)
     ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
-    authority = Authority(ledger, policy, time_ns() // 1000)
-    clerk = Clerk(authority, conduct(settings), changed=ticker.follow)
+    now_us = time_ns() // 1000
+    authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
+    clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
+    telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
+    ticker.ledger = telling.ledger
     return Manager(
         settings=settings,
         facts=facts,
@@ -176,6 +181,8 @@ def _wired(
         room=room,
         agents=ControlService(book, now, secret),
         clerk=clerk,
+        people=beside,
+        truth=telling,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -216,6 +223,7 @@ async def _run(
     await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
+    await asyncio.to_thread(manager.truth.stop)
     await asyncio.to_thread(manager.clerk.stop)
 
 

@@ -7,17 +7,17 @@ from manager_agent.app.settings import Settings
 _log = structlog.get_logger()
 
 _NOT_YET = {
-    "approval": "approvals",
-    "breaker": "circuit breakers",
-    "thresholds": "cost spike, loop and failure thresholds",
+    "cost_spike_percentage": "cost spikes",
+    "infinite_loop_calls_per_minute": "loops",
 }
 
 
 def warn_unused(settings: Settings) -> None:
-    """Log each section that says something other than its default, though nothing acts on it."""
+    """Log each threshold that says something other than its default, though nothing acts on it."""
     plain = Settings()
-    for section, what in _NOT_YET.items():
-        if getattr(settings, section) != getattr(plain, section):
-            _log.warning("configured, but not acted on yet", key=section, what=what)
+    for name, what in _NOT_YET.items():
+        if getattr(settings.thresholds, name) != getattr(plain.thresholds, name):
+            key = f"thresholds.{name}"
+            _log.warning("configured, but not acted on yet", key=key, what=what)
     if any(entry.enforcement != "observe" for entry in settings.agent_budgets.values()):
         _log.info("budgets alert; this version refuses no calls")

@@ -17,7 +17,8 @@ class DayRates:
     """One model on one UTC day: `rates[i]` holds from `starts[i]` on; empty, `reason` says why.
 
     `model` and `source` as in `Priced`. Rates are None where only units are sold that telemetry
-    does not carry.
+    does not carry. `max_output_tokens`: the most that the model generates for one answer, and
+    `context_tokens`: all that it takes in; None where nobody told.
     """
 
     reason: Reason
@@ -25,15 +26,20 @@ class DayRates:
     source: Source | None = None
     starts: tuple[time, ...] = ()
     rates: tuple[Rates | None, ...] = ()
+    max_output_tokens: int | None = None
+    context_tokens: int | None = None
+
+    def at(self, moment: datetime) -> Rates | None:
+        """Return the rates at `moment` of that day, UTC; None where there are none."""
+        if len(self.rates) < 2:
+            return self.rates[0] if self.rates else None
+        return self.rates[bisect_right(self.starts, moment.time()) - 1]
 
     def price(self, usage: Usage, moment: datetime) -> Priced:
         """Return what a call cost that was made at `moment` of that day, UTC."""
-        if len(self.rates) == 1:
-            rates = self.rates[0]
-        elif self.rates:
-            rates = self.rates[bisect_right(self.starts, moment.time()) - 1]
-        else:
+        if not self.rates:
             return Priced(None, None, None, self.reason)
+        rates = self.at(moment)
         if rates is None:
             return Priced(None, self.model, None, "other_unit")
         nano, reason = rates.cost(usage)
@@ -47,6 +53,8 @@ class DayRates:
             "source": self.source,
             "starts": [start.isoformat() for start in self.starts],
             "rates": [None if rates is None else _rates_to_json(rates) for rates in self.rates],
+            "max_output_tokens": self.max_output_tokens,
+            "context_tokens": self.context_tokens,
         }
 
     @classmethod
@@ -59,12 +67,18 @@ class DayRates:
                 record["source"],
                 tuple(time.fromisoformat(start) for start in record["starts"][:_MOST_SEGMENTS]),
                 tuple(map(_rates_or_none, record["rates"][:_MOST_SEGMENTS])),
+                _limit(record.get("max_output_tokens")),  # an older manager does not tell
+                _limit(record.get("context_tokens")),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no rates of a day: {error!r}") from error
         if len(found.starts) != len(found.rates):
             raise ValueError("no rates of a day: as many starts as rates are needed")
         return found
+
+
+def _limit(told: Any) -> int | None:
+    return told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else None
 
 
 def _rates_to_json(rates: Rates) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _VERDICT = ("unknown", "ok", "wait", "exhausted", "paused")
 _ENFORCEMENT = ("unknown", "hard", "firm", "soft", "observe")
 _UNPRICED = ("unknown", "refuse", "ceiling", "allow")
 _UNREACHABLE = ("unknown", "static", "closed", "open")
-_PHASE = ("unknown", "open", "half_open")
+_PHASE = ("unknown", "open", "half_open", "closed")
 _SCOPE = ("unknown", "agent", "group", "fleet", "conversation", "trace")
 _ANSWER = ("unknown", "pending", "approved", "denied", "expired")
 
@@ -81,13 +81,14 @@ class Bye:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How calls went since the holder's Hello, by class."""
+    """How calls went since the holder's Hello, by class; with `probe`, how that one call went."""
 
     holder: str = text(1)
     agent: str = text(2)
     provider: str = text(3)
     family: str = text(4)
     counts: Mapping[str, int] = counts(5)
+    probe: str = text(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class BreakerState:
-    """A breaker that is not closed; `probe` is the id of the one call that may try."""
+    """A breaker that is not closed, or is held closed by people.
+
+    `probe` is the id of the one call that may try. `forced`: people hold it so.
+    """
 
     agent: str = text(1)
     provider: str = text(2)
@@ -166,14 +170,16 @@ class BreakerState:
     reason: str = text(5)
     retry_in_ms: int = int64(6)
     probe: str = text(7)
+    forced: bool = flag(8)
 
 
 @dataclass(frozen=True, slots=True)
 class Breakers:
-    """All breakers that are not closed."""
+    """All breakers that are not closed; and what a process goes by until it is told."""
 
     revision: int = uint64(1)
     states: tuple[BreakerState, ...] = messages(2, BreakerState)
+    failures_in_row: int = int64(3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,10 +253,11 @@ class Clerk:
 
     def _fail(self, item: Item, error: Exception) -> None:
         self._counters.bad += 1
+        if item.asked is not None and not item.asked.done():
+            item.asked.set_exception(error)  # who asked tells, or logs
+            return
         kind = type(item.command).__name__
         _log.error("a command cannot be done", kind=kind, sender=item.sender, error=repr(error))
-        if item.asked is not None and not item.asked.done():
-            item.asked.set_exception(error)
 
     def _follow(self) -> None:
         """Let others see which limits hold, before who changed them hears that it is done."""

@@ -1,6 +1,7 @@
 """What the ledger is told and what it answers. Times come with the command, not from a clock."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from manager_agent.contract.budget import BudgetPolicy, Unit
 from manager_agent.contract.command import SetBudget
@@ -78,7 +79,10 @@ class Correct:
 class Charge:
     """Spans without a guard add up to `total` under `key`; telling it again changes nothing.
 
-    The windows are those of `at_us`; a total may shrink where a call was corrected.
+    It is for the limits of `period`, all where that is None, in the window that holds `at_us`:
+    where one `period` is named, its start. A total may shrink where a call was corrected.
+    `leased`: what spans of guarded calls add up to there; an account that opens later begins with
+    it, and no other takes notice.
     """
 
     key: str
@@ -86,14 +90,17 @@ class Charge:
     unit: Unit
     at_us: int
     total: int
+    period: Period | None = None
+    leased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """All spans of a lease whose holder was given up are there, and add up to `spent`."""
+    """The spans of a lease whose holder was given up are of `calls` calls, `spent` in all."""
 
     lease: int
     spent: int
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,33 @@ class ResumeCalls:
     name: str
     by: str = ""
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetBreaker:
+    """People hold a breaker open or closed until `until_us` (None: until reset), or reset it.
+
+    Either `agent` is named, or `provider` and `family` are.
+    """
+
+    agent: str
+    provider: str
+    family: str
+    to: Literal["open", "closed", "reset"]
+    until_us: int | None = None
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecideApproval:
+    """People answer a question. `amount_nano`: most that the one call may cost; None: as asked."""
+
+    id: str
+    approved: bool
+    by: str = ""
+    why: str = ""
+    amount_nano: int | None = None
 
 
 Command = (

@@ -140,7 +140,8 @@ def _key(command: Any) -> Hashable:
         case Report():
             return ("report", command.lease, command.agent, command.unit)
         case Outcomes():
-            return ("outcomes", command.agent, command.provider, command.family)
+            place = (command.agent, command.provider, command.family)
+            return ("outcomes", *place, command.probe)
         case Question():
             return ("question", command.id)
         case Charge():

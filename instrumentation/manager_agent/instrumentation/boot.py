@@ -48,7 +48,7 @@ LIBRARIES = (
 Left to the first call, it would be loaded by a thread of ours: too late in a process that ends
 after that call, and a fork while it loads would leave the child with modules locked for ever.
 """
-_NEEDED = ("manager_agent.instrumentation.exporter", "grpc")
+_NEEDED = "exporter"
 
 _hook = ImportHook()
 _lock = allocate_lock()
@@ -108,8 +108,7 @@ def _patching(seam: str) -> "Found":
 
 def _load(_: "ModuleType") -> None:
     leaving.at_sigterm()  # calls may come from other threads, which may not
-    for name in _NEEDED:
-        __import__(name)
+    _module(_NEEDED)
 
 
 def _module(name: str) -> "ModuleType":

@@ -33,11 +33,18 @@ class Ceilings:
 
 
 class Bound(NamedTuple):
-    """Most tokens of a call, and nano-USD, None where its model has no price nor an assumed one."""
+    """Most tokens of a call, and nano-USD, None where its model has no price nor an assumed one.
+
+    `hard`: nothing that is unknown when it ends may be taken for less than this.
+    `assumed_nano_per_mtok`: what a million of its tokens is taken to cost, its model being without
+    a price.
+    """
 
     input_tokens: int
     output_tokens: int
     nano: int | None
+    hard: bool = True
+    assumed_nano_per_mtok: int | None = None
 
     @property
     def tokens(self) -> int:
@@ -57,14 +64,21 @@ class Dearest:
     scale: int
     fixed: int
 
+    def band(self, input_tokens: int) -> tuple[int, int]:
+        """Return the highest prices of input and output in a call of at most so much input."""
+        return self.bands[bisect_left(self.thresholds, input_tokens)]
+
     def cost(self, input_tokens: int, output_tokens: int) -> int:
         """Return nano-USD that no call of at most so many tokens exceeds.
 
         That holds for any way in which cache, audio, images and reasoning share in the counts.
         """
-        dear_input, dear_output = self.bands[bisect_left(self.thresholds, input_tokens)]
+        thresholds = self.thresholds
+        dear_input, dear_output = self.bands[
+            bisect_left(thresholds, input_tokens) if thresholds else 0
+        ]
         total = self.fixed + input_tokens * dear_input + output_tokens * dear_output
-        return _up(total, self.scale)
+        return -(-total // self.scale)
 
 
 def bound(
@@ -80,7 +94,9 @@ def bound(
     """
     prompt = _prompt(asked, ceilings)
     most = asked.max_output_tokens
-    output = (ceilings.output_tokens if most is None else most) * max(1, asked.choices)
+    output = ceilings.output_tokens if most is None else most
+    if asked.choices > 1:
+        output *= asked.choices
     if prices is not None:
         return Bound(prompt, output, prices.cost(prompt, output))
     if assumed_nano_per_mtok is None:
@@ -100,6 +116,8 @@ def dearest(rates: Rates) -> Dearest:
 
 
 def _prompt(asked: Asked, ceilings: Ceilings) -> int:
+    if not asked.media and not asked.held_context and asked.body_bytes is not None:
+        return -(-asked.body_bytes * ceilings.tokens_per_1000_bytes // 1000) + _FRAMING_TOKENS
     media = asked.media * ceilings.media_tokens
     if asked.media and asked.text_bytes is not None:
         size: int | None = asked.text_bytes  # the body is mostly what the media are made of

@@ -27,6 +27,16 @@ class Destination:
     compressed: bool = False
     timeout_seconds: float = _TIMEOUT_SECONDS
 
+    @property
+    def host(self) -> str:
+        """Return the name or address alone, without brackets."""
+        return self.address.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """Return the port alone."""
+        return int(self.address.rpartition(":")[2])
+
 
 def manager(env: Mapping[str, str]) -> Destination:
     """Return where the manager answers over gRPC, with the token that is for it alone."""

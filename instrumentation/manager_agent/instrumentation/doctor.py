@@ -1,32 +1,31 @@
 """The agent's half of `doctor`: can this process reach its manager, and what of it is metered?"""
 
 import os
-import socket
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
+from manager_agent.instrumentation import destination
 from manager_agent.instrumentation.check import Check
 from manager_agent.instrumentation.coverage import coverage
-from manager_agent.instrumentation.sending import send_nothing
+from manager_agent.instrumentation.destination import Destination
 
-_ENDPOINT = "http://127.0.0.1:4317"
+if TYPE_CHECKING:
+    from manager_agent.instrumentation.sending import Sent
+
 _API = "http://127.0.0.1:5002"
 _TIMEOUT_SECONDS = 3.0
-_PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp", "grpcio", "protobuf")
+_PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-common", "h2")
 
 
 def checks(env: Mapping[str, str]) -> list[Check]:
     """Return what can be said about this machine as an agent's, by the environment `env`."""
-    spans = env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or env.get("MANAGER_ENDPOINT") or _ENDPOINT
     packages = [_package(name) for name in _PACKAGES]
-    reachable = _reachable("OTLP endpoint", spans)
     return [
         *packages,
-        reachable,
-        *([_taken(spans, env)] if reachable.ok and all(each.ok for each in packages) else []),
+        *(_sending(env) if all(each.ok for each in packages) else []),
         _healthy(env.get("MANAGER_API_URL") or _API),
         *coverage(env),
     ]
@@ -52,20 +51,35 @@ def _package(name: str) -> Check:
         return Check(False, name, "not installed", "pip install manager-agent")
 
 
-def _reachable(name: str, url: str) -> Check:
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    host, port = parts.hostname or "127.0.0.1", parts.port or 4317
+def _sending(env: Mapping[str, str]) -> list[Check]:
+    # Here: without what these need, there is still the rest to tell.
+    from manager_agent.instrumentation import sending
+    from manager_agent.instrumentation.connecting import reach
+    from manager_agent.instrumentation.tls import NoConnectionError
+
+    to, own = destination.spans(env), destination.manager(env)
     try:
-        with socket.create_connection((host, port), _TIMEOUT_SECONDS):
-            return Check(True, name, f"{host}:{port} answers")
-    except OSError as error:
+        reach(to, _TIMEOUT_SECONDS).close()
+    except NoConnectionError as error:
         remedy = "start `manager-agent serve`, or set MANAGER_ENDPOINT to where it runs"
-        return Check(False, name, f"{host}:{port}: {error}", remedy)
+        return [Check(False, "OTLP endpoint", f"{to.address}: {error}", remedy)]
+    sent = sending.send_nothing(to, env)
+    return [
+        Check(True, "OTLP endpoint", f"{to.address} answers"),
+        Check(not sent.remedy, "OTLP export", sent.found, sent.remedy),
+        _budgets(to, own, sending.ask_manager(own), chosen=bool(env.get("MANAGER_ENDPOINT"))),
+    ]
 
 
-def _taken(url: str, env: Mapping[str, str]) -> Check:
-    sent = send_nothing(url, env)
-    return Check(not sent.remedy, "OTLP export", sent.found, sent.remedy)
+def _budgets(to: Destination, own: Destination, asked: "Sent", *, chosen: bool) -> Check:
+    """Say where budgets are asked for: that follows no variable of OpenTelemetry."""
+    if to.address == own.address:
+        return Check(not asked.remedy, "budgets", asked.found, asked.remedy)
+    found = f"spans go to {to.url}, budgets are asked for at {own.url}: {asked.found}"
+    remedy = asked.remedy
+    if remedy and not chosen:
+        remedy = "set MANAGER_ENDPOINT to where the manager runs; without, no budget holds here"
+    return Check(not remedy or not chosen, "budgets", found, remedy, worth_knowing=True)
 
 
 def _healthy(url: str) -> Check:

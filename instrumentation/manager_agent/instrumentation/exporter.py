@@ -11,13 +11,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd, usd
-from manager_agent.instrumentation import destination
+from manager_agent.instrumentation import destination, known_rates
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.known_rates import KnownRates
 from manager_agent.instrumentation.rate_client import RateClient
 from manager_agent.instrumentation.refused import Refused
 from manager_agent.instrumentation.resource import resource_of
 from manager_agent.instrumentation.span_form import refusal_of, span_of
-from manager_agent.instrumentation.transport import GrpcTransport, HttpTransport, Transport
+from manager_agent.instrumentation.transport import GrpcTransport, Transport, transport_to
 
 
 class Exporter:
@@ -27,11 +28,15 @@ class Exporter:
     """
 
     def __init__(
-        self, transport: Transport, manager: GrpcTransport, env: Mapping[str, str]
+        self,
+        transport: Transport,
+        manager: GrpcTransport,
+        env: Mapping[str, str],
+        known: KnownRates | None = None,
     ) -> None:
         self._transport = transport
         self._manager = manager
-        self._rates = RateClient(manager.call)
+        self._rates = RateClient(manager.call, known=known)
         self._resource = resource_of(env)
 
     def learn(self, items: Sequence[Any]) -> None:
@@ -55,6 +60,11 @@ class Exporter:
         """Close the connections."""
         self._transport.close()
         self._manager.close()
+
+    def abandon(self) -> None:
+        """Let go of the connections that a fork inherited; the parent's go on."""
+        self._transport.abandon()
+        self._manager.abandon()
 
     def _cost(self, ended: Ended) -> dict[str, Any]:
         if ended.told.cost_usd is not None:
@@ -102,11 +112,5 @@ def connect() -> Exporter:
     env = dict(os.environ)
     to, own = destination.spans(env), destination.manager(env)
     manager = GrpcTransport(own)
-    transport: Transport
-    if to.over_http:
-        transport = HttpTransport(to, destination.traces_url(env, to))
-    elif to == own:
-        transport = manager
-    else:
-        transport = GrpcTransport(to)
-    return Exporter(transport, manager, env)
+    transport = manager if to == own else transport_to(to, env)
+    return Exporter(transport, manager, env, known_rates.shared())

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -195,6 +195,20 @@ def resource_attributes(env: Mapping[str, str]) -> dict[str, str]:
 def note_parent(span: Span, parent: Span) -> None:
     """Remember whose child a span is, for as long as it lives: spans do not tell by themselves."""
     _parents[span] = parent
+
+
+def lineage(span: Span) -> Iterator[str]:
+    """Yield the ids of a span and its known ancestors, 16 hex digits each, the nearest first."""
+    seen: Span | None = span
+    for _ in range(_HIGHEST):
+        if seen is None:
+            return
+        yield f"{seen.get_span_context().span_id:016x}"
+        above = _parents.get(seen)
+        parent = getattr(seen, "parent", None)
+        if above is None and parent is not None:  # of another process, or of another's tracer
+            yield f"{parent.span_id:016x}"
+        seen = above
 
 
 def _ancestor(span: Span, key: str) -> str | None:

@@ -9,6 +9,11 @@ available. `granted`, `returned` and `settled` only grow; they are what the mana
 messages may be lost, repeated and reordered.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from manager_agent.instrumentation.journal import Entry
+
 
 class Lease:
     """Money that this process may spend for one agent in one set of windows.
@@ -27,6 +32,7 @@ class Lease:
         "calls",
         "deadline_ns",
         "ends_ns",
+        "entry",
         "estimated",
         "final_seq",
         "granted",
@@ -54,6 +60,7 @@ class Lease:
         self.present = True
         self.told = 0
         self.final_seq = 0
+        self.entry: Entry | None = None
 
     def raise_to(self, granted_total: int) -> None:
         """Take what was granted in all; less than before is an old message and changes nothing."""
@@ -72,6 +79,12 @@ class Lease:
     def in_flight(self) -> int:
         """Return how many calls hold something."""
         return self.begun - self.calls
+
+    def note(self) -> None:
+        """Write where it stands into the journal, if it has a place there."""
+        if self.entry is not None:
+            reserved = self.granted - self.returned - self.settled - self.available
+            self.entry.write(self.settled, self.returned, reserved)
 
     def settle(self, reserved: int, spent: int, estimated: bool) -> None:
         """End a call that reserved `reserved` and cost `spent`; more makes `available` negative."""

@@ -25,6 +25,8 @@ RECORDER = "manager_agent.instrumentation.recorder"
 """Who holds what was recorded by hand: `flush(seconds)`. Asked only if loaded."""
 METER = "manager_agent.instrumentation.meter"
 """Who knows the calls that are open: `close_open()`. Asked only if loaded."""
+GUARD = "manager_agent.instrumentation.guarding"
+"""Who holds money of the manager's: `leave(seconds)`, `after_fork()`. Asked only if loaded."""
 GRACE_SECONDS = 2.5
 """How long a process that was told to end may be held back; who told it may be counting."""
 EXIT_SECONDS = 5.0
@@ -118,11 +120,13 @@ def _after_fork() -> None:
     global _handling
     _handling = False
     _ask("after_fork")
+    _ask("after_fork", of=GUARD)
 
 
 def _leave(seconds: float) -> None:
-    """Settle the streams that nobody closed, and flush: this process is over."""
+    """Settle the streams that nobody closed, give money back, flush: this process is over."""
     _ask("close_open", of=METER)
+    _ask("leave", seconds, of=GUARD)
     flush(seconds)
 
 

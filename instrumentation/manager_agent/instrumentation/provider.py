@@ -14,9 +14,6 @@ from manager_agent.instrumentation.sender import Sender
 
 _outbox: Outbox | None = None
 _making = RLock()
-_of_parents: list[Outbox] = []
-"""Outboxes of the processes we were forked from. Kept: what gRPC made there must not be undone
-here."""
 _watching_forks = False
 
 
@@ -42,9 +39,9 @@ def after_fork() -> None:
     """Begin anew in a child: what the parent has not sent is the parent's to send."""
     global _outbox, _making
     _making = RLock()  # another thread of the parent may hold it for ever
-    if _outbox is not None:
-        _of_parents.append(_outbox)
-        _outbox = None
+    inherited, _outbox = _outbox, None
+    if inherited is not None:
+        inherited.abandon()
 
 
 def dropped() -> int:
@@ -65,7 +62,7 @@ def _made() -> Outbox:
 
 
 def _connect() -> Sender:
-    # Here, in the outbox's thread: the SDK and gRPC take a quarter of a second to load.
+    # Here, in the outbox's thread: the SDK and HTTP/2 take some 100 ms to load.
     return loaded(_loaded_and_connected)
 
 

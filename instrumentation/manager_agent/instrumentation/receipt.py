@@ -1,10 +1,9 @@
 """What the guard charged for one call; it goes with the span, so that nobody charges twice."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The leases that a call was charged to, and the amounts: nano-USD.
 
     `holder`: the epoch of this process that holds the leases. A lease of 0: nothing bounded that

@@ -7,7 +7,8 @@ this very thread holds. What is asked for meanwhile is done right after.
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -31,6 +32,17 @@ def guarded(work: Callable[[T], object], subject: T) -> None:
         work(subject)
     finally:
         leave()
+
+
+@contextmanager
+def inside() -> Iterator[None]:
+    """Be code of ours in the block, which may hold locks; it must not wait for anybody."""
+    outermost = enter()
+    try:
+        yield
+    finally:
+        if outermost:
+            leave()
 
 
 def enter() -> bool:

@@ -4,12 +4,25 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 
-class UnreachableError(Exception):
-    """Nobody takes spans at present; the message says who was asked and what to do."""
+class NotTakenError(Exception):
+    """What was sent was not taken; the message says who was asked, why not, and what to do.
+
+    `code`: gRPC's, or such as `HTTP 404`; "" where nothing was answered at all.
+    """
+
+    def __init__(self, message: str, *, code: str = "", why: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.why = why
+        self.remedy = remedy
 
 
-class GaveUpError(Exception):
-    """These spans will never be taken; the message says why and what to do."""
+class UnreachableError(NotTakenError):
+    """Nobody takes it at present; somebody may later."""
+
+
+class GaveUpError(NotTakenError):
+    """It will never be taken."""
 
 
 class Sender(Protocol):
@@ -26,3 +39,6 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+    def abandon(self) -> None:
+        """Let go of connections that a fork inherited, and that are the parent's."""

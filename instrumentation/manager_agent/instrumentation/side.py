@@ -26,7 +26,7 @@ class Side:
     `lease` is the present one; `active` is what calls reserve of: `lease`, or the allowance for the
     time without a manager. `unlimited`: nothing bounds this unit. `said`: the last that the manager
     said of a limit. `drawn`, `typical`: what was reserved since the last report, and last; below
-    `low` more should be asked for.
+    `low` more should be asked for. `said_ns`: when it was said, by the holder's clock.
     """
 
     def __init__(self, unit: LeaseUnit, agent: str, epoch: "Epoch") -> None:
@@ -38,11 +38,14 @@ class Side:
         self.allowance: Lease | None = None
         self.unlimited = False
         self.said: Grant | None = None
+        self.said_ns = 0
         self._epoch = epoch
         self._older: list[Lease] = []
         self._newest = {False: 0, True: 0}  # ids, of leases and of allowances
         self._said_seq = 0
         self._sent: dict[int, int] = {}
+        self._allowance_told: tuple[int, ...] = ()
+        self._allowance_ns = 0
         self._refused: Grant | None = None
         self._recall: int | None = None
         self.drawn = 0
@@ -67,7 +70,13 @@ class Side:
             return None
         return refused
 
-    def take(self, grant: Grant) -> bool:
+    def has(self, amount: int, now_ns: int) -> bool:
+        """Say whether `amount` could be reserved now."""
+        lease = self.active
+        usable = lease is not None and lease.available >= amount and now_ns < lease.deadline_ns
+        return self.unlimited or usable
+
+    def take(self, grant: Grant, now_ns: int) -> bool:
         """Merge a grant; say whether it is for this epoch and no old message."""
         if grant.holder != self._epoch.holder:
             return False
@@ -83,7 +92,7 @@ class Side:
         if grant.seq < self._said_seq or (lease is not None and lease is not self.lease):
             return lease is not None
         self._said_seq = grant.seq
-        self.said = grant
+        self.said, self.said_ns = grant, now_ns
         self.unlimited = grant.unlimited and grant.verdict != "paused"
         self._refused = grant if grant.verdict in ("exhausted", "paused") else None
         if grant.recall_to is not None:
@@ -101,10 +110,22 @@ class Side:
         self._refused = None
         self.unlimited = False
 
-    def go_offline(self, now_ns: int) -> None:
-        """Let calls reserve of the allowance: the manager cannot be reached, the lease is over."""
-        if self.lease is None or now_ns >= self.lease.deadline_ns:
-            self.active = self.allowance
+    def end(self) -> None:
+        """Give back what is available, and reserve no more."""
+        self._retire()
+        self._retire_allowance()
+        self.unlimited = False
+
+    def go_offline(self, now_ns: int, amount: int) -> None:
+        """Let calls reserve of the allowance: the manager cannot be reached, the lease is over.
+
+        Or it is too small for a call of `amount`, and the allowance is not.
+        """
+        lease, allowance = self.lease, self.allowance
+        over = lease is None or now_ns >= lease.deadline_ns
+        small = lease is not None and lease.available < amount
+        if over or (small and allowance is not None and amount <= allowance.available):
+            self.active = allowance
 
     def leases(self) -> list[Lease]:
         """Return older leases, the allowance and the present one."""
@@ -124,13 +145,24 @@ class Side:
         if self.allowance is not None and now_ns >= self.allowance.ends_ns:
             self._retire_allowance()
         self._measure(now_ns)
-        others = [one for one in self.leases() if one is not self.lease]
-        said = [self._written(lease, now_ns, longest_call_ms, 0, 0) for lease in others]
+        others = self._older if self._is_told(now_ns) else [*self._older, self.allowance]
+        said = [self._written(lease, now_ns, longest_call_ms, 0, 0) for lease in others if lease]
         self._forget()
         want, need = self._demand(queued, now_ns)
         said.append(self._written(self.lease, now_ns, longest_call_ms, want, need))
         self._hungry = False
         return said
+
+    def _is_told(self, now_ns: int) -> bool:
+        """Say whether the manager knows where the allowance stands: it seldom changes."""
+        one = self.allowance
+        if one is None:
+            return True
+        state = (one.id, one.granted, one.returned, one.settled, one.available)
+        if state == self._allowance_told and now_ns - self._allowance_ns < _QUIET_NS:
+            return True
+        self._allowance_told, self._allowance_ns = state, now_ns
+        return False
 
     def _demand(self, queued: list[int], now_ns: int) -> tuple[int, int]:
         """Return what is wanted and what is needed beyond what was granted; give back the rest."""

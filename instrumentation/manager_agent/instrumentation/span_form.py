@@ -28,7 +28,7 @@ def span_of(ended: Ended, resource: Resource, cost: Mapping[str, Any]) -> Readab
     `cost`: attributes that say what it cost, none where that is not known.
     """
     ask = ended.ask
-    attributes = _asked(ask) | _told(ended) | dict(cost)
+    attributes = _asked(ask) | _told(ended) | _charged(ended) | dict(cost)
     failure = _failure(ended)
     status = Status(StatusCode.UNSET)
     if failure is not None:
@@ -159,6 +159,21 @@ def _usage(told: Told) -> Attributes:
         found[names.WRITES_1H] = usage.cache_write_1h_tokens
     if told.estimated:
         found[names.USAGE_ESTIMATED] = True
+    return found
+
+
+def _charged(ended: Ended) -> Attributes:
+    """Return to which leases a guard charged a call; none where nothing was charged."""
+    receipt = ended.receipt
+    if receipt is None:
+        return {}
+    found: Attributes = {names.GUARDED: True, names.HOLDER: receipt.holder}
+    if receipt.usd_lease:
+        found[names.USD_LEASE] = receipt.usd_lease
+        found[names.RESERVED_NANO] = receipt.reserved_nano
+        found[names.SETTLED_NANO] = receipt.settled_nano
+    if receipt.token_lease:
+        found[names.TOKEN_LEASE] = receipt.token_lease
     return found
 
 

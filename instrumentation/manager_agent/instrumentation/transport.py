@@ -5,23 +5,26 @@ failure, and lose what they could not send.
 """
 
 import gzip
-import ssl
 import urllib.error
 import urllib.request
-from typing import Any, Protocol
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Protocol
 
-from manager_agent.instrumentation.destination import Destination
-from manager_agent.instrumentation.sender import GaveUpError, UnreachableError
-
-_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-_LOOPBACK = ("127.", "localhost:", "[::1]")
-_LATER = frozenset({408, 429, 502, 503, 504})
-_LATER_CODES = frozenset(
-    {
-        *("CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "OUT_OF_RANGE"),
-        *("UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNKNOWN"),
-    }
+from manager_agent.instrumentation.channel import Channel
+from manager_agent.instrumentation.destination import Destination, traces_url
+from manager_agent.instrumentation.grpc_status import Status
+from manager_agent.instrumentation.no_answer import gave_up, unconnected, unreachable
+from manager_agent.instrumentation.proxy import is_loopback
+from manager_agent.instrumentation.tls import (
+    NoConnectionError,
+    tls_context,
+    tls_trouble,
+    turned_away,
 )
+
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_LATER = frozenset({401, 403, 408, 429, 502, 503, 504})
 """What OTLP names as worth another try; and what somebody may put right while we wait."""
 
 
@@ -34,42 +37,32 @@ class Transport(Protocol):
     def close(self) -> None:
         """Let go of connections."""
 
+    def abandon(self) -> None:
+        """Let go of what a fork inherited: nobody else notices."""
+
 
 class GrpcTransport:
-    """One channel; also used for the manager's other methods, by `call`."""
+    """OTLP over a channel, which serves the manager's other methods, too, by `call`."""
 
     def __init__(self, to: Destination) -> None:
-        import grpc
-
         self._to = to
-        self._channel: Any = _channel(grpc, to)
-        self._error: Any = grpc.RpcError
-        self._compression = grpc.Compression.Gzip if to.compressed else None
+        self._channel = Channel(to)
 
     def send(self, payload: bytes) -> None:
-        """Export spans."""
-        self.call(_EXPORT, payload, self._to.timeout_seconds)
+        """Export spans. Raises `UnreachableError` or `GaveUpError`."""
+        self.call(EXPORT, payload, self._to.timeout_seconds)
 
     def call(self, method: str, payload: bytes, seconds: float) -> bytes:
         """Return what a method answers. Raises `UnreachableError` or `GaveUpError`."""
-        ask = self._channel.unary_unary(method)
-        try:
-            answer: bytes = ask(
-                payload,
-                timeout=seconds,
-                metadata=self._to.headers,
-                compression=self._compression,
-            )
-        except self._error as error:
-            code, why = error.code().name, error.details()
-            if code in _LATER_CODES:
-                raise UnreachableError(_unreachable(self._to, f"{code}: {why}")) from error
-            raise GaveUpError(f"{self._to.url} refused ({code}: {why})") from error
-        return answer
+        return self._channel.call(method, payload, seconds)
 
     def close(self) -> None:
         """Close the channel."""
         self._channel.close()
+
+    def abandon(self) -> None:
+        """Let go of what a fork inherited."""
+        self._channel.abandon()
 
 
 class HttpTransport:
@@ -78,10 +71,7 @@ class HttpTransport:
     def __init__(self, to: Destination, url: str) -> None:
         self._to = to
         self._url = url
-        handlers: list[urllib.request.BaseHandler] = []
-        if to.secure:
-            handlers.append(urllib.request.HTTPSHandler(context=_context(to)))
-        self._opener = urllib.request.build_opener(*handlers)
+        self._opener: urllib.request.OpenerDirector | None = None
 
     def send(self, payload: bytes) -> None:
         """Export spans."""
@@ -90,55 +80,46 @@ class HttpTransport:
             payload, headers["content-encoding"] = gzip.compress(payload), "gzip"
         request = urllib.request.Request(self._url, payload, headers)
         try:
-            with self._opener.open(request, timeout=self._to.timeout_seconds) as answer:
+            with self._opened().open(request, timeout=self._to.timeout_seconds) as answer:
                 answer.read()
         except urllib.error.HTTPError as error:
             with error:
-                if error.code in _LATER or error.code in (401, 403):
-                    why = f"HTTP {error.code}"
-                    raise UnreachableError(_unreachable(self._to, why)) from error
-            raise GaveUpError(f"{self._url} refused (HTTP {error.code})") from error
-        except OSError as error:
-            why = str(getattr(error, "reason", error))
-            raise UnreachableError(_unreachable(self._to, why)) from error
+                ended = Status(f"HTTP {error.code}")
+                if error.code in _LATER:
+                    raise unreachable(self._to, ended) from error
+            raise gave_up(self._to, ended) from error
+        except NoConnectionError as error:
+            raise unconnected(self._to, error) from error
+        except (OSError, HTTPException) as error:
+            trouble = _trouble(error, secure=self._to.secure)
+            raise unconnected(self._to, trouble) from error
 
     def close(self) -> None:
         """Nothing is kept open."""
 
+    def abandon(self) -> None:
+        """Nothing is kept open."""
 
-def _channel(grpc: Any, to: Destination) -> Any:
-    options: list[tuple[str, Any]] = [
-        ("grpc.primary_user_agent", "manager-agent"),
-        # The channel comes back soon after the manager does.
-        ("grpc.max_reconnect_backoff_ms", 10_000),
-    ]
-    if to.address.startswith(_LOOPBACK):
-        options.append(("grpc.enable_http_proxy", 0))
-    if not to.secure:
-        return grpc.insecure_channel(to.address, options)
-    credentials = grpc.ssl_channel_credentials(
-        _file(to.certificate), _file(to.client_key), _file(to.client_certificate)
-    )
-    return grpc.secure_channel(to.address, credentials, options)
+    def _opened(self) -> urllib.request.OpenerDirector:
+        """Return what opens addresses; made anew until the certificates can be read."""
+        if self._opener is None:
+            handlers: list[urllib.request.BaseHandler] = []
+            if is_loopback(self._to.host):
+                handlers.append(urllib.request.ProxyHandler({}))
+            if self._to.secure:
+                handlers.append(urllib.request.HTTPSHandler(context=tls_context(self._to)))
+            self._opener = urllib.request.build_opener(*handlers)
+        return self._opener
 
 
-def _context(to: Destination) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=to.certificate)
-    if to.client_certificate:
-        context.load_cert_chain(to.client_certificate, to.client_key)
-    return context
+def _trouble(error: Exception, *, secure: bool) -> NoConnectionError:
+    inner = getattr(error, "reason", None)
+    why = inner if isinstance(inner, OSError) else error
+    if secure and isinstance(why, ConnectionError):
+        return turned_away(str(why))
+    return tls_trouble(why) or NoConnectionError(str(why) or repr(why))
 
 
-def _file(path: str | None) -> bytes | None:
-    if path is None:
-        return None
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def _unreachable(to: Destination, why: str) -> str:
-    if "UNAUTHENTICATED" in why or "401" in why:
-        remedy = "set MANAGER_TOKEN to a token it knows"
-    else:
-        remedy = "start `manager-agent serve`, or set MANAGER_ENDPOINT to where it runs"
-    return f"{to.url} takes no spans ({why}): {remedy}"
+def transport_to(to: Destination, env: Mapping[str, str]) -> GrpcTransport | HttpTransport:
+    """Return what carries spans to a destination."""
+    return HttpTransport(to, traces_url(env, to)) if to.over_http else GrpcTransport(to)

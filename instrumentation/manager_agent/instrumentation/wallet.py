@@ -11,9 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from manager_agent.contract.guard import Grant, Report
+from manager_agent.instrumentation import reentry
+from manager_agent.instrumentation.bell import Bell, bell_here
+from manager_agent.instrumentation.journal import Entry, Journal
 from manager_agent.instrumentation.lease import Lease
 from manager_agent.instrumentation.side import Side
-from manager_agent.instrumentation.waiter import Waiter, for_coroutine, for_thread
+from manager_agent.instrumentation.waiter import Waiter
 
 Reservation = tuple[Lease | None, int, Lease | None, int]
 """What one call holds: USD lease and nano-USD, token lease and tokens. A plain tuple for speed."""
@@ -23,11 +26,13 @@ Reservation = tuple[Lease | None, int, Lease | None, int]
 class Shortage:
     """Why a call cannot have its money. `grant`: what the manager said of the limit in the way.
 
-    `verdict`: `exhausted`, `paused`, or `wait` where it waited in vain.
+    `verdict`: `exhausted`, `paused`, or `wait` where it waited in vain. `said_ns`: when that was
+    heard, by the wallet's clock.
     """
 
     verdict: str
     grant: Grant | None
+    said_ns: int = 0
 
 
 class Epoch:
@@ -66,6 +71,7 @@ class Wallet:
         self._usd = Side("usd", self.agent, epoch)
         self._tokens = Side("tokens", self.agent, epoch)
         self._waiting: deque[Waiter] = deque()
+        self._entries: list[Entry] = []
 
     def reserve(self, usd: int, tokens: int, now_ns: int) -> Reservation | None:
         """Hold money for a call if it is here and nobody waits for it; None if not."""
@@ -89,8 +95,12 @@ class Wallet:
         try:
             if usd_lease is not None:
                 usd_lease.settle(usd_held, usd, estimated)
+                if usd_lease.entry is not None:
+                    usd_lease.note()
             if tokens_lease is not None:
                 tokens_lease.settle(tokens_held, tokens, estimated)
+                if tokens_lease.entry is not None:
+                    tokens_lease.note()
             if self._waiting:
                 self._came_back(now_ns)
         finally:
@@ -102,8 +112,10 @@ class Wallet:
         with self._lock:
             if usd_lease is not None:
                 usd_lease.release(usd_held)
+                usd_lease.note()
             if tokens_lease is not None:
                 tokens_lease.release(tokens_held)
+                tokens_lease.note()
             if self._waiting:
                 self._came_back(now_ns)
 
@@ -111,36 +123,43 @@ class Wallet:
         self, usd: int, tokens: int, seconds: float, clock: Callable[[], int]
     ) -> Reservation | Shortage:
         """Reserve, and wait in line for it if need be; blocks at most `seconds`."""
-        waiter, event = for_thread(usd, tokens)
-        answer = self.queue(waiter, clock())
+        bell = Bell()
+        waiter = Waiter(usd, tokens, bell.ring)
+        answer = self._lined_up(waiter, clock())
         if answer is not None:
             return answer
         try:
-            event.wait(seconds)
+            bell.wait(seconds)
         except BaseException:  # a signal's exception: nobody is left to take the money
-            self.withdraw(waiter, clock(), wanted=False)
+            self._withdrawn(waiter, clock(), wanted=False)
             raise
-        return self.withdraw(waiter, clock())
+        return self._withdrawn(waiter, clock())
 
     async def wait_async(
         self, usd: int, tokens: int, seconds: float, clock: Callable[[], int]
     ) -> Reservation | Shortage:
-        """Do as `wait` does and leave the event loop free."""
-        import asyncio  # as in waiter.py
-
-        waiter, event = for_coroutine(usd, tokens)
-        answer = self.queue(waiter, clock())
+        """Do as `wait` does and leave the event loop free, asyncio's or trio's."""
+        bell = bell_here()
+        waiter = Waiter(usd, tokens, bell.ring)
+        answer = self._lined_up(waiter, clock())
         if answer is not None:
             return answer
         try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            return self.withdraw(waiter, clock())
+            await bell.wait(seconds)
         except BaseException:  # cancelled: nobody is left to take the money
-            self.withdraw(waiter, clock(), wanted=False)
+            self._withdrawn(waiter, clock(), wanted=False)
             raise
-        return self.withdraw(waiter, clock())
+        return self._withdrawn(waiter, clock())
+
+    def _lined_up(self, waiter: Waiter, now_ns: int) -> Reservation | Shortage | None:
+        with reentry.inside():
+            return self.queue(waiter, now_ns)
+
+    def _withdrawn(
+        self, waiter: Waiter, now_ns: int, wanted: bool = True
+    ) -> Reservation | Shortage:
+        with reentry.inside():
+            return self.withdraw(waiter, now_ns, wanted)
 
     def queue(self, waiter: Waiter, now_ns: int) -> Reservation | Shortage | None:
         """Answer at once if that is possible; if not, line up and return None."""
@@ -149,9 +168,9 @@ class Wallet:
                 held = self._reserve(waiter.usd, waiter.tokens, now_ns)
                 if held is not None:
                     return held
-            known = self._usd.shortage(waiter.usd) or self._tokens.shortage(waiter.tokens)
+            known = self._known_shortage(waiter.usd, waiter.tokens)
             if known is not None:
-                return Shortage(known.verdict, known)
+                return known
             self._waiting.append(waiter)
         self._wake()
         return None
@@ -162,7 +181,7 @@ class Wallet:
             if waiter.answer is None:
                 self._waiting.remove(waiter)
                 self._serve(now_ns)
-                return Shortage("wait", self._usd.said or self._tokens.said)
+                return self.in_vain(waiter.usd, now_ns)
         answer: Reservation | Shortage = waiter.answer
         if not wanted and not isinstance(answer, Shortage):
             self.release(answer, now_ns)
@@ -172,7 +191,7 @@ class Wallet:
         """Take what the manager says of a lease; serve or refuse those who wait."""
         side = self._tokens if grant.unit == "tokens" else self._usd
         with self._lock:
-            if not side.take(grant):
+            if not side.take(grant, now_ns):
                 return
             if grant.verdict in ("exhausted", "paused"):
                 self._refuse(side, grant)
@@ -181,11 +200,16 @@ class Wallet:
         if more or grant.recall_to is not None:
             self._wake()
 
-    def go_offline(self, now_ns: int) -> None:
-        """Use the allowance for the time without a manager; its next grant ends that."""
+    def go_offline(self, now_ns: int, usd: int = 0, tokens: int = 0) -> None:
+        """Use the allowance for the time without a manager; its next grant ends that.
+
+        `usd`, `tokens`: of a call that asks for it; else of the first that waits.
+        """
         with self._lock:
-            self._usd.go_offline(now_ns)
-            self._tokens.go_offline(now_ns)
+            if self._waiting and not usd and not tokens:
+                usd, tokens = self._waiting[0].usd, self._waiting[0].tokens
+            self._usd.go_offline(now_ns, usd)
+            self._tokens.go_offline(now_ns, tokens)
             self._serve(now_ns)
 
     def fence(self, epoch: Epoch) -> None:
@@ -213,6 +237,83 @@ class Wallet:
         with self._lock:
             return [*self._usd.leases(), *self._tokens.leases()]
 
+    def record(self, journal: Journal) -> None:
+        """Let the journal follow the leases from now on; close what it has of those that are over.
+
+        Under the lock: what it holds must never be older than a call that has left.
+        """
+        with self._lock:
+            leases = [*self._usd.leases(), *self._tokens.leases()]
+            for lease in leases:
+                if lease.entry is None:
+                    lease.entry = journal.entry(lease.holder, lease.id)
+                    lease.note()
+            kept = {id(lease.entry) for lease in leases}
+            for entry in self._entries:
+                if id(entry) not in kept:
+                    journal.close(entry)
+            self._entries = [lease.entry for lease in leases if lease.entry is not None]
+
+    @property
+    def heard(self) -> bool:
+        """Say whether the manager has said of both units what bounds them."""
+        return self._usd.said is not None and self._tokens.said is not None
+
+    @property
+    def unlimited(self) -> bool:
+        """Say whether nothing bounds this agent, in either unit."""
+        return self._usd.unlimited and self._tokens.unlimited
+
+    @property
+    def unlimited_usd(self) -> bool:
+        """Say whether no limit in USD bounds this agent."""
+        return self._usd.unlimited
+
+    def shortage(self, usd: int, tokens: int) -> Shortage | None:
+        """Return why so much cannot be had, if the manager said so and nothing came since."""
+        with self._lock:
+            return self._known_shortage(usd, tokens)
+
+    def in_flight(self) -> int:
+        """Return for how many calls something is held: what they do not cost comes back."""
+        return sum(lease.in_flight for lease in self.leases())
+
+    def limit(self) -> int | None:
+        """Return the limit in nano-USD that was last heard to be nearest; None without one."""
+        said = self._usd.said
+        return said.limit if said is not None and said.limit_name else None
+
+    def ends_ns(self) -> int | None:
+        """Return when the first window of a present lease ends; None without one."""
+        with self._lock:
+            leases = (self._usd.lease, self._tokens.lease)
+            return min((one.ends_ns for one in leases if one and one.ends_ns), default=None)
+
+    def in_vain(self, usd: int, now_ns: int) -> Shortage:
+        """Return the shortage of one that cannot wait longer: of the unit that lacks."""
+        side = self._tokens if self._usd.has(usd, now_ns) else self._usd
+        return Shortage("wait", side.said, side.said_ns)
+
+    def end(self) -> None:
+        """Reserve no more and give all back, calls in flight as they end: the process ends."""
+        with self._lock:
+            self._usd.end()
+            self._tokens.end()
+
+    def dismiss(self) -> None:
+        """Answer all who wait: nobody is there to grant anything."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, deque()
+            for waiter in waiting:
+                waiter.resolve(Shortage("wait", None))
+
+    def _known_shortage(self, usd: int, tokens: int) -> Shortage | None:
+        for side, amount in ((self._usd, usd), (self._tokens, tokens)):
+            known = side.shortage(amount)
+            if known is not None:
+                return Shortage(known.verdict, known, side.said_ns)
+        return None
+
     def _reserve(self, usd: int, tokens: int, now_ns: int) -> Reservation | None:
         usd_side, tokens_side = self._usd, self._tokens
         usd_lease, tokens_lease = usd_side.active, tokens_side.active
@@ -231,6 +332,8 @@ class Wallet:
             usd_lease.begun += 1
             usd_side.drawn += usd
             usd_side.typical = usd
+            if usd_lease.entry is not None:
+                usd_lease.note()
             if usd_lease.available < usd_side.low and usd_side.hungers():
                 self._wake()
         if tokens_lease is not None:
@@ -238,6 +341,8 @@ class Wallet:
             tokens_lease.begun += 1
             tokens_side.drawn += tokens
             tokens_side.typical = tokens
+            if tokens_lease.entry is not None:
+                tokens_lease.note()
             if tokens_lease.available < tokens_side.low and tokens_side.hungers():
                 self._wake()
         return usd_lease, usd, tokens_lease, tokens
@@ -263,5 +368,5 @@ class Wallet:
             if side.shortage(amount) is None:
                 kept.append(waiter)
             else:
-                waiter.resolve(Shortage(grant.verdict, grant))
+                waiter.resolve(Shortage(grant.verdict, grant, side.said_ns))
         self._waiting = kept

@@ -1,6 +1,7 @@
 """The price book: what one call costs, in microseconds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from types import MappingProxyType
@@ -8,6 +9,7 @@ from types import MappingProxyType
 from manager_agent.contract.day_rates import DayRates
 from manager_agent.contract.usage import Priced, Reason, Usage
 from manager_agent.prices.custom import CustomPrice, choose
+from manager_agent.prices.limits import Limits, documented
 from manager_agent.prices.names import SELF_HOSTED, candidates, canonical, usable
 from manager_agent.prices.table import find, find_provider, new_snapshot, segments
 
@@ -79,10 +81,12 @@ class PriceBook:
         tried = list(candidates(seller, names))
         own = choose(self._custom, tried, day)
         if own is not None:
-            return DayRates("priced", own.name, "custom", (time(0),), (own.rates(),))
-        if seller in SELF_HOSTED:
-            return DayRates("self_hosted")
-        return self._listed(tried, day, tier)
+            found = DayRates("priced", own.name, "custom", (time(0),), (own.rates(),))
+        elif seller in SELF_HOSTED:
+            found = DayRates("self_hosted")
+        else:
+            found = self._listed(tried, day, tier)
+        return _limited(found, documented(seller, tried, found.context_tokens), own)
 
     def _listed(self, tried: list[tuple[str | None, str]], day: date, tier: str | None) -> DayRates:
         """Return the first of `tried` that genai-prices knows."""
@@ -98,7 +102,9 @@ class PriceBook:
                 parts = segments(found, day, tier, discount)
                 starts = tuple(part.start for part in parts)
                 rates = tuple(part.rates for part in parts)
-                return DayRates("priced", found.model.id, "genai-prices", starts, rates)
+                context = found.model.context_window
+                name = found.model.id
+                return DayRates("priced", name, "genai-prices", starts, rates, None, context)
         return DayRates(reason)
 
     def _discount(self, seller: str | None, table_id: str, *models: str) -> Decimal:
@@ -108,6 +114,15 @@ class PriceBook:
             if key in self._discounts:
                 return self._discounts[key]
         return Decimal(0)
+
+
+def _limited(day: DayRates, known: Limits, own: CustomPrice | None) -> DayRates:
+    """Return rates with what the model generates and takes in at most; the user's word wins."""
+    return replace(
+        day,
+        max_output_tokens=(own and own.max_output_tokens) or known.output_tokens,
+        context_tokens=(own and own.context_tokens) or known.context_tokens,
+    )
 
 
 def _discount_key(text: str) -> tuple[str | None, str]:

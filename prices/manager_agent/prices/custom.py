@@ -19,7 +19,9 @@ class CustomPrice:
 
     Exactly one of `model` (the whole name) and `match` (a pattern such as `llama-3*`) is given;
     case does not matter. Without a `provider` it holds for every provider, without `start` for
-    all time. Cache prices left out: cached tokens cost what other input costs.
+    all time. Cache prices left out: cached tokens cost what other input costs. `max_output_tokens`:
+    the most that the model generates for one answer, and `context_tokens`: of a prompt; left out,
+    as documented.
     """
 
     input_usd_per_mtok: Decimal
@@ -30,6 +32,8 @@ class CustomPrice:
     cache_read_usd_per_mtok: Decimal | None = None
     cache_write_usd_per_mtok: Decimal | None = None
     start: date | None = None
+    max_output_tokens: int | None = None
+    context_tokens: int | None = None
 
     @property
     def name(self) -> str:

@@ -36,7 +36,7 @@ class LedgerStore:
     def load(self, now_us: int) -> Iterable[Row]:
         """Return every row that may still change. Raises `KeeperError`."""
         since_us = now_us - KEPT_US
-        with _told():
+        with stored():
             return [
                 *map(account, self._rows("accounts", since_us=since_us)),
                 *(Holder(*row) for row in self._rows("holders", since_us=since_us)),
@@ -55,14 +55,14 @@ class LedgerStore:
         by_query: dict[str, list[Any]] = {}
         for row in rows:
             by_query.setdefault(query_of(row), []).append(values(row))
-        with _told(), transaction(self._con):
+        with stored(), transaction(self._con):
             for name, several in by_query.items():
                 self._con.executemany(query("ledger", name), several)
 
     def prune(self, now_us: int) -> int:
         """Delete rows that nothing can change any more; return how many. Raises `KeeperError`."""
         since = {"since_us": now_us - KEPT_US, "doubt_us": now_us - DOUBT_KEPT_US}
-        with _told(), transaction(self._con):
+        with stored(), transaction(self._con):
             return sum(self._con.execute(query("ledger", name), since).rowcount for name in PRUNES)
 
     def _rows(self, name: str, **values: object) -> list[Any]:
@@ -70,8 +70,11 @@ class LedgerStore:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tell troubles of the disk, which pass, from rows that break a law, which do not."""
+def stored() -> Iterator[None]:
+    """Tell troubles of the disk, which pass, from rows that break a law, which do not.
+
+    Raises `KeeperError` of the first kind, `sqlite3.IntegrityError` of the second.
+    """
     try:
         yield
     except sqlite3.IntegrityError:

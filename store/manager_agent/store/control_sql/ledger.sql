@@ -33,8 +33,8 @@ ON CONFLICT DO UPDATE SET
     estimated = excluded.estimated, closed = excluded.closed;
 
 -- name: keep_charged
-INSERT INTO ledger_charged (key, agent, unit, at_us, total)
-VALUES (:key, :agent, :unit, :at_us, :total)
+INSERT INTO ledger_charged (key, agent, unit, at_us, total, period)
+VALUES (:key, :agent, :unit, :at_us, :total, :period)
 ON CONFLICT DO UPDATE SET total = excluded.total;
 
 -- name: keep_limit
@@ -98,7 +98,12 @@ WHERE closed_us IS NULL
    OR id IN (SELECT holder FROM ledger_leases WHERE returned + settled < granted);
 
 -- name: charged
-SELECT key, agent, unit, at_us, total FROM ledger_charged WHERE at_us >= :since_us;
+-- Of windows that may still change: a day is 25 hours at most, a month 31 days and one.
+SELECT key, agent, unit, at_us, total, period
+FROM ledger_charged
+WHERE at_us >= :since_us - CASE period
+    WHEN 'hour' THEN 3600000000 WHEN 'day' THEN 90000000000 WHEN 'month' THEN 2764800000000 ELSE 0
+END;
 
 -- name: limits
 SELECT scope, name, period, unit, amount FROM ledger_limits;

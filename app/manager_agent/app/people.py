@@ -1,0 +1,70 @@
+"""Breakers and approvals of a running manager, put together."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from manager_agent.api.services import BusyError
+from manager_agent.api.services import People as ApiPeople
+from manager_agent.app.settings import Settings
+from manager_agent.control import approvals, breakers
+from manager_agent.control.approvals import Approvals, Rules
+from manager_agent.control.breakers import FleetBreakers
+from manager_agent.control.clerk import Clerk
+from manager_agent.control.keeper import KeeperError
+from manager_agent.control.subject import Seat
+from manager_agent.rules.breaker import Terms
+from manager_agent.store.people import PeopleStore
+
+_MICROS = 1_000_000
+_ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What is decided beside budgets, in the clerk's thread."""
+
+    breakers: FleetBreakers
+    approvals: Approvals
+
+    def seats(self) -> Sequence[Seat]:
+        """Return whom the clerk puts which commands to."""
+        return (
+            Seat(self.breakers, breakers.TAKES),
+            Seat(self.approvals, approvals.TAKES),
+        )
+
+
+def people(settings: Settings, store: PeopleStore, now_us: int) -> People:
+    """Return them as configured, with what is kept of them. Raises `KeeperError`."""
+    breaker, approval = settings.breaker, settings.approval
+    terms = Terms(
+        failures_in_row=settings.thresholds.max_consecutive_failures,
+        base_open_us=int(breaker.base_open_seconds * _MICROS),
+        max_open_us=int(breaker.max_open_seconds * _MICROS),
+    )
+    rules = Rules(int(approval.timeout_seconds * _MICROS), frozenset(approval.approvers))
+    return People(
+        FleetBreakers(store.breakers, terms, breaker.count_429),
+        Approvals(store.approvals, rules, now_us),
+    )
+
+
+def for_api(found: People, clerk: Clerk) -> ApiPeople:
+    """Return what the API sees of them, and does by way of the clerk."""
+
+    def ask(command: Any) -> None:
+        asked: Future[Any] = clerk.ask(command)
+        try:
+            asked.result(_ANSWER_SECONDS)
+        except (KeeperError, TimeoutError) as error:
+            raise BusyError(f"it cannot be stored at present and was not done: {error}") from error
+
+    return ApiPeople(
+        breakers=lambda: found.breakers.views,
+        set_breaker=ask,
+        breaker_of=found.breakers.state_of,
+        approvals=lambda: found.approvals.views,
+        decide=ask,
+    )

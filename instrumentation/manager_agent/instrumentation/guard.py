@@ -1,0 +1,210 @@
+"""The guard: decides whether a call may leave, waits where it must wait, and settles its cost."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from manager_agent.contract.decision import Allow, Hold, Refuse, Wait
+from manager_agent.contract.guard import Policy, Question
+from manager_agent.instrumentation import reentry
+from manager_agent.instrumentation.bell import Bell, bell_here
+from manager_agent.instrumentation.bound import Bound
+from manager_agent.instrumentation.call import Ask
+from manager_agent.instrumentation.deciding import (
+    APPROVED,
+    FREE,
+    SECOND_NS,
+    UNREACHABLE,
+    WITHIN,
+    Deciding,
+    unpriced,
+)
+from manager_agent.instrumentation.wallet import Reservation, Shortage, Wallet
+from manager_agent.instrumentation.word import UNHEARD
+
+
+class _Asks(NamedTuple):
+    """A call that people must allow."""
+
+    question: Question
+    policy: Policy
+
+
+class _Due(NamedTuple):
+    """A call that must wait in line for money."""
+
+    wallet: Wallet
+    bound: Bound
+
+
+class Guard(Deciding):
+    """One for a process; safe to use from threads, coroutines, finalizers and signal handlers."""
+
+    def wait(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
+        """Block until a call that is held, or waits for money, is decided."""
+        try:
+            if isinstance(hold, Hold):
+                question, policy = self._question(ask, hold)
+                answer = self._approvals.wait(ask, question, policy, self._wake(ask))
+                return self._after_approval(ask, answer) or self._for_money(ask)
+            return self._for_money(ask, hold.seconds)
+        except BaseException:
+            self._withdrawn(ask)
+            raise
+
+    async def wait_async(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:
+        """Do as `wait` does and leave the event loop free."""
+        try:
+            if isinstance(hold, Hold):
+                question, policy = self._question(ask, hold)
+                answer = await self._approvals.wait_async(ask, question, policy, self._wake(ask))
+                return self._after_approval(ask, answer) or await self._for_money_async(ask)
+            return await self._for_money_async(ask, hold.seconds)
+        except BaseException:
+            self._withdrawn(ask)
+            raise
+
+    def _question(self, ask: Ask, hold: Hold) -> tuple[Question, Policy]:
+        policy = self._word.policies.get(ask.identity.agent, UNHEARD)
+        return self._asked.pop(hold.approval_id), policy
+
+    def _wake(self, ask: Ask) -> Callable[[], None]:
+        return lambda: self._word.wake(ask.identity.agent)
+
+    def _after_approval(self, ask: Ask, answer: Allow | Refuse) -> Refuse | None:
+        if isinstance(answer, Refuse):
+            self._withdrawn(ask)
+            return answer
+        self._approved.add(ask.call_id)
+        return None
+
+    def _for_money(self, ask: Ask, seconds: float | None = None) -> Allow | Refuse:
+        until_ns, bell = self._until(ask, seconds), Bell()
+        try:
+            with self._word.link.listening(bell):
+                while (found := self._looked(ask, until_ns)) is None:
+                    bell.wait((until_ns - self._clock()) / SECOND_NS)
+            if isinstance(found, _Asks):
+                wake = self._wake(ask)
+                answer = self._approvals.wait(ask, found.question, found.policy, wake)
+                return self._after_approval(ask, answer) or self._for_money(ask)
+            if isinstance(found, _Due):
+                left = (until_ns - self._clock()) / SECOND_NS
+                nano, tokens = found.bound.nano or 0, found.bound.tokens
+                held = found.wallet.wait(nano, tokens, left, self._clock)
+                return self._answered(ask, found, held)
+            return found
+        finally:
+            self._approved.discard(ask.call_id)
+
+    async def _for_money_async(self, ask: Ask, seconds: float | None = None) -> Allow | Refuse:
+        until_ns, bell = self._until(ask, seconds), bell_here()
+        try:
+            with self._word.link.listening(bell):
+                while (found := self._looked(ask, until_ns)) is None:
+                    await bell.wait((until_ns - self._clock()) / SECOND_NS)
+            if isinstance(found, _Asks):
+                wake = self._wake(ask)
+                answer = await self._approvals.wait_async(ask, found.question, found.policy, wake)
+                return self._after_approval(ask, answer) or await self._for_money_async(ask)
+            if isinstance(found, _Due):
+                left = (until_ns - self._clock()) / SECOND_NS
+                nano, tokens = found.bound.nano or 0, found.bound.tokens
+                held = await found.wallet.wait_async(nano, tokens, left, self._clock)
+                return self._answered(ask, found, held)
+            return found
+        finally:
+            self._approved.discard(ask.call_id)
+
+    def _until(self, ask: Ask, seconds: float | None) -> int:
+        if seconds is None:
+            policy = self._word.policies.get(ask.identity.agent, UNHEARD)
+            seconds = policy.max_wait_ms / 1000
+        return self._clock() + int(seconds * SECOND_NS)
+
+    def _looked(self, ask: Ask, until_ns: int) -> Allow | Refuse | _Asks | _Due | None:
+        """Look again at a call that waits; None: wait for news."""
+        with reentry.inside():
+            word, agent = self._word, ask.identity.agent
+            if word.paused.any:
+                paused = word.paused.refusal(ask)
+                if paused is not None:
+                    self._withdrawn(ask)
+                    return paused
+            wallet, policy = word.wallet(agent), word.policies.get(agent, UNHEARD)
+            bound = self._bounds.of(ask, policy)
+            late = self._clock() >= until_ns
+            if bound is None and wallet.unlimited and (late or policy.approve_above_nano is None):
+                bound = FREE
+            if wallet.heard and bound is not None:
+                question = self._question_of(ask, bound, policy)
+                if question is not None:
+                    return _Asks(question, policy)
+                if bound.nano is None and not wallet.unlimited_usd:
+                    self._withdrawn(ask)
+                    return unpriced(ask)
+                return _Due(wallet, bound)
+            if word.link.up and not late:
+                return None
+            if self._first_word_in(wallet, policy) and not late:
+                return None
+            why = "it has not said what this call may cost" if word.link.up else word.link.why
+            return self._unheard(ask, wallet, policy, why)
+
+    def _question_of(self, ask: Ask, bound: Bound, policy: Policy) -> Question | None:
+        """Return what people must be asked, now that the manager has said who asks whom."""
+        if ask.call_id in self._approved:
+            return None
+        if policy.approve_above_nano is None and not policy.approve_models:
+            return None
+        return self._approvals.question(ask, None if bound is FREE else bound, policy)
+
+    def _unheard(self, ask: Ask, wallet: Wallet, policy: Policy, why: str) -> Allow | Refuse:
+        mode, now_ns = self._mode(wallet, policy), self._clock()
+        refuse = self._absence.refusal(wallet.agent, mode, wallet.limit(), why, now_ns)
+        if refuse is not None:
+            self._withdrawn(ask)
+            return refuse
+        self._held[ask.call_id] = None, (None, 0, None, 0), FREE
+        return UNREACHABLE
+
+    def _answered(self, ask: Ask, due: _Due, answer: Reservation | Shortage) -> Allow | Refuse:
+        """Decide about a call that waited in line for money."""
+        with reentry.inside():
+            if isinstance(answer, Shortage):
+                return self._in_vain(ask, due, answer)
+            refuse = self._kept_back(ask)
+            if refuse is not None:
+                due.wallet.release(answer, self._clock())
+                return refuse
+            self._held[ask.call_id] = due.wallet, answer, due.bound
+            if ask.call_id in self._approved:
+                return APPROVED
+            return WITHIN
+
+    def _kept_back(self, ask: Ask) -> Refuse | None:
+        """Return what came in the way of a call while it waited."""
+        if self._word.paused.any:
+            paused = self._word.paused.refusal(ask)
+            if paused is not None:
+                self._withdrawn(ask)
+                return paused
+        if self._breakers.quiet:
+            return None
+        self._breakers.withdrawn(ask)
+        shut = self._breakers.refusal(ask)
+        if shut is not None:
+            self._approvals.withdrawn(ask)
+        return shut
+
+    def _in_vain(self, ask: Ask, due: _Due, shortage: Shortage) -> Allow | Refuse:
+        if shortage.verdict == "wait" and not self._word.link.up:
+            if self._held_offline(ask, due.wallet, due.bound):
+                return WITHIN
+            policy = self._word.policies.get(due.wallet.agent, UNHEARD)
+            mode = self._mode(due.wallet, policy)
+            found = self._let_pass(ask, due.wallet, mode, due.bound)
+        else:
+            found = self._refusal(shortage, ask)
+        if isinstance(found, Refuse):
+            self._withdrawn(ask)
+        return found
