@@ -195,7 +195,7 @@ class Deciding:
         now_ns = self._clock()
         known = wallet.shortage(bound.nano or 0, bound.tokens)
         if known is not None and now_ns < shortfall.ends_ns(known):
-            return self._refusal(known, ask)
+            return self._refusal(known, ask, bound)
         if not wallet.heard:
             return self._unready(ask, wallet, policy)
         if not self._word.link.up:
@@ -250,8 +250,9 @@ class Deciding:
         self._asked[hold.approval_id] = question
         return hold
 
-    def _refusal(self, shortage: Shortage, ask: Ask) -> Refuse:
-        return shortfall.refusal(shortage, ask.identity.agent, time.time_ns(), self._clock())
+    def _refusal(self, shortage: Shortage, ask: Ask, bound: Bound) -> Refuse:
+        agent, now_ns = ask.identity.agent, self._clock()
+        return shortfall.refusal(shortage, agent, bound, time.time_ns(), now_ns)
 
 
 def patience(policy: Policy) -> float:

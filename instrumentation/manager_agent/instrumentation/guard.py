@@ -213,7 +213,7 @@ class Guard(Deciding):
             mode = self._mode(due.wallet, policy)
             found = self._let_pass(ask, due.wallet, mode, due.bound)
         else:
-            found = self._refusal(shortage, ask)
+            found = self._refusal(shortage, ask, due.bound)
         if isinstance(found, Refuse):
             self._withdrawn(ask)
         return found
