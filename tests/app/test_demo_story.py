@@ -43,9 +43,9 @@ def test_the_loop_is_stopped_raised_and_goes_on() -> None:
         story.look(served[: now + 1], now)
     assert story.told == []  # it works, as it seems
 
-    for now in range(20, 32):
+    for now in range(20, 40):
         story.look(served, now)
-    story.look([*served, CALL], 33)
+    story.look([*served, CALL], 41)
 
     assert texts(story) == [
         "research-agent is stopped by its hard limit of $0.40: the provider billed $0.3200",

@@ -26,7 +26,7 @@ SEARCH: Any = {
         },
     },
 }
-LONGEST_TRANSCRIPT = 24  # messages; then it starts over, and learns nothing from it
+LONGEST_TRANSCRIPT = 12  # messages; then it starts over, and learns nothing from it
 FAILS_FROM, FAILS_UNTIL = 8.0, 22.0  # seconds after its start: when the provider answers 503
 _log = logging.getLogger(__name__)
 

@@ -11,8 +11,10 @@ from decimal import Decimal
 from manager_agent.app.demo.ledger import Served
 from manager_agent.app.demo.roster import FAILING, LOOPING
 
-QUIET_SECONDS = 4.0
-"""An agent that worked and then asks for nothing so long is stopped: they rest for a second."""
+QUIET_SECONDS = 8.0
+"""An agent whose calls go out no more for so long is stopped: one may wait 5 s for its money."""
+SILENT_SECONDS = 2.0
+"""So long after failures nothing went out: a breaker is open, which it is for 5 s."""
 RAISED_AFTER_SECONDS = 6.0
 """How long the stopped agent is shown before its limit is raised."""
 RAISED_TO = LOOPING.hourly_limit_usd * 2
@@ -91,7 +93,7 @@ class Story:
         if not self._opened:
             last = [one.status for one in mine[-TRIPPED_BY:]]
             failed = len(last) == TRIPPED_BY and all(status >= 500 for status in last)
-            if failed and now - self._failing_at > QUIET_SECONDS / 2:
+            if failed and now - self._failing_at > SILENT_SECONDS:
                 self._opened = True
                 self._tell(
                     f"{FAILING.agent}: {TRIPPED_BY} calls failed one after the other; its breaker"
