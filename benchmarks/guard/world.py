@@ -25,6 +25,8 @@ CONFIG: dict[str, Any] = {
     "groups": {
         "pool": {"agents": ["low", "critical"], "monthly_limit_usd": 1.0, "floors": {1: 0.2}}
     },
+    # Some cases fail on purpose, and a provider's breaker is open for all agents of the fleet.
+    "breaker": {"base_open_seconds": 1, "max_open_seconds": 1},
     "monitoring": {"check_interval_seconds": 3600},
     "storage": {"snapshot_seconds": 3600},
 }
