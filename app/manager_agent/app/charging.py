@@ -220,7 +220,7 @@ def _charge(found: Window, agent: str, unit: Unit, total: int, leased: int) -> C
 
 
 def _one_text(agents: Agents) -> str:
-    """Return agents as one text, "" being all: to bind a list takes DuckDB longer than to search."""
+    """Return agents as one text, "" being all: to bind a list takes longer than the search."""
     if agents is None or any(_SEPARATOR in agent for agent in agents):
         return ""
     return _SEPARATOR.join(sorted(agents))

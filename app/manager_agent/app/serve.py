@@ -141,18 +141,13 @@ def _wired(
     def price(call: Call) -> Call:
         return costed(call, book)
 
+    limits = Limits(
+        pending_bytes=settings.receiver.max_pending_mib * _MIB,
+        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+        most_spans=settings.receiver.max_window_spans,
+    )
     intake = Intake(
-        facts,
-        door,
-        price,
-        time_ns,
-        limits=Limits(
-            pending_bytes=settings.receiver.max_pending_mib * _MIB,
-            window_ns=int(settings.receiver.merge_window_seconds * 10**9),
-            most_spans=settings.receiver.max_window_spans,
-        ),
-        committed=commits.add,
-        closed=room.closed,
+        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
@@ -164,8 +159,7 @@ def _wired(
     policy = budget_policy(settings)
     ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
     now_us = time_ns() // 1000
-    beside = people(settings, others, now_us)
-    authority = Authority(ledger, policy, now_us)
+    authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger

@@ -129,6 +129,7 @@ async def enter_async(endpoint: Endpoint, body: Body) -> Call | Refusal:
 def _entered(decider: Policy, ask: Ask, decision: object) -> Call | Refusal:
     within.note()
     if isinstance(decision, Refuse):
+        ask.body = None  # nobody reads it any more
         try:
             spans.refused(ask, decision)
         except Exception as error:  # noqa: BLE001 - not the agent's concern

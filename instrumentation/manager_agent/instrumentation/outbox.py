@@ -92,9 +92,10 @@ class Outbox:
         if len(new) >= self._bounds.most_waiting or self._closing:
             self._drop(1)
             return
-        self._held_bytes += item.held_bytes() if isinstance(item, Ended) else 0
-        if self._held_bytes > _MOST_HELD_BYTES and isinstance(item, Ended):
-            item.let_go()
+        if isinstance(item, Ended):
+            self._held_bytes += item.held_bytes()
+            if self._held_bytes > _MOST_HELD_BYTES:
+                item.let_go()
         new.append(item)
         if self._thread is None:
             self._start()
