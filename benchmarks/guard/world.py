@@ -93,7 +93,7 @@ def held(
 ) -> Line:
     """Return the line of a case in which a dollar had to be held, and `least` percent used."""
     used = bill.nano * 100 / LIMIT
-    passed = (bill.nano <= LIMIT and used >= least) if side.ours else None
+    passed = (0 < bill.nano <= LIMIT and used >= least) if side.ours else None
     failed = ", ".join(f"{number} x {name}" for name, number in told.errors.most_common(2))
     seen = " ".join(f"{number} {name}" for name, number in sorted(told.outcomes.items()))
     figures = {
