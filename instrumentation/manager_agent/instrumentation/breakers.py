@@ -148,8 +148,12 @@ class Breakers:
             return said
 
     def tell_again(self) -> None:
-        """Tell all that was told, on a new connection: what went over the old one may be lost."""
+        """Tell all that was told, on a new connection: what went over the old one may be lost.
+
+        And believe what comes over it, whatever its revision: it may be another manager's clock.
+        """
         with self._held():
+            self._revision = 0
             for row in self._rows.values():
                 row.changed = True
             self._probes.tell_again()
