@@ -9,7 +9,7 @@ READY := $(VENV)/.installed
 NEXT := .venv-duckdb2
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help demo test test-all test-duckdb2 collector check lint types bench bench-agent matrix soak lock clean
+.PHONY: help demo test test-all test-duckdb2 collector check lint types bench bench-agent bench-guard matrix soak lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ bench: $(READY) ## Measure ingest on this machine, some minutes (ALL=1: every co
 bench-agent: $(READY) ## What metering costs an agent: at its start, for each call, in memory (RIVALS=1: others, too)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead $(if $(RIVALS),--rivals)
+
+bench-guard: $(READY) ## Does a hard limit hold, whatever happens? Beside two peers, by the provider's ledger (QUICK=1: shorter)
+	$(BIN)/python -m benchmarks.guard $(if $(QUICK),--quick --no-peers) $(if $(ROWS),--rows $(ROWS))
 
 matrix: $(READY) ## Real SDKs, modes and outcomes: what agent, provider and manager say of the same calls
 	$(BIN)/python -m tests.matrix

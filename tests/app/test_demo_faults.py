@@ -1,6 +1,7 @@
 """What goes wrong on purpose goes wrong as told, and the ledger says what was true of it."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -127,6 +128,64 @@ def test_usage_is_left_out(http: httpx.Client, path: str, request_body: dict[str
     assert '_tokens":' not in silent
 
 
+@pytest.mark.parametrize(
+    ("path", "request_body"),
+    [
+        pytest.param(CHAT, body("x"), id="chat"),
+        pytest.param(CHAT, body("x", stream=True, stream_options={"include_usage": True}), id="s"),
+        pytest.param("/v1/messages", {**body("x"), "max_tokens": 9, "stream": True}, id="m"),
+    ],
+)
+def test_usage_may_be_said_to_be_nothing(
+    provider: Provider, http: httpx.Client, path: str, request_body: dict[str, Any]
+) -> None:
+    answer = http.post(path, json=request_body, headers={"x-fake-zero-usage": "1"})
+
+    told = re.findall(r'"\w+_tokens":(\d+)', answer.text)
+    assert told
+    assert set(told) <= {"0"}
+    truth = provider.served[-1].usage
+    assert truth is not None
+    assert truth.output > 0
+
+
+def test_usage_is_told_by_every_second_answer_only(http: httpx.Client) -> None:
+    told = [
+        "usage" in http.post(CHAT, json=body("x"), headers={"x-fake-usage-every": "2"}).json()
+        for _ in range(4)
+    ]
+
+    assert told in ([True, False] * 2, [False, True] * 2)
+
+
+@pytest.mark.parametrize("limit", [None, 750, 20])
+def test_each_call_costs_the_same_up_to_what_it_allows(
+    provider: Provider, http: httpx.Client, limit: int | None
+) -> None:
+    fixed = {"x-fake-input-tokens": "1000", "x-fake-output-tokens": "750"}
+    asked = body("x", **({} if limit is None else {"max_tokens": limit}))
+    told = [http.post(CHAT, json=asked, headers=fixed).json()["usage"] for _ in range(3)]
+
+    truth = provider.served[-1].usage
+    assert truth is not None
+    output = 750 if limit is None else min(limit, 750)
+    assert (truth.prompt.total, truth.output) == (1000, output)
+    assert {(one["prompt_tokens"], one["completion_tokens"]) for one in told} == {(1000, output)}
+
+
+def test_a_stream_that_ends_early_may_be_billed_to_its_end(
+    provider: Provider, http: httpx.Client
+) -> None:
+    cut = {"x-fake-cut-after": "2", "x-fake-bill-left": "1", "x-fake-output-tokens": "750"}
+    with pytest.raises(httpx.RemoteProtocolError):
+        http.post(CHAT, json=body("cut", stream=True), headers=cut)
+
+    truth = provider.served[-1]
+    assert truth.ending == "cut"
+    assert truth.usage is not None
+    assert truth.usage.output == 750
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_bodies_are_compressed_and_readable_piece_by_piece(
@@ -187,6 +246,7 @@ def test_accents_tell_usage_unasked(
 
 def test_the_ledger_is_told_over_http_by_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "manager_agent.app.demo.provider", "--fault=fail-first=1"]
+    began = time.time()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -194,11 +254,14 @@ def test_the_ledger_is_told_over_http_by_a_process_of_its_own() -> None:
             with httpx.Client(base_url=url, trust_env=False, timeout=DEADLINE) as client:
                 for _ in range(2):
                     said = client.post(CHAT, json=body("hello"))
-                ledger = client.get("/__ledger").json()["served"]
+                told = client.get("/__ledger").json()
         finally:
             process.terminate()
 
     assert process.returncode == 0
+    assert told["pending"] == 0
+    ledger = told["served"]
+    assert began < ledger[0]["started"] <= ledger[1]["started"] < time.time()
     assert [entry["status"] for entry in ledger] == [500, 200]
     assert ledger[1]["usage"]["output_tokens"] == said.json()["usage"]["completion_tokens"]
     assert json.dumps(ledger[0]["usage"]) == "null"

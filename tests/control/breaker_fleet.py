@@ -109,14 +109,15 @@ class BreakerFleet:
 
     def end(self, name: str, ask: Ask, status: int | None = 200, took: float = 0) -> None:
         """End a call: None as status is a connection that broke."""
-        left_ns = (self.now_us - int(took * SECOND)) * 1000
+        ask.started_ns = (self.now_us - int(took * SECOND)) * 1000
         made = ended(
-            replace(ask, started_ns=left_ns),
+            ask,
             status=status,
             ending="whole" if status else "broken",
             failure=None if status else "ConnectError",
         )
-        self.processes[name].breakers.ended(replace(made, ended_ns=self.now_us * 1000))
+        made.ended_ns = self.now_us * 1000
+        self.processes[name].breakers.ended(made)
 
     def call(
         self,

@@ -240,7 +240,7 @@ class Machine(RuleBasedStateMachine):
 
     def _go_offline(self, place: int, amount: int) -> None:
         if self.processes:
-            self._process(place).wallet.go_offline(self.now * 1000)
+            self._process(place).wallet.go_offline(self.now * 1000, 0, amount)
             self._served()
 
     def _restart(self, place: int, amount: int) -> None:

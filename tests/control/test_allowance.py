@@ -71,3 +71,12 @@ def test_a_limit_that_is_only_watched_needs_none() -> None:
     desk.report("h1", need=1)
 
     assert allowances(desk.said) == []
+
+
+def test_its_time_counts_from_the_report_that_it_was_made_for(desk: Desk) -> None:
+    first = desk.report("h1", need=1)
+    [allowance] = [
+        to.message for to in desk.said if isinstance(to.message, Grant) and to.message.offline
+    ]
+
+    assert allowance.seq == first.seq == 1

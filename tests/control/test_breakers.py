@@ -291,7 +291,7 @@ def test_one_agent_in_ten_is_stopped_without_people(fleet: BreakerFleet) -> None
     assert stopped == ["agent0", "agent1"]
     told = [event for event in fleet.keeper.events if event.before == event.after]
     assert [event.subject for event in told] == ["agent2", "agent3"]
-    assert (told[0].why or "").endswith("but 2 of 25 agents are stopped already")
+    assert str(told[0].why).endswith("but 2 of 25 agents are stopped already")
 
 
 def test_an_agent_that_fails_alone_is_stopped_alone(fleet: BreakerFleet) -> None:

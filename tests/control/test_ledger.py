@@ -9,7 +9,7 @@ import pytest
 from manager_agent.contract.budget import BudgetPolicy, Group, Limits
 from manager_agent.contract.guard import Bye, Hello
 from manager_agent.control.book import micros
-from manager_agent.control.commands import Charge, Reconcile, Tick
+from manager_agent.control.commands import Charge, Configure, Reconcile, Tick
 from tests.control.desk import NOON, SECOND, Desk, policy, share, tokens
 from tests.control.memory_keeper import MemoryKeeper
 
@@ -293,18 +293,57 @@ def test_a_journal_tells_of_a_death_before_it_is_noticed(desk: Desk) -> None:
     assert desk.authority.book.holders["h1"].reason == "its process died"
 
 
-def test_complete_spans_clear_the_doubt(desk: Desk) -> None:
+def test_spans_of_one_that_fell_silent_raise_what_it_spent_and_free_nothing(desk: Desk) -> None:
+    """Calls that were in flight may have been billed, and nobody will ever tell of them."""
     lease = gave_up(desk)
 
-    desk.tell(Reconcile(lease, 45))
+    desk.tell(Reconcile(lease, 45, calls=0), Reconcile(lease, 10, calls=0))
 
-    assert desk.sums() == (45, 0, 0)
+    assert desk.sums() == (45, 15, 0)
+
+
+@pytest.mark.parametrize(("spent", "calls"), [(45, 3), (15, 3), (20, 3)])
+def test_complete_spans_of_one_that_ended_clear_the_doubt(
+    desk: Desk, spent: int, calls: int
+) -> None:
+    lease = desk.report("h1", need=60).lease
+    desk.tell(desk.written("h1", lease=lease, settled_total=20, settled_calls=3), Bye("h1"))
+    assert desk.sums() == (20, 40, 0)
+
+    desk.tell(Reconcile(lease, spent, calls), Reconcile(lease, spent, calls))
+
+    assert desk.sums() == (spent, 0, 0)
+
+
+@pytest.mark.parametrize(("spent", "calls", "settled"), [(15, 2, 20), (25, 4, 25)])
+def test_as_long_as_spans_are_missing_the_higher_figure_holds(
+    desk: Desk, spent: int, calls: int, settled: int
+) -> None:
+    lease = desk.report("h1", need=60).lease
+    desk.tell(desk.written("h1", lease=lease, settled_total=20, settled_calls=3), Bye("h1"))
+
+    desk.tell(Reconcile(lease, spent, calls))
+
+    assert desk.sums() == (settled, 60 - settled, 0)
+
+
+@pytest.mark.parametrize("spent", [28, 33])
+def test_complete_spans_of_one_with_a_journal_leave_its_last_calls_in_doubt(
+    desk: Desk, spent: int
+) -> None:
+    lease = gave_up(desk)
+    journal = desk.written("h1", lease=lease, settled_total=30, settled_calls=3, reserved_now=10)
+    desk.tell(Hello("h4", boot_id="boot", recovered=(journal,)))
+
+    desk.tell(Reconcile(lease, spent, calls=3))
+
+    assert desk.sums() == (spent, 10, 0)
 
 
 def test_spans_free_nothing_while_the_holder_is_there(desk: Desk) -> None:
     lease = desk.report("h1", need=60).lease
 
-    desk.tell(Reconcile(lease, 45))
+    desk.tell(Reconcile(lease, 45, calls=0))
 
     assert desk.sums() == (0, 0, 60)
 
@@ -363,6 +402,29 @@ def test_spend_without_a_guard_reduces_what_is_free_and_is_charged_once(desk: De
     desk.tell(Charge("minute 1", "a", "tokens", NOON - SECOND, 150))
     account = desk.account()
     assert (account.settled, account.external, account.excess) == (150, 150, 80)
+
+
+def test_an_account_that_opens_later_begins_with_what_was_spent_before(desk: Desk) -> None:
+    """Also with what leases were charged that it was not there for; a rest is taken off later."""
+    hour = NOON - 600 * SECOND
+    desk.tell(Configure(policy()))
+    desk.tell(Charge("k", "a", "tokens", hour, 30, period="hour", leased=40))
+    assert not desk.authority.book.accounts
+    desk.tell(Configure(policy(a=tokens(hour=100))))
+
+    assert desk.report("h1", need=31).verdict == "exhausted"
+    assert desk.report("h1", need=30).granted_total == 30
+    assert (desk.account().settled, desk.account().external) == (70, 30)
+
+    desk.tell(Charge("k", "a", "tokens", hour, 35, period="hour", leased=60))
+    assert (desk.account().settled, desk.account().external) == (75, 35)
+
+
+def test_a_charge_of_one_period_leaves_limits_of_others_alone() -> None:
+    desk = Desk(policy(a=tokens(hour=100, day=100)))
+    desk.tell(Charge("k", "a", "tokens", NOON - 600 * SECOND, 30, period="hour"))
+
+    assert [one.key.period for one in desk.authority.book.accounts.values()] == ["hour"]
 
 
 def test_a_charge_may_shrink(desk: Desk) -> None:
@@ -454,7 +516,7 @@ def test_what_stands_in_doubt_is_not_forgotten(desk: Desk) -> None:
     desk.tell(Tick())
     desk.tell(Tick())
 
-    desk.tell(Reconcile(lease, 45))
+    desk.tell(Reconcile(lease, 45, calls=0))
 
     [account] = desk.authority.book.accounts.values()
-    assert (account.settled, account.doubt) == (45, 0)
+    assert (account.settled, account.doubt) == (45, 15)

@@ -90,7 +90,8 @@ class Run:
                 about, scope, self.service, "spans",
             )  # fmt: skip
             yield Sending(
-                trace, turn, start_ns - 10**7, "turn", "", lasted_ns + 2 * 10**7,
+                trace, turn, start_ns - 10**7, "turn" if claude else "session_task.turn", "",
+                lasted_ns + 2 * 10**7,
                 above if claude else {"model": call.model}, scope, self.service, "spans",
             )  # fmt: skip
 

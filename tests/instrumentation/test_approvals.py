@@ -34,7 +34,9 @@ def made() -> Approvals:
 
 
 def call(model: str = "gpt-4o", body: bytes | None = b"digest", agent: str = "a") -> Ask:
-    return replace(asked(CHAT, Asked(model=model), Identity(agent, "context")), body_digest=body)
+    ask = asked(CHAT, Asked(model=model), Identity(agent, "context"))
+    ask.body = body
+    return ask
 
 
 def needed(approvals: Approvals, ask: Ask, bound: Bound | None = DEAR) -> Question:

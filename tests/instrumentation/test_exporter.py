@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 from manager_agent.contract.attributes import PROMPT_DIGEST
 from manager_agent.contract.usage import Usage
@@ -25,7 +24,9 @@ class Manager(GrpcTransport):
 
 
 def call(body: bytes | None, endpoint: Endpoint = CHAT) -> Ended:
-    return ended(replace(asked(endpoint), body_digest=body), Told(usage=Usage(1, 1)))
+    ask = asked(endpoint)
+    ask.body = body
+    return ended(ask, Told(usage=Usage(1, 1)))
 
 
 def digests(key: bytes | None, calls: Sequence[Ended]) -> list[object]:

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -31,7 +31,13 @@ from manager_agent.instrumentation.local_policy import (
 )
 
 AT = Endpoint("openai", "chat_completions", "openai", "chat", "api.openai.com", 443)
-ASK = Ask("0" * 32, AT, Asked(model="gpt-4o"), Identity("research", "default"), Context(), 1)
+
+
+def ask(agent: str = "research", model: str = "gpt-4o") -> Ask:
+    return Ask("0" * 32, AT, Asked(model=model), Identity(agent, "default"), Context(), 1)
+
+
+ASK = ask()
 HOLD = {"decision": "hold", "message": "May research use gpt-4o?", "timeout_seconds": 20}
 REFUSED = {
     "match": {"agent": "research"},
@@ -80,10 +86,10 @@ def test_the_first_rule_that_matches_decides(tmp_path: Path) -> None:
     )
 
     assert decides.decide(ASK) == Allow("local_policy")
-    other = decides.decide(replace(ASK, identity=Identity("other", "default")))
+    other = decides.decide(ask(agent="other"))
     assert isinstance(other, Refuse)
     assert other.reason == "paused"
-    small = decides.decide(replace(ASK, asked=Asked(model="gpt-4o-mini")))
+    small = decides.decide(ask(model="gpt-4o-mini"))
     assert isinstance(small, Refuse)
     assert small.reason == "local_policy"
 

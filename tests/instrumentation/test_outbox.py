@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from manager_agent.instrumentation import outbox as module
 from manager_agent.instrumentation.outbox import Bounds, Outbox, bounds
 from manager_agent.instrumentation.sender import GaveUpError, UnreachableError
 from tests.harness.manager import until
+from tests.harness.metered import asked, ended
 
 
 class Sender:
@@ -221,3 +223,19 @@ def test_spans_that_cannot_be_sent_at_all_do_not_block_the_others(
 )
 def test_bounds_are_those_of_opentelemetry(env: dict[str, str], expected: Bounds) -> None:
     assert bounds(env) == expected
+
+
+def test_bodies_that_wait_to_be_read_take_a_bounded_space(
+    make: Make, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_HELD_BYTES", 1000)
+    outbox = make(delay=60)
+    calls = [ended(asked()) for _ in range(3)]
+    for call in calls:
+        call.ask.body = b"x" * 400
+        outbox.put(call)
+
+    assert [call.ask.body is None for call in calls] == [False, False, True]
+    assert calls[2].ask.body_digest == calls[1].ask.body_digest, "its digest stays"
+    assert outbox.flush(20)
+    assert sender.sent == calls

@@ -1,6 +1,5 @@
 """One attempt's span: every name as the conventions have it, and as our receiver reads it."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -17,13 +16,14 @@ from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ended
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.identity import Identity
+from manager_agent.instrumentation.receipt import Receipt
 from manager_agent.instrumentation.span_form import refusal_of, span_of
 from manager_agent.instrumentation.told import Told
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.reading import Reader
 from manager_agent.receiver.recognise import recognise
 from manager_agent.receiver.testing import MemoryStore
-from tests.harness.metered import CHAT, MESSAGES, asked, ended
+from tests.harness.metered import ANSWER, CHAT, MESSAGES, asked, ended
 from tests.harness.stories import DOOR, Receiver
 
 HERE = Resource({"service.name": "desk", "service.instance.id": "i1"})
@@ -196,7 +196,8 @@ def test_without_anything_around_it_its_trace_is_its_call() -> None:
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
-    one = replace(ended(), ended_ns=1)
+    one = ended()
+    one.ended_ns = 1
 
     assert span_of(one, HERE, {}).end_time == one.ask.started_ns
 
@@ -221,3 +222,38 @@ def test_a_refusal_claims_no_call_and_says_why() -> None:
     assert (told["manager.limit.usd"], told["manager.limit.spent_usd"]) == ("10.50", "10")
     assert "manager.limit.reserved_usd" not in told
     assert "gen_ai.operation.name" not in told
+
+
+@pytest.mark.parametrize(
+    ("receipt", "said"),
+    [
+        pytest.param(
+            Receipt("h1", 3, 4, 900, 700),
+            {"usd": 3, "tokens": 4, "reserved_nano_usd": 900, "settled_nano_usd": 700},
+            id="both",
+        ),
+        pytest.param(Receipt("h1", 0, 4, 0, 700), {"tokens": 4}, id="only tokens are limited"),
+        pytest.param(Receipt("h1", 0, 0, 0, 700), {}, id="nothing is limited"),
+    ],
+)
+def test_a_span_says_to_which_leases_its_call_was_charged(
+    receipt: Receipt, said: dict[str, int]
+) -> None:
+    one = ended(asked(CHAT, Asked("gpt-4o"), WHO), ANSWER)
+    one.receipt = receipt
+
+    found = dict(span_of(one, HERE, {}).attributes or {})
+
+    assert (found["manager.guarded"], found["manager.holder"]) == (True, "h1")
+    prefixes = {"usd": "manager.lease.", "tokens": "manager.lease."}
+    expected = {prefixes.get(key, "manager.") + key: value for key, value in said.items()}
+    keys = [*expected, "manager.lease.usd", "manager.lease.tokens", "manager.settled_nano_usd"]
+    assert {key: found[key] for key in keys if key in found} == expected
+
+
+def test_a_call_that_nobody_charged_says_nothing_of_leases() -> None:
+    found = dict(
+        span_of(ended(asked(CHAT, Asked("gpt-4o"), WHO), ANSWER), HERE, {}).attributes or {}
+    )
+
+    assert not [key for key in found if key.startswith(("manager.lease", "manager.guarded"))]

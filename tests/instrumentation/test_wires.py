@@ -1,6 +1,7 @@
 """No wire raises, whatever JSON it is shown: each known name with a value of any kind."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -67,6 +68,28 @@ def test_nothing_raises(api: Api, body: Any, more: Any) -> None:
                 reader = WIRES[api].stream(at, content)
                 reader.feed(written)
                 _check(asked, reader.told())
+
+
+@pytest.mark.parametrize("api", list(KINDS))
+@settings(max_examples=60, deadline=None)
+@given(body=BODIES)
+def test_a_glance_sees_what_a_closer_look_sees(api: Api, body: Any) -> None:
+    """What is read on the way of every call is what is read of it all, or nothing."""
+    raw, wire = dumps(body).encode("utf-8", "replace"), WIRES[api]
+    for kind in KINDS[api]:
+        at = endpoint(api, kind)
+        glance, counted = wire.glance(at, raw), wire.counted(at, raw)
+        if glance is not None:
+            asked = wire.asked(at, raw)
+            assert glance == replace(asked, text_bytes=glance.text_bytes)
+            assert glance.text_bytes in (None, asked.text_bytes)
+        if counted is not None:
+            told = wire.whole(at, 200, raw)
+            assert told.error_type is None
+            names = ("response_model", "tier", "usage", "cost_usd", "complete")
+            assert [getattr(counted, each) for each in names] == [
+                getattr(told, each) for each in names
+            ]
 
 
 def _streams(body: Any, more: Any, raw: bytes) -> list[tuple[str, bytes]]:

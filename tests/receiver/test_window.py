@@ -1,6 +1,7 @@
 """The merge window: what is published does not depend on order, portions, repeats or lateness."""
 
 from collections.abc import Sequence
+from itertools import permutations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,6 +87,24 @@ def test_parallel_calls_of_two_emitters_match_one_to_one() -> None:
     calls = receiver.store.calls().values()
     assert len(calls) == 5
     assert {call.emitters for call in calls} == {"framework,sdk"}
+
+
+def test_a_call_that_fits_two_goes_to_the_one_that_leaves_nobody_alone() -> None:
+    """The short one fits the long ones both, and better the one that has another of its own."""
+    ms = 10**6
+    spans = [
+        llm("a", 1, scope="framework", lasts_ns=100 * ms),
+        llm("a", 2, scope="framework", start_ns=NOW_NS + 50 * ms, lasts_ns=150 * ms),
+        llm("b", 1, scope="sdk", start_ns=NOW_NS + 50 * ms, lasts_ns=50 * ms),
+        llm("b", 2, scope="sdk", start_ns=NOW_NS + 20 * ms, lasts_ns=10 * ms),
+    ]
+    for order in permutations(spans):
+        receiver = in_memory()
+        for each in order:
+            receiver.take([each])
+
+        calls = receiver.store.calls().values()
+        assert [call.emitters for call in calls] == ["framework,sdk"] * 2
 
 
 def test_a_parent_that_arrives_later_frees_a_partner_for_another() -> None:

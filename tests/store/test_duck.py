@@ -54,7 +54,7 @@ def test_a_call_reads_as_it_was_written(store: FactStore) -> None:
         "finish_reason": "stop", "conversation_id": "conv", "user_id": "u", "trace_id": "a" * 32,
         "span_id": "b" * 16, "response_id": "resp_1", "emitters": "one,two",
         "prompt_digest": "0" * 32, "guarded": True, "usage_estimated": True,
-        "service_tier": "flex",
+        "service_tier": "flex", "holder": "h" * 36, "usd_lease": 7, "token_lease": 10**15,
     }  # fmt: skip
     store.append(
         added(
@@ -65,6 +65,7 @@ def test_a_call_reads_as_it_was_written(store: FactStore) -> None:
                     error=True,
                     cost_nano=1,
                     reported_cost_nano=1_234_567_890,
+                    settled_nano=2,
                 )
             ]
         )
@@ -77,6 +78,7 @@ def test_a_call_reads_as_it_was_written(store: FactStore) -> None:
         "cost_usd": Decimal("0.000000001"),
         "status": "error",
         "reported_cost_usd": Decimal("1.234567890"),
+        "settled_usd": Decimal("0.000000002"),
     }
 
 

@@ -5,13 +5,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from manager_agent.contract.budget import Limits
+from manager_agent.contract.guard import Bye
 from manager_agent.control.commands import Charge, PauseCalls, SetLimit, Tick
+from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Account, AccountKey, Holder, Lease, Row
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_audit import Audit
+from manager_agent.store.control_file import transaction
 from manager_agent.store.ledger import LedgerStore
 from tests.control.desk import NOON, SECOND, Desk, policy, tokens
 
@@ -112,3 +117,96 @@ def test_an_authority_on_it_goes_on_after_a_restart(path: Path) -> None:
     with ControlStore(path) as control:
         events = Audit(control).events_since(datetime(2026, 1, 1, tzinfo=UTC))
     assert [event.kind for event in events] == ["set_limit", "given_up", "pause"]
+
+
+HOUR = 3600 * SECOND
+
+
+def test_what_is_long_over_is_deleted_and_old_holders_stay_strangers(path: Path) -> None:
+    limits = policy(a=tokens(hour=100), b=tokens(hour=100, day=200))
+    with LedgerStore(path) as store:
+        desk = Desk(limits, store)
+        desk.hello("dead", "live", "done")
+        dead, done = desk.report("dead", need=60), desk.report("done", need=5)
+        desk.report("done", lease=done.lease, settled_total=5)
+        desk.tell(Charge("minute", "a", "tokens", NOON, 5), Bye("done"), Bye("dead"))
+        assert store.prune(desk.now) == 0
+
+        desk.pass_time(49 * 3600)
+        desk.hello("newest")
+        newest = desk.report("newest", "b", need=1)
+        before = desk.account("b", "day")
+        desk.tell(Tick())
+        assert store.prune(desk.now) > 0
+        assert store.prune(desk.now) == 0, "in one go"
+
+        desk.restart()
+        assert desk.account("b", "day") == before
+        assert not [one for one in desk.authority.book.accounts.values() if one.key.name == "a"]
+        ids = {one.id for one in desk.authority.book.holders.values()}
+        assert ids == {"live", "newest"}, "live was given up only now"
+        assert list(desk.authority.book.leases) == [newest.lease]
+        desk.tell(desk.written("dead", lease=dead.lease, settled_total=60, need=5))
+        assert desk.fences() == ["dead"], "what it has left is nobody's to spend"
+        desk.hello("dead")
+        again = desk.report("dead", lease=dead.lease, settled_total=60, need=5)
+        assert again.lease > newest.lease
+        assert desk.sums() == (0, 0, 5), "a window that is over is told nothing"
+
+
+def test_what_stands_in_doubt_is_kept_as_long_as_one_of_its_windows_is(path: Path) -> None:
+    month = Limits(hourly_token_limit=100, monthly_token_limit=1000)
+    with LedgerStore(path) as store:
+        desk = Desk(policy(a=month), store)
+        desk.hello("dead")
+        lease = desk.report("dead", need=60).lease
+        desk.tell(Bye("dead"))
+        desk.pass_time(72 * 3600)
+        desk.tell(Tick())
+        store.prune(desk.now)
+
+        desk.restart()
+        assert desk.sums(period="month") == (0, 60, 0)
+        desk.tell(desk.written("dead", lease=lease, settled_total=20, returned_total=40))
+        assert desk.fences() == ["dead"]
+        assert desk.sums(period="month") == (20, 0, 0)
+
+        desk.pass_time(35 * 24 * 3600)
+        desk.tell(Tick())
+        store.prune(desk.now)
+        desk.restart()
+        assert not desk.authority.book.accounts
+        assert list(desk.authority.book.leases) == [lease], "its id is not used again"
+        desk.hello("next")
+        assert desk.report("next", need=1).lease > lease
+
+
+def test_a_full_disk_is_no_fault_of_the_rows(store: LedgerStore) -> None:
+    store.keep([ACCOUNT, LEASE])
+    store._con.execute("PRAGMA max_page_count = 1")
+    many = [replace(LEASE, id=number, agent="x" * 500) for number in range(2, 400)]
+
+    with pytest.raises(KeeperError, match="full"):
+        store.keep(many)
+
+    store._con.execute("PRAGMA max_page_count = 1000000")
+    assert list(store.load(NOON)) == [ACCOUNT, LEASE]
+    store.keep(many)
+
+
+def test_two_writers_of_one_file_wait_for_each_other(path: Path, store: LedgerStore) -> None:
+    """The rules' memory is in the same file, written by other threads."""
+    began, done = Event(), Event()
+
+    def write() -> None:
+        with ControlStore(path) as control, transaction(control._con):
+            control._con.execute("DELETE FROM outbox")
+            began.set()
+            done.wait(0.2)
+
+    writer = Thread(target=write)
+    writer.start()
+    assert began.wait(30)
+    store.keep([ACCOUNT])
+    writer.join(30)
+    assert list(store.load(NOON)) == [ACCOUNT]

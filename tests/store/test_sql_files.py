@@ -20,7 +20,8 @@ FILES = sorted(
 
 FORBIDDEN = [
     "primary key", "unique", "foreign key", "references", "index", "update", "on conflict",
-    "merge into", "insert or", "returning", "alter table", "autoincrement", "sequence",
+    "merge into", "insert or", "returning", "autoincrement", "sequence",
+    r"alter table (?!\w+ add column )",
 ]  # fmt: skip
 MAY_DELETE = {
     "seal.sql", "compact_usage.sql",

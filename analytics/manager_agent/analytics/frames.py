@@ -1,6 +1,6 @@
 """Frames: what a rule may see. Types only, so that rules never load a database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
@@ -38,6 +38,39 @@ UNPRICED = pl.Schema(
     }
 )
 
+GUARDED = pl.Schema(
+    {
+        "scope": pl.String(),  # agent, group, fleet
+        "name": pl.String(),  # "" for the fleet
+        "period": pl.String(),  # hour, day, month
+        "unit": pl.String(),  # usd, tokens; what follows is in nano-USD or tokens
+        "ledger": pl.Int64(),  # what guards reported as spent in the window so far
+        "receipts": pl.Int64(),  # what spans say that their guards charged; as `spans` for tokens
+        "spans": pl.Int64(),  # what these spans' calls cost
+        "recent": pl.Int64(),  # spent in the last minutes, of which either side may not know yet
+        "window_start": _TIME,
+        "resets_at": _TIME,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One limit in its present window as the budget ledger has it.
+
+    `scope`: agent, group, fleet. `agents`: who spends from it, None being all. `guarded`: spent as
+    guards reported it, nano-USD or tokens.
+    """
+
+    scope: str
+    name: str
+    period: Period
+    unit: Unit
+    agents: frozenset[str] | None
+    guarded: int
+    window_start: datetime
+    resets_at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
@@ -67,8 +100,11 @@ class Frames:
     `budgets` (schema `BUDGETS`): one row a limit of an agent that was seen or is configured.
     `unpriced` (schema `UNPRICED`): one row a provider and model that no price is known for.
     `policy`: how budgets are configured: when to warn, in whose time zone.
+    `guarded` (schema `GUARDED`): one row a limit that guards spend from: the ledger's sum of it and
+    that of the spans.
     """
 
     budgets: pl.DataFrame
     unpriced: pl.DataFrame
     policy: BudgetPolicy
+    guarded: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GUARDED))

@@ -1,6 +1,6 @@
 """Takes the frames for the rules from the rollups of a DuckDB connection."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,12 +10,14 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from manager_agent.analytics.frames import BUDGETS, UNPRICED, BudgetRow, Frames
+from manager_agent.analytics.frames import BUDGETS, GUARDED, UNPRICED, BudgetRow, Frames, LedgerRow
 from manager_agent.contract.budget import BudgetPolicy, Limit
 from manager_agent.contract.money import nano_usd
 from manager_agent.contract.window import PERIODS, Period, Window, window
 
 UNPRICED_WITHIN = timedelta(hours=24)
+RECENT = timedelta(minutes=2)
+"""Spend that is younger need not be known yet on both sides: by spans, and by the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,15 @@ class _Spend:
     unpriced_calls: int = 0
 
 
-def load(con: duckdb.DuckDBPyConnection, now: datetime, policy: BudgetPolicy) -> Frames:
+def load(
+    con: duckdb.DuckDBPyConnection,
+    now: datetime,
+    policy: BudgetPolicy,
+    ledger: Sequence[LedgerRow] = (),
+) -> Frames:
     """Return what rules may see at `now`; reads rollups only, each within a range of time.
+
+    `ledger`: the limits in their present windows, as the ledger has them at `now`.
 
     All that the windows of `now` hold is counted, also rows stamped after `now` by a clock that
     is ahead. Raises `duckdb.Error` where the views of `install` are missing.
@@ -37,6 +46,7 @@ def load(con: duckdb.DuckDBPyConnection, now: datetime, policy: BudgetPolicy) ->
         ),
         unpriced=_unpriced(con, now),
         policy=policy,
+        guarded=_guarded(con, now, ledger),
     )
 
 
@@ -111,6 +121,36 @@ def _unpriced(con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
     rows = _run(con, "unpriced", {"since": _naive(now - UNPRICED_WITHIN), "now": _naive(now)})
     aware = [(*row[:-2], *(moment.replace(tzinfo=UTC) for moment in row[-2:])) for row in rows]
     return pl.DataFrame(aware, schema=UNPRICED, orient="row")
+
+
+def _guarded(
+    con: duckdb.DuckDBPyConnection, now: datetime, ledger: Sequence[LedgerRow]
+) -> pl.DataFrame:
+    windows: dict[tuple[datetime, datetime], list[LedgerRow]] = {}
+    for row in ledger:
+        windows.setdefault((row.window_start, row.resets_at), []).append(row)
+    rows: list[tuple[object, ...]] = []
+    for (start, end), those in windows.items():
+        params = {"start": _naive(start), "end": _naive(end), "recent": _naive(now - RECENT)}
+        spends = {agent: tuple(sums) for agent, *sums in _run(con, "leased_spend", params)}
+        rows += filter(None, (_guarded_row(one, spends) for one in those))
+    return pl.DataFrame(rows, schema=GUARDED, orient="row")
+
+
+def _guarded_row(
+    row: LedgerRow, spends: Mapping[str, tuple[int, ...]]
+) -> tuple[object, ...] | None:
+    """Return a limit beside what spans say of it; None where no guard spent from it."""
+    mine = [sums for agent, sums in spends.items() if row.agents is None or agent in row.agents]
+    receipts, nano, tokens, recent_nano, recent_tokens = (
+        map(sum, zip(*mine, strict=True)) if mine else (0,) * 5
+    )
+    usd = row.unit == "usd"
+    spans, recent = (nano, recent_nano) if usd else (tokens, recent_tokens)
+    if not (row.guarded or spans):
+        return None
+    said = (row.scope, row.name, row.period, row.unit, row.guarded, receipts if usd else spans)
+    return (*said, spans, recent, row.window_start, row.resets_at)
 
 
 def _run(

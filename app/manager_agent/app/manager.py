@@ -11,6 +11,7 @@ from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.people import People
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
+from manager_agent.app.truth import Truth
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
 from manager_agent.delivery.worker import Worker
@@ -56,6 +57,7 @@ class Manager:
     agents: ControlService
     clerk: Clerk
     people: People
+    truth: Truth
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 

@@ -36,6 +36,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
             *denied.metrics(),
             *manager.room.metrics(),
             *manager.clerk.metrics(),
+            *manager.truth.metrics(),
             *guards.metrics(),
         ]
 

@@ -23,6 +23,7 @@ from manager_agent.app.outlook import services
 from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
+from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
@@ -116,6 +117,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         manager = _wired(settings, facts, control, ledger, others, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
+        manager.truth.start()
+        stack.callback(manager.truth.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
@@ -138,18 +141,13 @@ def _wired(
     def price(call: Call) -> Call:
         return costed(call, book)
 
+    limits = Limits(
+        pending_bytes=settings.receiver.max_pending_mib * _MIB,
+        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+        most_spans=settings.receiver.max_window_spans,
+    )
     intake = Intake(
-        facts,
-        door,
-        price,
-        time_ns,
-        limits=Limits(
-            pending_bytes=settings.receiver.max_pending_mib * _MIB,
-            window_ns=int(settings.receiver.merge_window_seconds * 10**9),
-            most_spans=settings.receiver.max_window_spans,
-        ),
-        committed=commits.add,
-        closed=room.closed,
+        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
@@ -163,7 +161,9 @@ def _wired(
     now_us = time_ns() // 1000
     beside = people(settings, others, now_us)
     authority = Authority(ledger, policy, now_us)
-    clerk = Clerk(authority, conduct(settings), beside.seats(), changed=ticker.follow)
+    clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
+    telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
+    ticker.ledger = telling.ledger
     return Manager(
         settings=settings,
         facts=facts,
@@ -183,6 +183,7 @@ def _wired(
         agents=ControlService(book, now, secret),
         clerk=clerk,
         people=beside,
+        truth=telling,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -223,6 +224,7 @@ async def _run(
     await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
+    await asyncio.to_thread(manager.truth.stop)
     await asyncio.to_thread(manager.clerk.stop)
 
 

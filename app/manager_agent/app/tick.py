@@ -9,6 +9,7 @@ from typing import Literal
 import duckdb
 import structlog
 
+from manager_agent.analytics.frames import LedgerRow
 from manager_agent.analytics.load import load
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
@@ -22,7 +23,11 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Ticker:
-    """Runs the rules. `read` gives a cursor on the facts, `committed` is told of new messages."""
+    """Runs the rules. `read` gives a cursor on the facts, `committed` is told of new messages.
+
+    `ledger` gives the limits as the budget ledger has them; `drift` is how far it was from the
+    spans at the last look, in nano-USD, by scope, name and period.
+    """
 
     read: Callable[[], duckdb.DuckDBPyConnection]
     control: ControlStore
@@ -33,6 +38,8 @@ class Ticker:
     failures: int = 0
     seconds: float = 0.0
     broken: dict[str, str] = field(default_factory=dict)
+    ledger: Callable[[], Sequence[LedgerRow]] = tuple
+    drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def tick(self, now: datetime) -> None:
         """Look once at `now` (UTC), and commit memory and messages in one transaction.
@@ -42,7 +49,8 @@ class Ticker:
         started = perf_counter()
         cursor = self.read()
         try:
-            frames = load(cursor, now, self.policy)
+            # First the ledger: spans that come meanwhile are of what it knows.
+            frames = load(cursor, now, self.policy, self.ledger())
         finally:
             cursor.close()
         seen = look(self.rules, frames, now)
@@ -51,6 +59,11 @@ class Ticker:
         done = step(self.control.memory(), seen.findings, now, seen.failed.keys())
         self.control.commit(done)
         self.broken = dict(seen.failed)
+        self.drift = {
+            (row["scope"], row["name"], row["period"]): row["ledger"] - row["spans"]
+            for row in frames.guarded.iter_rows(named=True)
+            if row["unit"] == "usd"
+        }
         self.ticks += 1
         self.seconds = perf_counter() - started
         if done.alerts or done.messages:
@@ -67,6 +80,15 @@ class Ticker:
             _metric("manager_tick_failures_total", "counter", "Looks that failed.", self.failures),
             _metric("manager_tick_seconds", "gauge", "Time of the last look.", self.seconds),
             _metric("manager_rules_broken", "gauge", "Rules that raise.", len(self.broken)),
+            Metric(
+                "manager_budget_drift_usd",
+                "gauge",
+                "What guards reported as spent in a window, less what their calls' spans cost.",
+                [
+                    Sample(nano / 1e9, tuple(zip(("scope", "name", "period"), of, strict=True)))
+                    for of, nano in sorted(self.drift.items())
+                ],
+            ),
         ]
 
 

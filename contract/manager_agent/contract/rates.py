@@ -67,19 +67,21 @@ class Rates:
             self.needs_output and usage.output_tokens is None
         ):
             return None, "unknown_usage"
-        band = self.bands[bisect_left(self.thresholds, usage.input_tokens or 0)]
+        thresholds, scale = self.thresholds, self.scale
+        band = self.bands[bisect_left(thresholds, usage.input_tokens or 0) if thresholds else 0]
         total = self.fixed
         clamped = False
         alone: list[int] = []
         for count, (price, parts) in zip(self._read(usage), band):  # noqa: B905 strict costs 10 %
             rest = count or 0
-            for part in parts:
-                rest -= alone[part]
-            if rest < 0:  # parts above their total: charge the parts, never less than nothing
-                rest, clamped = 0, True
+            if parts:
+                for part in parts:
+                    rest -= alone[part]
+                if rest < 0:  # parts above their total: charge the parts, never less than nothing
+                    rest, clamped = 0, True
             alone.append(rest)
             total += rest * price
-        nano = _half_even(total, self.scale)
+        nano = _half_even(total, scale)
         return nano, "parts_exceed_total" if clamped else "free" if self.free else "priced"
 
 

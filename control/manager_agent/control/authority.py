@@ -48,6 +48,10 @@ class Authority:
                 self._policy = command.policy
         return said
 
+    def prune(self, now_us: int) -> int:
+        """Have the store delete what is long over; return how many rows. Raises as it does."""
+        return self._keeper.prune(now_us)
+
     def _refresh(self, now_us: int) -> None:
         if self._stale:
             self._book = self._restored(now_us)

@@ -1,13 +1,14 @@
 """The ledger in memory: its rows, the ways to find them, and what changed since it was stored."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from manager_agent.contract.budget import BudgetPolicy, Limits, Unit
 from manager_agent.contract.window import Period, window
+from manager_agent.control.commands import Charge
 from manager_agent.control.rows import (
     PRIORITIES,
     Account,
@@ -22,6 +23,7 @@ from manager_agent.control.rows import (
     LimitSet,
     Paused,
     Row,
+    Shares,
     Wish,
 )
 from manager_agent.control.terms import Term, Terms, laid_over
@@ -48,6 +50,8 @@ class Book:
     leases: dict[int, Lease] = field(default_factory=dict)
     holders: dict[str, Holder] = field(default_factory=dict)
     charged: dict[str, Charged] = field(default_factory=dict)
+    totals: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
+    leased: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
     limits: dict[LimitKey, LimitSet] = field(default_factory=dict)
     budgets: dict[str, Limits] = field(default_factory=dict)
     paused: dict[tuple[str, str], Paused] = field(default_factory=dict)
@@ -76,6 +80,9 @@ class Book:
                 self.holders[row.id] = row
             case Charged():
                 self.charged[row.key] = row
+                if row.period is not None:
+                    place = (row.period, row.unit, row.at_us)
+                    self.totals.setdefault(place, {})[row.agent] = row.total
             case LimitSet():
                 self.limits[row.key] = row
                 if row.dropped:
@@ -117,9 +124,15 @@ class Book:
         """Return the leases with somebody waiting: critical ones first, then who came first."""
         return [self.leases[id_] for priority in PRIORITIES for id_ in self.waiting[priority]]
 
-    def accounts_for(self, agent: str, unit: Unit, at_us: int) -> list[Account]:
-        """Return the account of each limit that holds for `agent` at a time, opened if need be."""
-        return [self.account_of(term, at_us) for term in self.terms.of(agent, unit)]
+    def accounts_for(
+        self, agent: str, unit: Unit, at_us: int, period: Period | None = None
+    ) -> list[Account]:
+        """Return the account of each limit that holds for `agent` at a time, opened if need be.
+
+        Of limits of one `period`, unless that is None.
+        """
+        terms = self.terms.of(agent, unit)
+        return [self.account_of(one, at_us) for one in terms if period in (None, one.period)]
 
     def account_of(self, term: Term, at_us: int) -> Account:
         """Return the account of a limit at a time, opened if need be."""
@@ -133,7 +146,41 @@ class Book:
         start_us, end_us = _window(term.period, at_us // 1_000_000, self.terms.zone)
         key = AccountKey(term.scope, term.name, term.period, term.unit, start_us)
         known = self.accounts.get(key)
-        return known or Account(key, end_us, term.amount, term.enforcement, term.floors)
+        return known or self._with_charges(
+            Account(key, end_us, term.amount, term.enforcement, term.floors)
+        )
+
+    def _with_charges(self, account: Account) -> Account:
+        """Count in what was charged in the window before anybody drew on this limit."""
+        external, leased = (
+            self._by_priority(account.key, found) for found in (self.totals, self.leased)
+        )
+        one, two, three, four = map(sum, zip(external, leased, strict=True))
+        used = (one, two, three, four)
+        spent = sum(used)
+        over = 0 if account.bound is None else max(0, spent - account.bound)
+        return replace(account, settled=spent, external=sum(external), used=used, excess=over)
+
+    def _by_priority(
+        self, key: AccountKey, found: Mapping[tuple[Period | None, Unit, int], Mapping[str, int]]
+    ) -> Shares:
+        """Return what those whose spend counts against a limit spent in its window."""
+        parts = [0, 0, 0, 0]
+        for agent, total in found.get(key[2:], {}).items():
+            if self.terms.covers(key.scope, key.name, agent):
+                parts[self.terms.priority_of(agent) - 1] += total
+        one, two, three, four = parts
+        return one, two, three, four
+
+    def is_over(self, charge: Charge | Charged, now_us: int) -> bool:
+        """Say whether a charge is of a window so long past that its account is not kept."""
+        return self._is_long_over((charge.period, charge.unit, charge.at_us), now_us)
+
+    def _is_long_over(self, place: tuple[Period | None, Unit, int], now_us: int) -> bool:
+        period, _, until_us = place
+        if period is not None:
+            _, until_us = _window(period, until_us // 1_000_000, self.terms.zone)
+        return until_us + KEPT_US < now_us
 
     def tied_to(self, key: AccountKey) -> list[Lease]:
         """Return the leases that may still spend against an account."""
@@ -146,7 +193,7 @@ class Book:
     def forget(self, now_us: int) -> None:
         """Let go of rows in memory that nothing can change any more; the store keeps them."""
         for lease in list(self.leases.values()):
-            if lease.ends_us + _GRACE_US < now_us and not lease.left:
+            if lease.ends_us + _GRACE_US < now_us and (not lease.left or self._over(lease, now_us)):
                 self._drop(lease)
         needed = {key for lease in self.leases.values() for key in lease.accounts}
         over = [k for k, one in self.accounts.items() if one.end_us + KEPT_US < now_us]
@@ -159,9 +206,15 @@ class Book:
             if long_ago and not self.held.get(holder.id):
                 del self.holders[holder.id]  # unknown ones are fenced, too
                 self.held.pop(holder.id, None)
-        old = [k for k, one in self.charged.items() if one.at_us + KEPT_US < now_us]
-        for name in old:
-            del self.charged[name]
+        for one in [one for one in self.charged.values() if self.is_over(one, now_us)]:
+            del self.charged[one.key]
+            self.totals.pop((one.period, one.unit, one.at_us), None)
+        for place in [place for place in self.leased if self._is_long_over(place, now_us)]:
+            del self.leased[place]
+
+    def _over(self, lease: Lease, now_us: int) -> bool:
+        """Say whether all windows of a lease ended so long ago that its doubt is nobody's."""
+        return all(self.accounts[key].end_us + KEPT_US < now_us for key in lease.accounts)
 
     def _drop(self, lease: Lease) -> None:
         del self.leases[lease.id]

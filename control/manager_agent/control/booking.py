@@ -40,6 +40,21 @@ def settle(book: Book, lease: Lease, settled: int, returned: int) -> Lease:
     return _put(book, new)
 
 
+def correct(book: Book, lease: Lease, settled: int) -> Lease:
+    """Put what is known for certain in the place of what a holder that is gone told.
+
+    What it has left, in doubt, stays.
+    """
+    by = settled - lease.settled
+    if not by:
+        return lease
+    for key in lease.accounts:
+        account = book.accounts[key]
+        used = _add(account.used, lease.priority, by)
+        book.put(_with_excess(replace(account, settled=account.settled + by, used=used)))
+    return _put(book, replace(lease, settled=settled, granted=lease.granted + by))
+
+
 def close(book: Book, lease: Lease) -> Lease:
     """Book what a lease has left as spent, in doubt: its holder was given up."""
     for key in lease.accounts:

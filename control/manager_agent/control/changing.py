@@ -8,7 +8,7 @@ from manager_agent.contract.command import SetBudget
 from manager_agent.contract.guard import Pause, Pauses
 from manager_agent.contract.money import usd
 from manager_agent.control import booking
-from manager_agent.control.book import KEPT_US, Book
+from manager_agent.control.book import Book
 from manager_agent.control.commands import (
     Charge,
     Configure,
@@ -143,12 +143,18 @@ def _correct(book: Book, command: Correct, now_us: int) -> None:
 def _charge(book: Book, command: Charge, now_us: int) -> None:
     known = book.charged.get(command.key)
     more = command.total - (known.total if known else 0)
-    if not more or command.at_us + KEPT_US < now_us:
+    if book.is_over(command, now_us):
         return
-    book.put(Charged(command.key, command.agent, command.unit, command.at_us, command.total))
-    priority = book.terms.priority_of(command.agent)
-    for account in book.accounts_for(command.agent, command.unit, command.at_us):
-        booking.charge(book, account, priority, more)
+    agent, unit, at_us, period = command.agent, command.unit, command.at_us, command.period
+    if period is not None:
+        book.leased.setdefault((period, unit, at_us), {})[agent] = command.leased
+    if not more:
+        return
+    # Before the new total is known: an account that is opened begins with what was charged before.
+    accounts = book.accounts_for(agent, unit, at_us, period)
+    book.put(Charged(command.key, agent, unit, at_us, command.total, period))
+    for account in accounts:
+        booking.charge(book, account, book.terms.priority_of(agent), more)
 
 
 def _pause(book: Book, command: PauseCalls | ResumeCalls, now_us: int) -> list[To]:

@@ -36,6 +36,7 @@ T = TypeVar("T")
 TICK_SECONDS = 0.5
 _RETRY_SECONDS = 0.5
 _LOOK_SECONDS = 10.0
+_PRUNE_US, _PRUNE_BUSY_US = 600_000_000, 3_600_000_000
 _DEAF_US = 2_000_000
 """A pause of the clerk from which on it counts as one: holders could not be heard meanwhile."""
 
@@ -74,6 +75,7 @@ class Clerk:
         self._counters = Counters()
         self._renewed = False
         self._sums = sums(authority.book)
+        self._pruned_us = 0
         self._now_us = self._ticked_us = now_us()
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="clerk", daemon=True)
@@ -194,6 +196,7 @@ class Clerk:
             self._decided([Item(Tick(passed_us if passed_us > _DEAF_US else 0))])
             self._ticked_us = now_us
             self._sums = sums(self._authority.book)
+            self._tidy(busy=bool(items))
         if items:
             self._counters.batch(len(items), perf_counter() - started)
 
@@ -264,6 +267,19 @@ class Clerk:
         single = {one.name for one in set_by_people if one.scope == "agent"}
         self._overridden = frozenset(single.union(self._authority.book.budgets))
         self._changed(self._policy)
+
+    def _tidy(self, busy: bool) -> None:
+        """Have rows deleted that are long over; while there is much to do, not so soon."""
+        since_us = self._now_us - self._pruned_us
+        if since_us < (_PRUNE_BUSY_US if busy else _PRUNE_US):
+            return
+        self._pruned_us = self._now_us
+        try:
+            pruned = self._authority.prune(self._now_us)
+        except KeeperError as error:
+            _log.warning("old rows of the ledger are still there", error=str(error))
+        else:
+            self._counters.pruned += pruned
 
     def _policy_of(self, agent: str) -> Policy:
         return self._policies.of(agent, self._authority.book.terms, self._now_us)

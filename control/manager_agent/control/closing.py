@@ -10,6 +10,11 @@ from manager_agent.control.opening import lease_for
 from manager_agent.control.rows import Event, Holder, Lease, Wish
 from manager_agent.control.serving import TTL_US, serve
 
+ENDED = "it ended"
+_DIED = "its process died"
+LAST_WORDS = (ENDED, _DIED)
+"""Why holders are given up whose last totals are known: they said so, or their journal does."""
+
 
 def let_time_pass(book: Book, now_us: int, deaf_us: int = 0) -> list[To]:
     """Give up holders that were silent for too long; move those who wait to the new windows."""
@@ -58,10 +63,15 @@ def recover(book: Book, journal: Report, boot_id: str, now_us: int) -> None:
     if lease is None or holder is None or lease.holder != holder.id:
         return
     if holder.closed_us is None:
-        give_up(book, holder, now_us, "its process died")
+        same = boot_id and boot_id == holder.boot_id
+        give_up(book, holder, now_us, _DIED if same else "its host began anew")
         lease = book.leases[lease.id]
     lease = booking.settle(book, lease, journal.settled_total, journal.returned_total)
+    if journal.settled_calls > lease.calls:
+        lease = replace(lease, calls=journal.settled_calls)
+        book.put(lease)
     if boot_id and boot_id == holder.boot_id:
+        book.put(replace(book.holders[holder.id], reason=_DIED))
         idle = max(0, lease.left - journal.reserved_now)
         booking.settle(book, lease, lease.settled, lease.returned + idle)
 

@@ -79,7 +79,10 @@ class Correct:
 class Charge:
     """Spans without a guard add up to `total` under `key`; telling it again changes nothing.
 
-    The windows are those of `at_us`; a total may shrink where a call was corrected.
+    It is for the limits of `period`, all where that is None, in the window that holds `at_us`:
+    where one `period` is named, its start. A total may shrink where a call was corrected.
+    `leased`: what spans of guarded calls add up to there; an account that opens later begins with
+    it, and no other takes notice.
     """
 
     key: str
@@ -87,14 +90,17 @@ class Charge:
     unit: Unit
     at_us: int
     total: int
+    period: Period | None = None
+    leased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """All spans of a lease whose holder was given up are there, and add up to `spent`."""
+    """The spans of a lease whose holder was given up are of `calls` calls, `spent` in all."""
 
     lease: int
     spent: int
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Counters:
     bad: int = 0
     stumbles: int = 0
     postponed: int = 0
+    pruned: int = 0
     batches: int = 0
     batched: int = 0
     seconds: float = 0.0
@@ -53,6 +54,7 @@ class Counters:
             _counter("manager_guard_bad_commands_total", "Commands that failed.", self.bad),
             _counter("manager_guard_stumbles_total", "Batches that broke.", self.stumbles),
             _counter("manager_guard_postponed_total", "Not stored at once.", self.postponed),
+            _counter("manager_guard_pruned_total", "Old rows deleted.", self.pruned),
             _counter("manager_guard_batches_total", "Batches decided.", self.batches),
             _counter("manager_guard_batched_total", "Commands in them.", self.batched),
             _counter("manager_guard_batch_seconds_total", "Time they took.", self.seconds),

@@ -26,3 +26,9 @@ class Keeper(Protocol):
         Raises `KeeperError` where nothing can be stored, and something else where these rows
         cannot, such as an account that would break the invariant.
         """
+
+    def prune(self, now_us: int) -> int:
+        """Delete what nothing can change any more; return how many rows. Raises `KeeperError`.
+
+        That is what ended more than `KEPT_US` ago, but for what a lease in doubt still draws on.
+        """

@@ -10,7 +10,7 @@ from dataclasses import replace
 from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Report
 from manager_agent.control import booking, changing
 from manager_agent.control.book import Book
-from manager_agent.control.closing import give_up, let_time_pass, recover
+from manager_agent.control.closing import ENDED, LAST_WORDS, give_up, let_time_pass, recover
 from manager_agent.control.commands import (
     Command,
     Reconcile,
@@ -147,7 +147,7 @@ def _bye(book: Book, bye: Bye, now_us: int) -> list[To]:
     holder = book.holders.get(bye.holder)
     if holder is None or holder.closed_us is not None:
         return []
-    give_up(book, holder, now_us, "it ended")
+    give_up(book, holder, now_us, ENDED)
     return serve(book, now_us)
 
 
@@ -155,8 +155,15 @@ def _reconcile(book: Book, command: Reconcile, now_us: int) -> list[To]:
     lease = book.leases.get(command.lease)
     if lease is None or not lease.closed:
         return []  # while its holder is there, the holder tells
-    lease = booking.settle(book, lease, command.spent, lease.returned)
-    booking.settle(book, lease, lease.settled, lease.granted - lease.settled)
+    holder = book.holders.get(lease.holder)
+    reason = holder.reason if holder else ""
+    if reason in LAST_WORDS and command.calls == lease.calls:
+        lease = booking.correct(book, lease, command.spent)
+        if reason == ENDED:  # nothing was in flight
+            booking.settle(book, lease, lease.settled, lease.granted - lease.settled)
+    else:
+        # Some spans may be missing, and some calls may never be told of: they died with it.
+        booking.settle(book, lease, command.spent, lease.returned)
     return serve(book, now_us)
 
 

@@ -128,13 +128,14 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """What spans without a guard add up to under one key, such as an agent's minute."""
+    """What spans without a guard add up to under one key, such as an agent's day."""
 
     key: str
     agent: str
     unit: Unit
     at_us: int
     total: int
+    period: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)

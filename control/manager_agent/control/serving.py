@@ -52,9 +52,18 @@ def serve(book: Book, now_us: int, asker: Lease | None = None) -> list[To]:
             _look_ahead(book, asker)
             allowance = allowance_for(book, asker, now_us)
             if allowance is not None:
-                said.append(told(book, allowance, now_us, Answer("ok")))
+                said.append(_beside(told(book, allowance, now_us, Answer("ok")), book, asker))
         said.append(told(book, asker, now_us, answer, asked))
     return said
+
+
+def _beside(said: To, book: Book, asker: Lease) -> To:
+    """Return word of an allowance as the answer to the report that it was made for.
+
+    It has not been reported of itself, and its holder counts its time from a report.
+    """
+    assert isinstance(said.message, Grant)
+    return replace(said, message=replace(said.message, seq=book.wish_of(asker).seq))
 
 
 def call_back(book: Book, now_us: int) -> list[To]:

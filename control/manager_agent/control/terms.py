@@ -60,6 +60,12 @@ class Terms:
             policy = _amended(policy, one)
         return policy
 
+    def covers(self, scope: Scope, name: str, agent: str) -> bool:
+        """Say whether what `agent` spends counts against the limits of a scope."""
+        if scope == "group":
+            return agent in self.policy.groups.get(name, Group()).agents
+        return scope == "fleet" or name == agent
+
     def of(self, agent: str, unit: Unit) -> list[Term]:
         """Return the limits of `unit` that hold for `agent`, its own first."""
         found = list(self._entry("agent", agent, self.policy.limits_of(agent), {}))

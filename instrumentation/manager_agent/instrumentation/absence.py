@@ -108,12 +108,13 @@ class Absence:
         return nano_usd(1) if limit_nano is None else min(limit_nano, nano_usd(1))
 
     def _closed(self, agent: str, why: str) -> Refuse:
-        said = f" ({why})" if why else ""
+        url = self._said.url
+        where = "" if url in why else f"{url}: "
+        start = "" if ENDPOINT in why else f"Start it, or set {ENDPOINT} to where it is. "
         return Refuse(
             "manager_unreachable",
-            f"The manager at {self._said.url} cannot be reached{said}, and {agent} holds no money",
-            f"Start it by `manager-agent serve`, set {ENDPOINT} to where it is,"
-            f" or set {VARIABLE}=open to let calls pass without it.",
+            f"{agent} holds no money, and the manager cannot be reached: {where}{why or 'silence'}",
+            f"{start}Set {VARIABLE}=open to let calls pass without it.",
         )
 
     def _over_cap(self, agent: str, most: int) -> Refuse:

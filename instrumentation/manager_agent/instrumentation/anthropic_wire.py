@@ -19,7 +19,7 @@ from manager_agent.instrumentation.refusals import anthropic_refusal
 from manager_agent.instrumentation.sse import Sse
 from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
-from manager_agent.instrumentation.weight import weigh
+from manager_agent.instrumentation.weight import TEXT_ALONE, Weighed, text_alone, weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
 
 _PROMPT = ("system", "messages", "tools", "mcp_servers")
@@ -37,9 +37,20 @@ def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
     return asked_of(endpoint, fields, len(body))
 
 
-def asked_of(endpoint: Endpoint, fields: Json, size: int) -> Asked:
+def glance(endpoint: Endpoint, body: bytes) -> Asked | None:
+    """Return what `body` asks for where all of its prompt is text; None: see `asked`."""
+    fields = parsed(body)
+    if type(fields) is not dict or endpoint.kind == "message_batch":
+        return None
+    if not text_alone([fields[key] for key in _PROMPT if key in fields]):
+        return None
+    return asked_of(endpoint, fields, len(body), TEXT_ALONE)
+
+
+def asked_of(endpoint: Endpoint, fields: Json, size: int, weight: Weighed | None = None) -> Asked:
     """Return what the fields of a request for one message ask for; streams end with usage."""
-    weight = weigh([fields[key] for key in _PROMPT if key in fields])
+    if weight is None:
+        weight = weigh([fields[key] for key in _PROMPT if key in fields])
     metadata = mapping(fields.get("metadata"))
     return Asked(
         model=text(fields.get("model")) or endpoint.model,
@@ -47,8 +58,8 @@ def asked_of(endpoint: Endpoint, fields: Json, size: int) -> Asked:
         max_output_tokens=count(fields.get("max_tokens")),
         tier=text(fields.get("service_tier")),
         body_bytes=size,
-        text_bytes=weight.text_bytes,
-        media=weight.media,
+        text_bytes=weight[0],
+        media=weight[1],
         held_context=_held(fields),
         conversation_id=first_text(map(metadata.get, _CONVERSATION)),
         user_id=text(metadata.get("user_id")),
@@ -107,10 +118,27 @@ def told_of(answer: Json) -> Told:
     )
 
 
+def counted(endpoint: Endpoint, body: bytes) -> Told | None:
+    """Return what settling needs of a whole answer; None: see `whole`."""
+    answer = parsed(body)
+    if type(answer) is not dict or answer.get("error"):
+        return None
+    raw = mapping(answer.get("usage"))
+    usage = usage_of(raw)
+    if usage is None or usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    return Told(
+        response_model=text(answer.get("model")),
+        tier=text(raw.get("service_tier")),
+        usage=usage,
+        complete=True,
+    )
+
+
 def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     """Return a reader for an answer in pieces."""
     body = BodyReader(partial(whole, endpoint, 200))
     return reader(content_type, body, EventReader(Sse(), AnthropicEvents()))
 
 
-ANTHROPIC = Wire(asked, whole, stream, anthropic_refusal)
+ANTHROPIC = Wire(asked, whole, stream, anthropic_refusal, glance=glance, counted=counted)

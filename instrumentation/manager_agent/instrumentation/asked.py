@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """The facts of one request that metering and budgets need; None where it does not say.
 
     `wants_usage`: a stream of this request ends with usage. `max_output_tokens`: most that may be
     generated for one of `choices` answers, reasoning included. `tier`: the service tier asked for.
     `body_bytes`: size of the body, which bounds its tokens; None where it cannot be known without
-    consuming it. `text_bytes`: UTF-8 bytes of what is prompt in it. `media`: images, audio and
+    consuming it. `text_bytes`: UTF-8 bytes of what is prompt in it; None, too, where only a glance
+    was taken and there is nothing but text. `media`: images, audio and
     files in it, whose tokens the size does not tell. `held_context`: the provider adds what it
     holds (an earlier answer, a cache) or finds (searches), so that no size bounds the tokens.
     """
@@ -25,5 +26,6 @@ class Asked:
     text_bytes: int | None = None
     media: int = 0
     held_context: bool = False
+    # Not frozen, for that costs a microsecond on the way of every call; nobody changes one.
     conversation_id: str | None = None
     user_id: str | None = None

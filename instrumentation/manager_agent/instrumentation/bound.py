@@ -73,9 +73,12 @@ class Dearest:
 
         That holds for any way in which cache, audio, images and reasoning share in the counts.
         """
-        dear_input, dear_output = self.bands[bisect_left(self.thresholds, input_tokens)]
+        thresholds = self.thresholds
+        dear_input, dear_output = self.bands[
+            bisect_left(thresholds, input_tokens) if thresholds else 0
+        ]
         total = self.fixed + input_tokens * dear_input + output_tokens * dear_output
-        return _up(total, self.scale)
+        return -(-total // self.scale)
 
 
 def bound(
@@ -91,7 +94,9 @@ def bound(
     """
     prompt = _prompt(asked, ceilings)
     most = asked.max_output_tokens
-    output = (ceilings.output_tokens if most is None else most) * max(1, asked.choices)
+    output = ceilings.output_tokens if most is None else most
+    if asked.choices > 1:
+        output *= asked.choices
     if prices is not None:
         return Bound(prompt, output, prices.cost(prompt, output))
     if assumed_nano_per_mtok is None:
@@ -111,6 +116,8 @@ def dearest(rates: Rates) -> Dearest:
 
 
 def _prompt(asked: Asked, ceilings: Ceilings) -> int:
+    if not asked.media and not asked.held_context and asked.body_bytes is not None:
+        return -(-asked.body_bytes * ceilings.tokens_per_1000_bytes // 1000) + _FRAMING_TOKENS
     media = asked.media * ceilings.media_tokens
     if asked.media and asked.text_bytes is not None:
         size: int | None = asked.text_bytes  # the body is mostly what the media are made of

@@ -13,7 +13,7 @@ from manager_agent.instrumentation import known_rates
 from manager_agent.instrumentation.bound import Bound, bound
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.habits import Habits
-from manager_agent.instrumentation.known_rates import KnownRates, Sold, sold_by
+from manager_agent.instrumentation.known_rates import KnownRates, Sold, key_of, sold_by
 from manager_agent.instrumentation.priced_model import PricedModel, compiled, names_of
 from manager_agent.instrumentation.rate_client import Call, RateClient
 from manager_agent.instrumentation.settling import Settled, settled
@@ -28,6 +28,7 @@ _MOST_TIERS = 8
 _SAME_TIER = frozenset({None, "auto", "default", "standard", "standard_only", "on_demand"})
 """Tiers that cost what no tier costs."""
 
+_HARD = ("hard", "unknown")
 _Key = tuple[str, str | None, str | None, str]
 
 
@@ -68,11 +69,13 @@ class Bounds:
             if model is None:
                 return None
         prices = model.dearest_at(ask.started_ns)
+        hard = policy.enforcement in _HARD
+        if hard and prices is not None:
+            return bound(asked, model.ceilings, prices)
         assumed = None
         if prices is None and not model.self_hosted and policy.unpriced == "ceiling":
             assumed = policy.ceiling_nano_per_mtok or None
         found = bound(asked, model.ceilings, prices, assumed)
-        hard = policy.enforcement in ("hard", "unknown")
         nano = found.nano
         if nano is None and (model.self_hosted or policy.unpriced == "allow"):
             nano = 0
@@ -97,24 +100,27 @@ class Bounds:
 
     def spent(self, ended: Ended, bound: Bound) -> Settled:
         """Return nano-USD and tokens to settle a call at, and whether they are estimated."""
+        rates = self._known.get(key_of(ended.ask, ended.counted))
+        if rates is not None and ended.status == 200:
+            return settled(ended, bound, rates, rates)
         sold = sold_by(ended)
-        rates = self._known.get(sold)
-        if rates is None and ended.told.usage is not None:
+        if rates is None and ended.counted.usage is not None:
             self._want(sold)  # its exact model or tier is known only now
         asked_for = self._known.get(sold._replace(models=(None, sold.models[1]), tier=None))
         return settled(ended, bound, rates, asked_for)
 
     def ended(self, ended: Ended) -> None:
         """Learn from a call that has ended: how much its kind uses, and which tier served it."""
-        tier = ended.told.tier
-        if tier not in _SAME_TIER and tier != ended.ask.asked.tier:
+        tier = ended.counted.tier
+        if tier is not None and tier not in _SAME_TIER and tier != ended.ask.asked.tier:
             self._note_tier(ended, tier)
-        self._habits.note(ended)
+        if self._habits.any:
+            self._habits.note(ended)
 
     def _looked_up(self, key: _Key, started_ns: int, old: PricedModel | None) -> PricedModel | None:
         """Return a model by what is known now: by yesterday's rates until today's are here."""
         provider, name, tier, kind = key
-        day = known_rates.moment_of(started_ns).date().isoformat()
+        day = known_rates.day_of(started_ns)
         tiers = dict.fromkeys((None, *self._served.get((provider, name), ())))
         if tier not in _SAME_TIER:
             tiers[tier] = None

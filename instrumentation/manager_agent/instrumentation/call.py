@@ -1,7 +1,11 @@
-"""The two records of a metered call: before it leaves, and when it has ended."""
+"""The two records of a metered call: before it leaves, and when it has ended.
 
-from dataclasses import dataclass
-from typing import Literal
+Both are made on the way of every call, so what is costly and not needed to decide is worked out
+when it is first asked for, which is mostly in the thread that sends spans.
+"""
+
+from hashlib import blake2b
+from typing import Literal, Protocol
 
 from opentelemetry.context import Context
 
@@ -20,25 +24,71 @@ Ending = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
 class Ask:
     """One attempt on the wire, as it is before it leaves; SDK retries are attempts of their own.
 
     `call_id`: 32 hex digits, time-ordered (UUID 7). `context`: what was active where it was made,
-    so that its span hangs where it belongs. `body_digest`: of the body of the request, None where
-    that cannot be read; it leaves the process only under a key.
+    so that its span hangs where it belongs. `body`: of the request, None where that cannot be
+    read, and once it was let go.
     """
 
-    call_id: str
-    endpoint: Endpoint
-    asked: Asked
-    identity: Identity
-    context: Context
-    started_ns: int
-    body_digest: bytes | None = None
+    __slots__ = (
+        "_digest",
+        "asked",
+        "body",
+        "call_id",
+        "context",
+        "endpoint",
+        "identity",
+        "started_ns",
+    )
+
+    def __init__(
+        self,
+        call_id: str,
+        endpoint: Endpoint,
+        asked: Asked,
+        identity: Identity,
+        context: Context,
+        started_ns: int,
+        body: bytes | None = None,
+    ) -> None:
+        self.call_id = call_id
+        self.endpoint = endpoint
+        self.asked = asked
+        self.identity = identity
+        self.context = context
+        self.started_ns = started_ns
+        self.body = body
+        self._digest: bytes | None = None
+
+    @property
+    def body_digest(self) -> bytes | None:
+        """Return a digest of the body; it leaves the process only under a key."""
+        if self._digest is None and self.body is not None:
+            self._digest = blake2b(self.body, digest_size=16).digest()
+        return self._digest
+
+    def let_go(self) -> None:
+        """Keep of the body its digest alone."""
+        if self.body is not None:
+            self._digest = self.body_digest
+            self.body = None
 
 
-@dataclass(frozen=True, slots=True)
+class Unread(Protocol):
+    """An answer that came whole, and is read when somebody wants to know."""
+
+    size: int
+    """Bytes that it holds."""
+
+    def counted(self) -> Told:
+        """Return what settling needs: usage, model, tier, cost, error, and if it is complete."""
+
+    def told(self) -> Told:
+        """Return all that it tells. Never raises."""
+
+
 class Ended:
     """One attempt that went out, settled exactly once. Times: nanoseconds since 1970 UTC.
 
@@ -50,15 +100,82 @@ class Ended:
     an error asked to come again.
     """
 
-    ask: Ask
-    decision: Allow
-    ended_ns: int
-    ending: Ending
-    told: Told
-    status: int | None = None
-    first_chunk_ns: int | None = None
-    failure: str | None = None
-    sent: bool = True
-    receipt: Receipt | None = None
-    left_ns: int = 0
-    retry_after_seconds: float | None = None
+    __slots__ = (
+        "_answer",
+        "_counted",
+        "_told",
+        "ask",
+        "decision",
+        "ended_ns",
+        "ending",
+        "failure",
+        "first_chunk_ns",
+        "left_ns",
+        "receipt",
+        "retry_after_seconds",
+        "sent",
+        "status",
+    )
+
+    def __init__(
+        self,
+        ask: Ask,
+        decision: Allow,
+        ended_ns: int,
+        ending: Ending,
+        told: Told | Unread,
+        status: int | None = None,
+        first_chunk_ns: int | None = None,
+        failure: str | None = None,
+        sent: bool = True,
+        receipt: Receipt | None = None,
+        left_ns: int = 0,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        self.ask = ask
+        self.decision = decision
+        self.ended_ns = ended_ns
+        self.ending = ending
+        self.status = status
+        self.first_chunk_ns = first_chunk_ns
+        self.failure = failure
+        self.sent = sent
+        self.receipt = receipt
+        self.left_ns = left_ns
+        self.retry_after_seconds = retry_after_seconds
+        if type(told) is Told:
+            self._told: Told | None = told
+            self._counted: Told | None = told
+            self._answer: Unread | None = None
+        else:
+            self._told = self._counted = None
+            self._answer = told  # type: ignore[assignment]
+
+    @property
+    def told(self) -> Told:
+        """Return all that the answer tells; reading it takes tens of microseconds."""
+        found = self._told
+        if found is None:
+            assert self._answer is not None
+            found = self._told = self._counted = self._answer.told()
+            self._answer = None
+        return found
+
+    @property
+    def counted(self) -> Told:
+        """Return usage, model, tier, cost and error of the answer; a few microseconds."""
+        found = self._counted
+        if found is None:
+            assert self._answer is not None
+            found = self._counted = self._answer.counted()
+        return found
+
+    def held_bytes(self) -> int:
+        """Return the bytes of request and answer that this holds on to."""
+        answer, body = self._answer, self.ask.body
+        return (answer.size if answer is not None else 0) + (0 if body is None else len(body))
+
+    def let_go(self) -> None:
+        """Read what is to be read and hold on to no bytes any more."""
+        _ = self.told
+        self.ask.let_go()

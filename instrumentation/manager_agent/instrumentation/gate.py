@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 
 from opentelemetry.context import Context, get_current
 
@@ -14,6 +13,7 @@ from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.instrumentation import guarding, hosts, identity, mishap, reentry, spans, within
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.call import Ask
+from manager_agent.instrumentation.call_id import new_call_id
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.governed import Governed
 from manager_agent.instrumentation.holding import unanswered
@@ -25,7 +25,6 @@ from manager_agent.instrumentation.refusal import Refusal, refusal
 from manager_agent.instrumentation.wires import WIRES
 
 _FAILED_OPEN = Allow("policy_failed")
-_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _DECISIONS = (Allow, Refuse, Hold, Wait)
 _inside: ContextVar[bool] = ContextVar("manager_agent_inside", default=False)
 _policy: Policy | None = None
@@ -130,6 +129,7 @@ async def enter_async(endpoint: Endpoint, body: Body) -> Call | Refusal:
 def _entered(decider: Policy, ask: Ask, decision: object) -> Call | Refusal:
     within.note()
     if isinstance(decision, Refuse):
+        ask.body = None  # nobody reads it any more
         try:
             spans.refused(ask, decision)
         except Exception as error:  # noqa: BLE001 - not the agent's concern
@@ -165,23 +165,24 @@ def _unanswered(hold: Hold | Wait, error: Exception) -> Allow | Refuse:
 def _ask(endpoint: Endpoint, body: Body) -> Ask:
     started = time.time_ns()
     return Ask(
-        call_id=_call_id(started),
-        endpoint=endpoint,
-        asked=_asked(endpoint, body),
-        identity=_identity(),
-        context=_context(),
-        started_ns=started,
-        body_digest=blake2b(body, digest_size=16).digest() if isinstance(body, bytes) else None,
+        new_call_id(started),
+        endpoint,
+        _asked(endpoint, body),
+        _identity(),
+        _context(),
+        started,
+        body if isinstance(body, bytes) else None,
     )
 
 
 def _asked(endpoint: Endpoint, body: Body) -> Asked:
     try:
-        read = WIRES[endpoint.api].asked
+        wire = WIRES[endpoint.api]
         if isinstance(body, Fields):
-            told = read(endpoint, json.dumps(dict(body.values)).encode())
+            told = wire.asked(endpoint, json.dumps(dict(body.values)).encode())
             return replace(told, body_bytes=None, text_bytes=None)
-        return read(endpoint, body)
+        seen = None if body is None else wire.glance(endpoint, body)
+        return wire.asked(endpoint, body) if seen is None else seen
     except Exception as error:  # noqa: BLE001 - not the agent's concern
         mishap.note("gate.asked", "a request's body cannot be read", error)
         return Asked(model=endpoint.model)
@@ -201,9 +202,3 @@ def _context() -> Context:
     except Exception as error:  # noqa: BLE001 - not the agent's concern
         mishap.note("gate.context", "the context of a call cannot be read", error)
         return Context()
-
-
-def _call_id(now_ns: int) -> str:
-    """Return a UUID 7: milliseconds, then randomness that a fork does not repeat."""
-    random = os.urandom(10).hex()
-    return f"{now_ns // 1_000_000:012x}7{random[:3]}{_VARIANT[random[3]]}{random[4:19]}"

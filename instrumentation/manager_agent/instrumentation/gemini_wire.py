@@ -14,7 +14,7 @@ from manager_agent.instrumentation.refusals import gemini_refusal
 from manager_agent.instrumentation.sse import Sse
 from manager_agent.instrumentation.stream import BodyReader, EventReader, reader
 from manager_agent.instrumentation.told import Told
-from manager_agent.instrumentation.weight import weigh
+from manager_agent.instrumentation.weight import TEXT_ALONE, Weighed, text_alone, weigh
 from manager_agent.instrumentation.wire import StreamReader, Wire
 
 _CALLED_BACK = frozenset({"functionDeclarations", "function_declarations"})
@@ -26,18 +26,33 @@ def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
     if body is None:
         return Asked(model=endpoint.model, streaming=endpoint.streaming)
     fields = mapping(parsed(body))
-    config = mapping(_either(fields, "generationConfig", "generation_config"))
+    return _asked(endpoint, fields, len(body), weigh(_prompt(fields)))
+
+
+def glance(endpoint: Endpoint, body: bytes) -> Asked | None:
+    """Return what `body` asks for where all of its prompt is text; None: see `asked`."""
+    fields = parsed(body)
+    if type(fields) is not dict or not text_alone(_prompt(fields)):
+        return None
+    return _asked(endpoint, fields, len(body), TEXT_ALONE)
+
+
+def _prompt(fields: Json) -> list[Any]:
     inner = [fields, *objects(fields.get("requests"))]
-    weight = weigh([each[key] for each in inner for key in _PROMPT if key in each])
+    return [each[key] for each in inner for key in _PROMPT if key in each]
+
+
+def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weighed) -> Asked:
+    config = mapping(_either(fields, "generationConfig", "generation_config"))
     return Asked(
         model=endpoint.model or text(fields.get("model")),
         streaming=endpoint.streaming,
         max_output_tokens=count(_either(config, "maxOutputTokens", "max_output_tokens")),
         choices=max(1, count(_either(config, "candidateCount", "candidate_count")) or 1),
         tier=text(_either(fields, "serviceTier", "service_tier")),
-        body_bytes=len(body),
-        text_bytes=weight.text_bytes,
-        media=weight.media,
+        body_bytes=size,
+        text_bytes=weight[0],
+        media=weight[1],
         held_context=_held(fields),
     )
 
@@ -76,4 +91,4 @@ def stream(endpoint: Endpoint, content_type: str) -> StreamReader:
     return reader(content_type, body, EventReader(Sse(), GeminiEvents(endpoint.kind)))
 
 
-GEMINI = Wire(asked, whole, stream, gemini_refusal)
+GEMINI = Wire(asked, whole, stream, gemini_refusal, glance=glance)

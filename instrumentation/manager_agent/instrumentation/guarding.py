@@ -18,8 +18,9 @@ from manager_agent.instrumentation.approvals import Approvals
 from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.clock import now_ns
+from manager_agent.instrumentation.deciding import Parts
 from manager_agent.instrumentation.destination import Destination
-from manager_agent.instrumentation.guard import Guard, Parts
+from manager_agent.instrumentation.guard import Guard
 from manager_agent.instrumentation.identity import resource_attributes
 from manager_agent.instrumentation.loading import loaded
 from manager_agent.instrumentation.peer import Channel

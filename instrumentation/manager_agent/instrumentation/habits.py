@@ -9,22 +9,52 @@ from threading import Lock
 
 from manager_agent.instrumentation.bound import Bound, Dearest
 from manager_agent.instrumentation.call import Ask, Ended
-from manager_agent.instrumentation.learned import Learned
+from manager_agent.instrumentation.learned import ENOUGH, Learned
 
 _MOST_KINDS = 512
 _PER_BYTES = 1 << 16
 """Tokens are counted for so many bytes, so that a whole number tells a share closely enough."""
 _PERCENT = 99
+_UNKNOWN = 2**62
+
+_RECKONED_FOR = 32
+"""Calls after which it is reckoned anew what most of them stay below."""
 
 _Kind = tuple[str, str, str | None, str]
+
+
+class _Habit:
+    """Of one kind: sizes learned, and what was last reckoned from them."""
+
+    __slots__ = ("calls", "inputs", "outputs", "read", "written")
+
+    def __init__(self) -> None:
+        self.inputs, self.outputs = Learned(), Learned()
+        self.calls = 0
+        self.read = self.written = _UNKNOWN
+
+    def _above(self, written: int, share: int | None) -> bool:
+        return written > self.written or (share is not None and share > self.read)
+
+    def add(self, written: int, share: int | None) -> None:
+        """Take a call into account."""
+        self.outputs.add(written)
+        if share is not None:
+            self.inputs.add(share)
+        self.calls += 1
+        if self.calls % _RECKONED_FOR == 0 or self._above(written, share) or self.calls == ENOUGH:
+            self.written = self.outputs.at_most(_UNKNOWN, _PERCENT)
+            self.read = self.inputs.at_most(_UNKNOWN, _PERCENT)
 
 
 class Habits:
     """The habits of many kinds of calls; may be used from several threads."""
 
     def __init__(self) -> None:
-        self._kinds: dict[_Kind, tuple[Learned, Learned]] = {}
+        self._kinds: dict[_Kind, _Habit] = {}
         self._lock = Lock()
+        self.any = False
+        """Whether there is a kind of calls that anybody wants to know the habits of."""
 
     def after_fork(self) -> None:
         """Go on in a child with what its parent learned; the lock may be held there for ever."""
@@ -32,33 +62,38 @@ class Habits:
 
     def usual(self, ask: Ask, worst: Bound, prices: Dearest | None) -> Bound:
         """Return what calls such as this stay below, or the worst while too few are known."""
-        with self._lock:
-            found = self._kinds.get(_kind(ask))
-            if found is None:
-                return worst
-            read, written = worst.input_tokens, found[1].at_most(worst.output_tokens, _PERCENT)
-            size = _size(ask)
-            if size:
-                share = found[0].at_most(_PER_BYTES * read // size, _PERCENT)
-                read = min(read, -(-share * size // _PER_BYTES))
+        kind = _kind(ask)
+        found = self._kinds.get(kind)
+        if found is None:
+            self._begin(kind)
+            return worst
+        read, written = worst.input_tokens, min(worst.output_tokens, found.written)
+        size = _size(ask)
+        if size and found.read is not _UNKNOWN:
+            read = min(read, -(-found.read * size // _PER_BYTES))
         return _priced(worst, read, written, prices)
 
+    def _begin(self, kind: _Kind) -> None:
+        with self._lock:
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds = {}
+            self._kinds.setdefault(kind, _Habit())
+            self.any = True
+
     def note(self, ended: Ended) -> None:
-        """Learn from what the provider counted; an estimate teaches nothing."""
-        usage, told = ended.told.usage, ended.told
-        if usage is None or told.estimated or not told.complete:
+        """Learn from what the provider counted, of kinds that were asked about.
+
+        An estimate teaches nothing.
+        """
+        habit = self._kinds.get(_kind(ended.ask))
+        usage, told = ended.counted.usage, ended.counted
+        if habit is None or usage is None or told.estimated or not told.complete:
             return
         read, written, size = usage.input_tokens, usage.output_tokens, _size(ended.ask)
         if read is None or written is None:
             return
-        kind = _kind(ended.ask)
         with self._lock:
-            if len(self._kinds) >= _MOST_KINDS and kind not in self._kinds:
-                self._kinds = {}
-            inputs, outputs = self._kinds.setdefault(kind, (Learned(), Learned()))
-            outputs.add(written)
-            if size:
-                inputs.add(read * _PER_BYTES // size)
+            habit.add(written, read * _PER_BYTES // size if size else None)
 
 
 def _priced(worst: Bound, read: int, written: int, prices: Dearest | None) -> Bound:

@@ -27,7 +27,7 @@ from manager_agent.instrumentation.goaway import GoAwayFilter
 from manager_agent.instrumentation.grpc_status import Status
 from manager_agent.instrumentation.keepalive import Keepalive
 from manager_agent.instrumentation.readiness import wait
-from manager_agent.instrumentation.stranger import stranger
+from manager_agent.instrumentation.stranger import may_be_http2, stranger
 from manager_agent.instrumentation.waker import Waker
 
 _WINDOW = 1024 * 1024
@@ -90,10 +90,9 @@ class Connection:
             return False
         try:
             return self._step(seconds, waker)
-        except OSError as error:
-            self._lose(*stranger(self._first, self._last_words() or error, secure=self._secure))
         except Exception as error:  # noqa: BLE001 - bytes of a stranger, in code of others
-            self._lose(*stranger(self._first, error, secure=self._secure))
+            last = self._last_words(error)
+            self._lose(*stranger(self._first, last, secure=self._secure))
         return False
 
     def reset(self, exchange: Exchange, status: Status) -> None:
@@ -191,6 +190,8 @@ class Connection:
         self._alive.hear(monotonic())
         if len(self._first) < 16:
             self._first += data[:16]
+            if not may_be_http2(self._first):
+                raise ProtocolError("it does not begin with SETTINGS")
         before = self._filter.said
         for event in self._h2.receive_data(self._filter.feed(data)):
             self._on(event)
@@ -236,13 +237,15 @@ class Connection:
                 exchange.end(Status("UNAVAILABLE", why))
                 del self._exchanges[number]
 
-    def _last_words(self) -> OSError | None:
-        """Take what the server said before it closed; return an error of TLS, which says more."""
+    def _last_words(self, error: Exception) -> Exception:
+        """Take what the server said before it closed; return which error says most."""
+        if not isinstance(error, OSError):
+            return error
         try:
             self._read()
-        except OSError as error:
-            return error if type(error).__name__.startswith("SSL") else None
-        return None
+        except Exception as later:  # noqa: BLE001 - as in `step`
+            return error if isinstance(later, ConnectionError) else later
+        return error
 
     def _lose(self, why: str, remedy: str) -> None:
         if self._filter.said is not None and self._filter.said.why:

@@ -5,15 +5,19 @@ agree to the nano-USD. Readable from any thread; written by those that ask the m
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from manager_agent.contract.control import LONGEST_NAME
 from manager_agent.contract.day_rates import DayRates
-from manager_agent.instrumentation.call import Ended
+from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.told import Told
 
 _MOST_KEPT = 1024
 _NS_PER_SECOND = 10**9
+_NS_PER_DAY = 86_400 * _NS_PER_SECOND
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Sold(NamedTuple):
@@ -29,14 +33,14 @@ class KnownRates:
     """The rates that were told, bounded: names of models come from strangers."""
 
     def __init__(self) -> None:
-        self._kept: dict[Sold, DayRates] = {}
+        self._kept: dict[Any, DayRates] = {}
         self.digest_key: bytes | None = None
         """For digests of prompts; told with the rates."""
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, sold: Sold) -> DayRates | None:
+    def get(self, sold: "Sold | tuple[Any, ...]") -> DayRates | None:
         """Return the rates of what is sold, None where they were not told."""
         return self._kept.get(sold)
 
@@ -62,10 +66,25 @@ def shared() -> KnownRates:
 
 def sold_by(ended: Ended) -> Sold:
     """Return what is asked for to price a call: the models as the manager tries them."""
-    ask, told = ended.ask, ended.told
-    models = (_cut(told.response_model), _cut(ask.asked.model or ask.endpoint.model))
-    day = moment_of(ask.started_ns).date().isoformat()
-    return Sold(ask.endpoint.provider, models, _cut(told.tier), day)
+    ask, told = ended.ask, ended.counted
+    return Sold(*key_of(ask, told))
+
+
+def key_of(ask: Ask, told: Told) -> tuple[str, tuple[str | None, str | None], str | None, str]:
+    """Return what `sold_by` does as a plain tuple, which is made in a fifth of the time."""
+    where = ask.endpoint
+    models = (_cut(told.response_model), _cut(ask.asked.model or where.model))
+    return where.provider, models, _cut(told.tier), _iso(ask.started_ns // _NS_PER_DAY)
+
+
+def day_of(started_ns: int) -> str:
+    """Return the UTC day of a moment, in ISO 8601."""
+    return _iso(started_ns // _NS_PER_DAY)
+
+
+@lru_cache(4)
+def _iso(day: int) -> str:
+    return date.fromordinal(_EPOCH + day).isoformat()
 
 
 def moment_of(started_ns: int) -> datetime:
@@ -74,4 +93,6 @@ def moment_of(started_ns: int) -> datetime:
 
 
 def _cut(name: Any) -> str | None:
-    return None if name is None else str(name)[:LONGEST_NAME]
+    if name is None or (type(name) is str and len(name) <= LONGEST_NAME):
+        return name
+    return str(name)[:LONGEST_NAME]

@@ -5,7 +5,8 @@ space; old calls fade, for when there are too many, all counts are halved. Nothi
 before there were enough calls, nor after a call of a size that was never seen.
 """
 
-_ENOUGH = 200
+ENOUGH = 200
+"""Calls of a kind before anything is promised of it."""
 _MOST = 4000
 _PER_DOUBLING = 8
 _BUCKETS = 40 * _PER_DOUBLING
@@ -25,7 +26,7 @@ class Learned:
 
     def add(self, size: int) -> None:
         """Take a call into account. One far larger than any before makes it learn anew."""
-        if self._total >= _ENOUGH and size > _FAR * self._largest:
+        if self._total >= ENOUGH and size > _FAR * self._largest:
             self._counts = [0] * _BUCKETS
             self._total = 0
         self._largest = max(self._largest, size)
@@ -37,7 +38,7 @@ class Learned:
 
     def at_most(self, worst: int, percent: int = 99) -> int:
         """Return what `percent` of the calls stay below; `worst` until that is known."""
-        if self._total < _ENOUGH or self._counts[-1]:
+        if self._total < ENOUGH or self._counts[-1]:
             return worst
         above = self._total * (100 - percent) // 100
         for place in range(_BUCKETS - 1, -1, -1):

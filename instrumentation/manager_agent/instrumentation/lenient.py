@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,11 +15,20 @@ _MOST = 2**53
 _MOST_USD = 1_000_000
 _DIGITS = 30
 _OBJECT = json.JSONDecoder()
+_scan: Callable[[str, int], tuple[Any, int]] = _OBJECT.scan_once  # type: ignore[attr-defined]
 _LONE = re.compile("[\ud800-\udfff]")
 
 
 def parsed(data: bytes | str) -> Any:
     """Return the JSON in `data`, None where it is none."""
+    try:
+        # As `json.loads` does it, less what finds out about encodings and spaces: half of the time.
+        words = data if isinstance(data, str) else data.decode()
+        value, end = _scan(words, 0)
+        if end == len(words):
+            return value
+    except (ValueError, RecursionError, StopIteration):
+        pass  # spaces around it, another encoding, or no JSON: that is told below
     try:
         return json.loads(data)
     except (ValueError, RecursionError):  # ValueError: also what is no UTF-8, and huge integers

@@ -4,9 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-FIRST_WORD_NS = 2_000_000_000
-"""How long a process waits for the manager's first word, once, while the connection is made."""
-
 
 class Rung(Protocol):
     """What is rung at news."""
@@ -22,30 +19,36 @@ class Link:
         """Begin without a connection, nobody having tried."""
         self.up = False
         self.why = ""
-        self._first_until_ns: int | None = None
+        self._trying_since_ns: int | None = None
+        self._tried = False
         self._bells: dict[int, Rung] = {}
 
     def begin(self, now_ns: int) -> None:
         """Say that the first connection of this process is being made."""
-        if self._first_until_ns is None:
-            self._first_until_ns = now_ns + FIRST_WORD_NS
+        if self._trying_since_ns is None:
+            self._trying_since_ns = now_ns
 
-    def first_word_in(self, now_ns: int) -> int:
-        """Return for how many nanoseconds the first word may still be waited for."""
-        return max(0, (self._first_until_ns or 0) - now_ns)
+    def first_word_in(self, patience_ns: int, now_ns: int) -> int:
+        """Return for how many nanoseconds the first word may still be waited for.
+
+        `patience_ns`: in all, once in a process; 0 as soon as the first attempt has failed.
+        """
+        if self._tried or self._trying_since_ns is None:
+            return 0
+        return max(0, self._trying_since_ns + patience_ns - now_ns)
 
     def heard(self) -> None:
         """Say that the manager spoke: whoever waits for its word shall look."""
         self.up = True
         self.why = ""
-        self._first_until_ns = 0
+        self._tried = True
         self.ring()
 
     def lost(self, why: str) -> None:
         """Say that it cannot be reached."""
         self.up = False
         self.why = why
-        self._first_until_ns = 0
+        self._tried = True
         self.ring()
 
     @contextmanager

@@ -4,6 +4,7 @@ Of a module that another thread is loading, a child gets the half that is there,
 in it goes on with that.
 """
 
+import concurrent.futures.thread  # noqa: F401 - see below
 import os
 from collections.abc import Callable
 from threading import RLock
@@ -11,6 +12,9 @@ from typing import TypeVar
 
 _PATIENCE_SECONDS = 5.0
 """Not for ever: the thread that forks may itself be loading what we wait for."""
+
+# Above: it has fork handlers of its own. Were it loaded while a fork waits here, the one that lets
+# go of its lock would run without the one that takes it, and say so on the agent's stderr.
 
 _Made = TypeVar("_Made")
 _loading = RLock()

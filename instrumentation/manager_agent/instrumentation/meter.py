@@ -4,27 +4,25 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from threading import RLock
 from typing import Literal
 from weakref import ref
 
 from manager_agent.contract.decision import Allow
 from manager_agent.instrumentation import mishap, reentry, spans
-from manager_agent.instrumentation.call import Ask, Ended, Ending
+from manager_agent.instrumentation.call import Ask, Ended, Ending, Unread
 from manager_agent.instrumentation.endpoint import Endpoint
-from manager_agent.instrumentation.estimate import estimated
 from manager_agent.instrumentation.inflate import Inflater, inflater
 from manager_agent.instrumentation.policy import Policy
 from manager_agent.instrumentation.retry_after import Headers, retry_after
 from manager_agent.instrumentation.told import Told
+from manager_agent.instrumentation.unread import WholeAnswer, with_estimate, with_headers
 from manager_agent.instrumentation.unsent import unsent
 from manager_agent.instrumentation.wire import StreamReader
 from manager_agent.instrumentation.wires import WIRES
 
 _ERROR_BYTES = 65_536
 """Bytes of an error's body that are kept where it comes in pieces."""
-_STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")
 _TRIES = 10
 _PATIENCE_SECONDS = 0.1
 """Of the end of the process with one call, which another thread may be reading for ever."""
@@ -43,9 +41,7 @@ class Call:
 
     __slots__ = (
         "__weakref__",
-        "_content_type",
         "_done",
-        "_encoding",
         "_first_ns",
         "_headers",
         "_inflate",
@@ -72,7 +68,6 @@ class Call:
         self._first_ns: int | None = None
         self._reader: StreamReader | None = None
         self._inflate: Inflater | None = None
-        self._content_type = self._encoding = ""
         self._headers: Mapping[str, str] | Headers = {}
         _open[id(self)] = ref(self)
 
@@ -80,22 +75,13 @@ class Call:
         """Note the head of the answer; its body follows by `whole`, or in pieces by `chunk`."""
         self._status = status
         self._headers = headers
-        try:
-            self._content_type = (headers.get("content-type", "") or "").lower()
-            self._encoding = (headers.get("content-encoding", "") or "").lower()
-        except Exception as error:  # noqa: BLE001 - not the agent's concern
-            mishap.note("meter.answered", "the headers of an answer cannot be read", error)
 
     def whole(self, body: bytes) -> None:
         """End with the whole body, which is not compressed."""
         if self._done:
             return
-        told = Told()
-        try:
-            told = self._read(body)
-        except Exception as error:  # noqa: BLE001 - not the agent's concern
-            mishap.note("meter.whole", "an answer cannot be metered", error)
-        self._end("whole", None, told)
+        # Read later, most of it off the caller's way; only what the policy asks for is read now.
+        self._end("whole", None, WholeAnswer(self.ask, self._status or 0, self._headers, body))
 
     def chunk(self, raw: bytes, decoded: bool = False) -> None:
         """Read on in a body that comes in pieces: as they come from the wire, or `decoded`."""
@@ -130,36 +116,38 @@ class Call:
         if not self._done and not sys.is_finalizing():
             self.left()
 
-    def _read(self, body: bytes) -> Told:
-        """Return what a whole body tells, be it a stream's that somebody collected."""
-        wire, endpoint, status = WIRES[self.ask.endpoint.api], self.ask.endpoint, self._status or 0
-        if status < 400 and self._content_type.startswith(_STREAMS):
-            reader = wire.stream(endpoint, self._content_type)
-            reader.feed(body)
-            return reader.told()
-        return wire.whole(endpoint, status, body)
-
     def _feed(self, raw: bytes, decoded: bool) -> None:
         if self._reader is None:
             endpoint, status = self.ask.endpoint, self._status or 0
             if status >= 400:
                 self._reader = _ErrorBody(endpoint, status)
             else:
-                self._reader = WIRES[endpoint.api].stream(endpoint, self._content_type)
-            self._inflate = inflater("" if decoded else self._encoding)
+                self._reader = WIRES[endpoint.api].stream(endpoint, self._said("content-type"))
+            encoding = "" if decoded else self._said("content-encoding")
+            self._inflate = inflater(encoding)
             if self._inflate is None:
-                mishap.warn("meter.encoding", f"{self._encoding!r} bodies cannot be metered here")
+                mishap.warn("meter.encoding", f"{encoding!r} bodies cannot be metered here")
         if self._inflate is not None:
             self._reader.feed(self._inflate.feed(raw))
+
+    def _said(self, name: str) -> str:
+        """Return what a header of the answer says, in lower case."""
+        try:
+            return (self._headers.get(name, "") or "").lower()
+        except Exception as error:  # noqa: BLE001 - not the agent's concern
+            mishap.note("meter.answered", "the headers of an answer cannot be read", error)
+            return ""
 
     def _end(
         self,
         ending: Ending,
         failure: str | None,
-        told: Told | None = None,
+        answer: Unread | None = None,
         patience: float = -1,
     ) -> None:
-        if not self._lock.acquire(timeout=patience):
+        if patience < 0:
+            self._lock.acquire()
+        elif not self._lock.acquire(timeout=patience):
             return
         try:
             if self._done:
@@ -171,24 +159,28 @@ class Call:
         if self._pid != os.getpid():
             return  # a copy that a fork made: the parent's settles
         try:
-            ended = self._ended(ending, failure, told)
+            ended = self._ended(ending, failure, answer)
             reentry.guarded(self._tell, ended)
         except Exception as error:  # noqa: BLE001 - not the agent's concern
             mishap.note("meter.end", "a call could not be settled", error)
         self._reader = self._inflate = None
 
-    def _ended(self, ending: Ending, failure: str | None, told: Told | None) -> Ended:
-        if told is None:
+    def _ended(self, ending: Ending, failure: str | None, answer: Unread | None) -> Ended:
+        told: Told | Unread
+        if answer is not None:
+            told = answer
+        else:
             told = self._reader.told() if self._reader else Told()
             if ending == "abandoned" and told.complete:
                 ending = "whole"  # SDKs leave behind the last event, before the last byte
+            told = with_estimate(self.ask, with_headers(self.ask, told, self._headers))
         streaming = self.ask.asked.streaming or self.ask.endpoint.streaming
         return Ended(
             ask=self.ask,
             decision=self.decision,
             ended_ns=time.time_ns(),
             ending=ending,
-            told=estimated(self.ask.asked, self._with_headers(told)),
+            told=told,
             status=self._status,
             first_chunk_ns=self._first_ns if streaming else None,
             failure=failure,
@@ -206,17 +198,9 @@ class Call:
             mishap.note("meter.retry_after", "the headers of an answer cannot be read", error)
             return None
 
-    def _with_headers(self, told: Told) -> Told:
-        """Return `told` with what only the headers say: Bedrock's counts, a proxy's cost."""
-        try:
-            return WIRES[self.ask.endpoint.api].headers(told, self._headers)
-        except Exception as error:  # noqa: BLE001 - not the agent's concern
-            mishap.note("meter.headers", "the headers of an answer cannot be read", error)
-            return told
-
     def _tell(self, ended: Ended) -> None:
         try:
-            ended = replace(ended, receipt=self._policy.settle(ended))
+            ended.receipt = self._policy.settle(ended)
         except Exception as error:  # noqa: BLE001 - not the agent's concern
             mishap.note("policy.settle", "the policy failed to settle a call", error)
         try:

@@ -7,6 +7,7 @@ from typing import Any
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.lenient import (
+    LONGEST_NAME,
     Json,
     count,
     first_count,
@@ -16,7 +17,7 @@ from manager_agent.instrumentation.lenient import (
     parsed,
     text,
 )
-from manager_agent.instrumentation.weight import weigh
+from manager_agent.instrumentation.weight import TEXT_ALONE, Weighed, text_alone, weigh
 
 _ALWAYS_COUNT = frozenset({"mistral_ai", "groq", "perplexity", "x_ai", "openrouter", "deepseek"})
 """Providers whose streams end with usage whether or not it was asked for."""
@@ -37,12 +38,12 @@ def asked(endpoint: Endpoint, body: bytes | None) -> Asked:
             model=endpoint.model, streaming=endpoint.streaming, wants_usage=_counted(endpoint, {})
         )
     fields = _form(body) if body.startswith(b"--") else mapping(parsed(body))
-    return _asked(endpoint, fields, len(body))
-
-
-def _asked(endpoint: Endpoint, fields: Json, size: int) -> Asked:
-    streaming = endpoint.streaming or fields.get("stream") is True
     weight = weigh([fields[key] for key in _PROMPT if key in fields])
+    return _asked(endpoint, fields, len(body), weight)
+
+
+def _asked(endpoint: Endpoint, fields: Json, size: int, weight: Weighed) -> Asked:
+    streaming = endpoint.streaming or fields.get("stream") is True
     metadata = mapping(fields.get("metadata"))
     return Asked(
         model=text(fields.get("model")) or endpoint.model,
@@ -54,14 +55,64 @@ def _asked(endpoint: Endpoint, fields: Json, size: int) -> Asked:
         choices=_choices(endpoint, fields),
         tier=text(fields.get("service_tier")),
         body_bytes=size,
-        text_bytes=weight.text_bytes,
-        media=weight.media + (count(fields.get("files")) or 0),
+        text_bytes=weight[0],
+        media=weight[1] + (count(fields.get("files")) or 0),
         held_context=_held(fields),
         conversation_id=_conversation(fields, metadata),
         user_id=first_text(
             (fields.get("safety_identifier"), fields.get("user"), metadata.get("user_id"))
         ),
     )
+
+
+_MANY = 2**53
+_UNUSUAL = frozenset(
+    {
+        *_ELSEWHERE,
+        *_CONVERSATION,
+        "best_of",
+        "conversation",
+        "functions",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "metadata",
+        "n",
+        "prompt",
+        "response_format",
+        "safety_identifier",
+        "service_tier",
+        "stream_options",
+        "tools",
+        "user",
+    }
+)
+"""Keys of a request that take a closer look; most have none of them."""
+
+
+def glance(endpoint: Endpoint, body: bytes) -> Asked | None:
+    """Return what `body` asks for where all of its prompt is text; None: see `asked`.
+
+    Its text is not weighed: the size of the body bounds it.
+    """
+    fields = parsed(body)
+    if type(fields) is not dict:
+        return None
+    if not _UNUSUAL.isdisjoint(fields):
+        prompt = [fields[key] for key in _PROMPT if key in fields]
+        return _asked(endpoint, fields, len(body), TEXT_ALONE) if text_alone(prompt) else None
+    if not text_alone(fields.get("messages")):
+        return None
+    model, most = fields.get("model"), fields.get("max_completion_tokens")
+    if most is None:
+        most = fields.get("max_tokens")
+    streaming = endpoint.streaming or fields.get("stream") is True
+    if type(model) is not str or (most is not None and type(most) is not int):
+        return None
+    if not model.isascii() or not 0 < len(model) <= LONGEST_NAME or not 0 <= (most or 0) < _MANY:
+        return None
+    counts = not streaming or _counted(endpoint, fields)
+    return Asked(model, streaming, counts, most, 1, None, len(body))
 
 
 def _counted(endpoint: Endpoint, fields: Json) -> bool:

@@ -7,6 +7,11 @@ from manager_agent.instrumentation.endpoint import Kind
 from manager_agent.instrumentation.lenient import Json, count, first_count, mapping, money
 
 _NO_OUTPUT: frozenset[Kind] = frozenset({"embeddings"})
+_MANY = 2**50
+_PARTS_IN = frozenset({"cached_tokens", "audio_tokens"})
+_PARTS_OUT = frozenset(
+    {"reasoning_tokens", "audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens"}
+)
 _XAI_TICKS_PER_USD = 10**10
 
 
@@ -16,6 +21,40 @@ def usage_of(raw: Json, kind: Kind) -> Usage | None:
     0 and 0 is what some servers send in place of "I do not know": a call that was served has read
     something. A transcription that is billed by seconds counts no tokens.
     """
+    if kind == "images":  # its output is pictures
+        return _usage_of(raw, kind)
+    return _plain(raw) or _usage_of(raw, kind)
+
+
+_TOTALS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+_PLAIN = _TOTALS | {"prompt_tokens_details", "completion_tokens_details"}
+
+
+def _plain(raw: Json) -> Usage | None:
+    """Return the usage as OpenAI's own chat completions have it, quickly; None: look closer."""
+    if not raw.keys() <= _PLAIN:
+        return None
+    read, written = raw.get("prompt_tokens"), raw.get("completion_tokens")
+    if type(read) is not int or type(written) is not int or not 0 < read < _MANY > written >= 0:
+        return None
+    if raw.get("total_tokens") != read + written:
+        return None
+    into, out = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
+    if into is None and out is None:
+        return Usage(read, written)
+    if type(into) is not dict or type(out) is not dict:
+        return None
+    cached, heard = into.get("cached_tokens"), into.get("audio_tokens")
+    thought, spoken = out.get("reasoning_tokens"), out.get("audio_tokens")
+    for part, most in ((cached, read), (heard, read), (thought, written), (spoken, written)):
+        if part is not None and (type(part) is not int or not 0 <= part <= most):
+            return None
+    if not into.keys() <= _PARTS_IN or not out.keys() <= _PARTS_OUT:
+        return None
+    return Usage(read, written, cached, None, 0, thought, heard, spoken)
+
+
+def _usage_of(raw: Json, kind: Kind) -> Usage | None:
     read, written = _inputs(raw)
     if not (read or written):
         return None
@@ -45,6 +84,8 @@ def cost_of(raw: Json) -> Decimal | None:
     OpenRouter: `cost`, and where the user brought a key of their own, what that key is charged.
     Perplexity: `cost.total_cost`. xAI: `cost_in_usd_ticks`.
     """
+    if "cost" not in raw and "cost_in_usd_ticks" not in raw:
+        return None
     ticks = count(raw.get("cost_in_usd_ticks"))
     if ticks is not None:
         return Decimal(ticks) / _XAI_TICKS_PER_USD

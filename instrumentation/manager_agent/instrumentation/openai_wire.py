@@ -8,7 +8,7 @@ from functools import partial
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.failure import failed, named
 from manager_agent.instrumentation.lenient import Json, last_object, mapping, money, parsed, text
-from manager_agent.instrumentation.openai_asked import asked
+from manager_agent.instrumentation.openai_asked import asked, glance
 from manager_agent.instrumentation.openai_stream import OpenAIEvents
 from manager_agent.instrumentation.openai_told import (
     answer_of,
@@ -61,6 +61,28 @@ def _told(endpoint: Endpoint, body: Json) -> Told:
     )
 
 
+def counted(endpoint: Endpoint, body: bytes) -> Told | None:
+    """Return what settling needs of a whole answer; None: see `whole`."""
+    if endpoint.kind in _SOUND or (endpoint.kind in _DATA and len(body) > _SMALL):
+        return None
+    if b'"error"' in body:  # its own, or that of a choice
+        return None
+    answer = parsed(body)
+    if type(answer) is not dict:
+        return None
+    raw = usage_in(answer)
+    usage = read_usage(answer, raw, endpoint.kind)
+    if usage is None or usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    return Told(
+        response_model=text(answer.get("model")),
+        tier=text(answer.get("service_tier")),
+        usage=usage,
+        cost_usd=cost_of(raw),
+        complete=True,
+    )
+
+
 def _data(endpoint: Endpoint, body: bytes) -> Told:
     """Read what stands around megabytes of vectors or pictures, which are not parsed."""
     raw = last_object(body, b"usage")
@@ -90,4 +112,4 @@ def with_headers(told: Told, headers: Headers) -> Told:
     return replace(told, cost_usd=cost) if told.cost_usd is None and cost else told
 
 
-OPENAI = Wire(asked, whole, stream, openai_refusal, with_headers)
+OPENAI = Wire(asked, whole, stream, openai_refusal, with_headers, glance, counted)

@@ -14,6 +14,7 @@ from typing import Any
 
 from opentelemetry.context import attach, detach, get_current, set_value
 
+from manager_agent.instrumentation.call import Ended
 from manager_agent.instrumentation.sender import GaveUpError, Sender, UnreachableError
 
 _log = logging.getLogger("manager_agent")
@@ -23,6 +24,8 @@ _DELAY_SECONDS = 1.0
 _MOST_AT_ONCE = 512
 _FIRST_REST_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 30.0
+_MOST_HELD_BYTES = 32 << 20
+"""Bytes of requests and answers that wait to be read in the thread; beyond, callers read them."""
 _SUPPRESS = "suppress_instrumentation"
 """Under this key every OpenTelemetry instrumentation looks whether it shall keep out."""
 
@@ -78,6 +81,7 @@ class Outbox:
         """For the thread: there is something (False), and it should hurry (True)."""
         self._signalled = self._hurried = False
         self._asked: deque[Event] = deque()
+        self._held_bytes = 0
         self._closing = False
         self._troubled = False
         self._told_of_drops = False
@@ -88,6 +92,10 @@ class Outbox:
         if len(new) >= self._bounds.most_waiting or self._closing:
             self._drop(1)
             return
+        if isinstance(item, Ended):
+            self._held_bytes += item.held_bytes()
+            if self._held_bytes > _MOST_HELD_BYTES:
+                item.let_go()
         new.append(item)
         if self._thread is None:
             self._start()
@@ -186,6 +194,7 @@ class Outbox:
     def _take(self, sender: Sender) -> None:
         """Prepare what is new: it holds on to its caller's context, which must not be kept long."""
         items = [self._new.popleft() for _ in range(len(self._new))]
+        self._held_bytes = 0
         try:
             sender.learn(items)
         except Exception:  # noqa: BLE001 - what is unknown then is left out of the spans

@@ -41,7 +41,7 @@ def outcome_of(ended: Ended) -> Outcome:
         return _unanswered(ended)
     if ended.ending == "cancelled":
         return "failed" if _timed_out(ended) else "neither"
-    return _told(ended.told.error_type)
+    return _told(ended.counted.error_type)
 
 
 def _unanswered(ended: Ended) -> Outcome:

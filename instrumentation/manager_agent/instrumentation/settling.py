@@ -46,10 +46,11 @@ def settled(
     `rates`: of the model and tier that answered, None while the manager has not told them;
     `asked_for`: of the model that was asked for, to go on by until then.
     """
-    if not ended.sent or (ended.status is not None and 400 <= ended.status < 500):
+    status = ended.status
+    if not ended.sent or (status is not None and 400 <= status < 500):
         return _NOTHING
-    told = ended.told
-    answered = ended.status is not None and ended.status < 400
+    told = ended.counted
+    answered = status is not None and status < 400
     if answered and told.usage is not None and told.complete and not told.estimated:
         return _counted(ended, told.usage, bound, rates, asked_for)
     if bound.hard:
@@ -74,16 +75,23 @@ def _counted(
         tokens = bound.tokens
     else:
         tokens = usage.input_tokens + usage.output_tokens
-    estimated = ended.told.estimated
-    if ended.told.cost_usd is not None and not estimated:
-        return Settled(nano_usd(ended.told.cost_usd), tokens, False)
-    by = rates or asked_for
-    nano = None if by is None else by.price(usage, moment_of(ended.ask.started_ns)).cost_nano
+    estimated = ended.counted.estimated
+    if ended.counted.cost_usd is not None and not estimated:
+        return Settled(nano_usd(ended.counted.cost_usd), tokens, False)
+    nano = _price(rates or asked_for, usage, ended.ask.started_ns)
     if nano is not None:
         return Settled(nano, tokens, estimated or rates is None)
     if bound.assumed_nano_per_mtok is not None:
         return Settled(-(-tokens * bound.assumed_nano_per_mtok // _PER_MTOK), tokens, estimated)
     return Settled(bound.nano or 0, tokens, bool(bound.nano) or estimated)
+
+
+def _price(by: DayRates | None, usage: Usage, started_ns: int) -> int | None:
+    """Return what a usage costs by the rates of a day; None where that is not known."""
+    if by is None:
+        return None
+    rates = by.rates[0] if len(by.rates) == 1 else by.at(moment_of(started_ns))
+    return None if rates is None else rates.cost(usage)[0]
 
 
 def _reserved(bound: Bound) -> Settled:
@@ -99,7 +107,7 @@ def _input_alone(ended: Ended, bound: Bound, asked_for: DayRates | None) -> Sett
 def _with_rest(ended: Ended, usage: Usage) -> Usage:
     """Return the usage of a stream that was left, with what is still generated after it."""
     written = usage.output_tokens or 0
-    came = ended.told.delivered_bytes / BYTES_PER_TOKEN
+    came = ended.counted.delivered_bytes / BYTES_PER_TOKEN
     first = ended.first_chunk_ns
     if first is None or ended.ended_ns <= first:
         return usage._replace(output_tokens=None)

@@ -44,6 +44,8 @@ class Side:
         self._newest = {False: 0, True: 0}  # ids, of leases and of allowances
         self._said_seq = 0
         self._sent: dict[int, int] = {}
+        self._allowance_told: tuple[int, ...] = ()
+        self._allowance_ns = 0
         self._refused: Grant | None = None
         self._recall: int | None = None
         self.drawn = 0
@@ -114,10 +116,16 @@ class Side:
         self._retire_allowance()
         self.unlimited = False
 
-    def go_offline(self, now_ns: int) -> None:
-        """Let calls reserve of the allowance: the manager cannot be reached, the lease is over."""
-        if self.lease is None or now_ns >= self.lease.deadline_ns:
-            self.active = self.allowance
+    def go_offline(self, now_ns: int, amount: int) -> None:
+        """Let calls reserve of the allowance: the manager cannot be reached, the lease is over.
+
+        Or it is too small for a call of `amount`, and the allowance is not.
+        """
+        lease, allowance = self.lease, self.allowance
+        over = lease is None or now_ns >= lease.deadline_ns
+        small = lease is not None and lease.available < amount
+        if over or (small and allowance is not None and amount <= allowance.available):
+            self.active = allowance
 
     def leases(self) -> list[Lease]:
         """Return older leases, the allowance and the present one."""
@@ -137,13 +145,24 @@ class Side:
         if self.allowance is not None and now_ns >= self.allowance.ends_ns:
             self._retire_allowance()
         self._measure(now_ns)
-        others = [one for one in self.leases() if one is not self.lease]
-        said = [self._written(lease, now_ns, longest_call_ms, 0, 0) for lease in others]
+        others = self._older if self._is_told(now_ns) else [*self._older, self.allowance]
+        said = [self._written(lease, now_ns, longest_call_ms, 0, 0) for lease in others if lease]
         self._forget()
         want, need = self._demand(queued, now_ns)
         said.append(self._written(self.lease, now_ns, longest_call_ms, want, need))
         self._hungry = False
         return said
+
+    def _is_told(self, now_ns: int) -> bool:
+        """Say whether the manager knows where the allowance stands: it seldom changes."""
+        one = self.allowance
+        if one is None:
+            return True
+        state = (one.id, one.granted, one.returned, one.settled, one.available)
+        if state == self._allowance_told and now_ns - self._allowance_ns < _QUIET_NS:
+            return True
+        self._allowance_told, self._allowance_ns = state, now_ns
+        return False
 
     def _demand(self, queued: list[int], now_ns: int) -> tuple[int, int]:
         """Return what is wanted and what is needed beyond what was granted; give back the rest."""

@@ -27,8 +27,10 @@ METHOD = "/manager_agent.control.v1.Guard/Session"
 _MS, _SECOND = 1_000_000, 1_000_000_000
 _GATHERED_NS = 2 * _MS
 _HEARTBEAT_NS = 3 * _SECOND
-_SILENT_NS = 5 * _SECOND
-"""How long an answer may take before the manager counts as lost; leases are believed for 8 s."""
+_SILENT_NS = 4 * _SECOND
+"""How long an answer may take before the manager counts as lost.
+
+Leases are believed for 8 s, and who waits for money, mostly for 5 s, is to be served by then."""
 _LOOKED_AFTER_NS = 5 * _SECOND
 """How often one looks after journals of processes of this host that died meanwhile."""
 _SPREAD_NS = 100 * _MS
@@ -327,6 +329,7 @@ class _Session:
             word.take_policy(said.policy)
             beats = [one.heartbeat_ms for one in word.policies.values() if one.heartbeat_ms > 0]
             self._heartbeat_ns = min(beats) * _MS if beats else _HEARTBEAT_NS
+            self._beat_ns = min(self._beat_ns, self._clock() + self._heartbeat_ns)
         elif said.pauses is not None:
             word.paused.take(said.pauses)
             for found in self._found:  # this answers a Hello, after all of it was stored

@@ -6,7 +6,7 @@ from decimal import Decimal
 from manager_agent.contract.usage import Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
     """What was read from an answer, whole or streamed; None where it does not say.
 
@@ -17,6 +17,7 @@ class Told:
     arrived. `complete`: the answer came to its end.
     """
 
+    # Not frozen, for that costs a microsecond on the way of every call; nobody changes one.
     response_model: str | None = None
     response_id: str | None = None
     finish_reason: str | None = None

@@ -200,11 +200,16 @@ class Wallet:
         if more or grant.recall_to is not None:
             self._wake()
 
-    def go_offline(self, now_ns: int) -> None:
-        """Use the allowance for the time without a manager; its next grant ends that."""
+    def go_offline(self, now_ns: int, usd: int = 0, tokens: int = 0) -> None:
+        """Use the allowance for the time without a manager; its next grant ends that.
+
+        `usd`, `tokens`: of a call that asks for it; else of the first that waits.
+        """
         with self._lock:
-            self._usd.go_offline(now_ns)
-            self._tokens.go_offline(now_ns)
+            if self._waiting and not usd and not tokens:
+                usd, tokens = self._waiting[0].usd, self._waiting[0].tokens
+            self._usd.go_offline(now_ns, usd)
+            self._tokens.go_offline(now_ns, tokens)
             self._serve(now_ns)
 
     def fence(self, epoch: Epoch) -> None:

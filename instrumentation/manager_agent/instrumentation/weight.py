@@ -64,6 +64,12 @@ class Weight(NamedTuple):
     media: int
 
 
+Weighed = tuple[int | None, int]
+"""As `Weight`, None where the text was not weighed."""
+TEXT_ALONE: Weighed = (None, 0)
+"""Of a prompt that was seen to be nothing but text."""
+
+
 def utf8(words: str) -> int:
     """Return the bytes that a string takes in UTF-8."""
     return len(words) if words.isascii() else len(words.encode("utf-8", "surrogatepass"))
@@ -88,6 +94,28 @@ def weigh(value: Any) -> Weight:
             else:
                 waiting += [inner for key, inner in item.items() if key not in _NO_TEXT]
     return Weight(size, media)
+
+
+def text_alone(value: Any) -> bool:
+    """Tell whether messages hold no picture, sound or file; quicker than weighing them.
+
+    False where that is not sure; where it is True, `weigh` finds none.
+    """
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) is dict:
+            for key, inner in item.items():
+                if type(inner) is str:
+                    if key == "type" and inner in _MEDIA:
+                        return False
+                elif type(inner) is dict or type(inner) is list:
+                    if key in _MEDIA_KEYS:
+                        return False
+                    waiting.append(inner)
+        elif type(item) is list:
+            waiting.extend(item)
+    return True
 
 
 def _is_media(part: dict[str, Any]) -> bool:

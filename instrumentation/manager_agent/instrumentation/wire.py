@@ -32,6 +32,14 @@ def _as_told(told: Told, headers: Headers) -> Told:
     return told
 
 
+def _no_glance(endpoint: Endpoint, body: bytes) -> Asked | None:
+    return None
+
+
+def _not_counted(endpoint: Endpoint, body: bytes) -> Told | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """One protocol, pure; none of the functions raises on any bytes.
@@ -41,6 +49,11 @@ class Wire:
     reader for an answer in pieces. `refusal`: (refusal, HTTP status) -> the JSON of an error as
     this provider words it, so that its SDK shows the message. `headers`: (what is told, the
     answer's headers) -> the same with what only the headers say.
+
+    Two are quick, on the way of every call, and return None where they are not sure: `glance`:
+    what `asked` does, less the weight of a prompt that is nothing but text. `counted`: (endpoint,
+    body of a whole answer that is no error) -> its usage, model, tier and cost, as `whole` has
+    them, where it counts all its input and output.
     """
 
     asked: Callable[[Endpoint, bytes | None], Asked]
@@ -48,3 +61,5 @@ class Wire:
     stream: Callable[[Endpoint, str], StreamReader]
     refusal: Callable[[Refuse, int], bytes]
     headers: Callable[[Told, Headers], Told] = _as_told
+    glance: Callable[[Endpoint, bytes], Asked | None] = _no_glance
+    counted: Callable[[Endpoint, bytes], Told | None] = _not_counted

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from manager_agent.receiver.claim import Above, Claim
-from manager_agent.receiver.fact import CallFact, Fact
+from manager_agent.receiver.fact import CallFact, Fact, Leased
 from manager_agent.receiver.tables import table
 
 DAY_NS = 86_400 * 10**9
@@ -52,6 +52,10 @@ class Call(NamedTuple):
     reported_cost_nano: int | None
     cost_by_provider: bool
     service_tier: str | None
+    holder: str | None = None
+    usd_lease: int | None = None
+    token_lease: int | None = None
+    settled_nano: int | None = None
     cost_nano: int | None = None
     cost_source: str | None = None
 
@@ -124,7 +128,11 @@ def call_of(claims: Sequence[Claim]) -> Call:
         fact.reported_cost_nano,
         fact.cost_by_provider,
         fact.service_tier,
+        *(fact.leased or _NO_LEASE),
     )
+
+
+_NO_LEASE = Leased("")._replace(holder=None)  # type: ignore[arg-type]  # columns that are unknown
 
 
 def merged(claims: Sequence[Claim]) -> CallFact:

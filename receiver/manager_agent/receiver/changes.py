@@ -1,18 +1,21 @@
 """What one step of the merge window changes, as plain records for the store."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.tool import ToolCall
 
+K = TypeVar("K", bound=Hashable)
+
 _NO_TIME_MS = 1e-6
 """What is left of a duration that was added and taken away again."""
 
 MINUTE_NS = 60 * 10**9
+QUARTER_NS = 15 * MINUTE_NS
 HOUR_NS = 60 * MINUTE_NS
 
 
@@ -61,18 +64,46 @@ class UsageDelta:
     cost_nano: int = 0
     unpriced_calls: int = 0
     duration_ms: float = 0.0
+    ceiling_tokens: int = 0
+    """Tokens without a price, and without a lease in USD."""
+    leased_calls: int = 0
+    leased_nano: int = 0
+    stood_in_nano: int = 0
+    settled_nano: int = 0
+    leased_tokens: int = 0
+    """What is charged to leases already: calls with one in USD, what they cost, what their guards
+    settled for those of unknown cost, what they settled for all; tokens of calls with one in
+    tokens."""
 
     def add(self, call: Call, sign: int) -> None:
         """Count `call` in (+1) or out (-1)."""
+        tokens_in, tokens_out = call.input_tokens or 0, call.output_tokens or 0
         self.calls += sign
         self.errors += sign * call.error
-        self.input_tokens += sign * (call.input_tokens or 0)
-        self.output_tokens += sign * (call.output_tokens or 0)
+        self.input_tokens += sign * tokens_in
+        self.output_tokens += sign * tokens_out
         self.cache_read_tokens += sign * (call.cache_read_tokens or 0)
         self.cache_write_tokens += sign * (call.cache_write_tokens or 0)
         self.cost_nano += sign * (call.cost_nano or 0)
-        self.unpriced_calls += sign * (call.cost_source == "unpriced")
         self.duration_ms += sign * (call.duration_ms or 0.0)
+        if call.cost_source == "unpriced":
+            self.unpriced_calls += sign
+            if call.usd_lease is None:
+                self.ceiling_tokens += sign * (tokens_in + tokens_out)
+        if call.holder is not None:
+            self._add_leased(call, sign, sign * (tokens_in + tokens_out))
+
+    def _add_leased(self, call: Call, sign: int, tokens: int) -> None:
+        if call.token_lease is not None:
+            self.leased_tokens += tokens
+        if call.usd_lease is not None:
+            self.leased_calls += sign
+            settled = sign * (call.settled_nano or 0)
+            self.settled_nano += settled
+            if call.cost_nano is None:
+                self.stood_in_nano += settled
+            else:
+                self.leased_nano += sign * call.cost_nano
 
     @property
     def nothing(self) -> bool:
@@ -135,10 +166,39 @@ class Changes:
 
 def coarser(usage: Usage, grain_ns: int) -> Usage:
     """Return the deltas of `usage` summed into buckets of `grain_ns`."""
-    summed: Usage = {}
-    for key, delta in usage.items():
-        coarse = key._replace(bucket_ns=key.bucket_ns // grain_ns * grain_ns)
-        into = summed.setdefault(coarse, UsageDelta())
+    return _summed(
+        (key._replace(bucket_ns=key.bucket_ns // grain_ns * grain_ns), delta)
+        for key, delta in usage.items()
+    )
+
+
+class SpendKey(NamedTuple):
+    """What spend is charged by: an agent, and the start of a quarter of an hour (UTC).
+
+    Every window of every time zone begins and ends with a quarter.
+    """
+
+    quarter_ns: int
+    agent: str
+
+
+def spent_in(usage: Usage) -> frozenset[SpendKey]:
+    """Return the quarters of agents that `usage` changes."""
+    return frozenset(SpendKey(k.bucket_ns // QUARTER_NS * QUARTER_NS, k.agent) for k in usage)
+
+
+def spend_of(usage: Usage) -> dict[SpendKey, UsageDelta]:
+    """Return the deltas of `usage` summed by agent and quarter of an hour."""
+    return _summed(
+        (SpendKey(key.bucket_ns // QUARTER_NS * QUARTER_NS, key.agent), delta)
+        for key, delta in usage.items()
+    )
+
+
+def _summed(parts: Iterable[tuple[K, UsageDelta]]) -> dict[K, UsageDelta]:
+    summed: dict[K, UsageDelta] = {}
+    for key, delta in parts:
+        into = summed.setdefault(key, UsageDelta())
         for name in UsageDelta.__slots__:
             setattr(into, name, getattr(into, name) + getattr(delta, name))
     return summed

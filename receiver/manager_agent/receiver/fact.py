@@ -8,6 +8,18 @@ from typing import Any, Literal, NamedTuple
 Role = Literal["call", "agent", "workflow", "tool", "genai", "sum", "decision"]
 
 
+class Leased(NamedTuple):
+    """To which leases of which holder a guard charged a call, and what it settled, in nano-USD.
+
+    A lease of None: nothing bounded that unit, and the span is what tells of it.
+    """
+
+    holder: str
+    usd_lease: int | None = None
+    token_lease: int | None = None
+    settled_nano: int | None = None
+
+
 class CallFact(NamedTuple):
     """One emitter's claim that a billable call happened.
 
@@ -48,6 +60,7 @@ class CallFact(NamedTuple):
     continues_seconds: float | None = None
     """Set where this span reports the end of a stream whose request another span reported: how
     long before this span the stream began."""
+    leased: Leased | None = None
 
     @property
     def answered(self) -> bool:
@@ -139,7 +152,9 @@ def to_json(fact: Fact) -> str:
     _add(parts, _FACT_NAMES, (fact.conversation_id, fact.user_id))
     if call is not None:
         parts += (',"call":{', _common_call_json(call[:_OWN]))
-        _add(parts, _CALL_NAMES, call[_OWN:])
+        _add(parts, _CALL_NAMES, call[_OWN:-1])
+        if call.leased is not None:
+            parts.append(f',"leased":{_ENCODER.encode(call.leased)}')
         parts.append("}")
     if fact.tool is not None:
         parts.append(f',"tool":{_ENCODER.encode(_sparse(fact.tool))}')
@@ -172,7 +187,10 @@ def from_json(text: str) -> Fact:
     """Return the fact that `to_json` wrote."""
     record = json.loads(text)
     if "call" in record:
-        record["call"] = CallFact(**record["call"])
+        call = record["call"]
+        if "leased" in call:
+            call["leased"] = Leased(*call["leased"])
+        record["call"] = CallFact(**call)
     if "tool" in record:
         record["tool"] = ToolFact(**record["tool"])
     if "sum" in record:
@@ -181,7 +199,7 @@ def from_json(text: str) -> Fact:
 
 
 _OWN = CallFact._fields.index("response_id")
-_CALL_NAMES = tuple(f',"{name}":' for name in CallFact._fields[_OWN:])
+_CALL_NAMES = tuple(f',"{name}":' for name in CallFact._fields[_OWN:-1])
 _FACT_NAMES = (',"conversation_id":', ',"user_id":')
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"))

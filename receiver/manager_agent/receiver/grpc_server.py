@@ -56,6 +56,8 @@ def otlp_server(
         options=[
             ("grpc.max_receive_message_length", most_bytes + _ROOM_TO_EXPLAIN),
             ("grpc.so_reuseport", 0),  # a second manager must fail, not share the port
+            # Agents ask every 3 s whether we are there; by default the third question ends it all.
+            ("grpc.http2.min_ping_interval_without_data_ms", 1000),
         ],
     )
     health = HealthService(lambda: intake.well, [signal.service for signal in SIGNALS])

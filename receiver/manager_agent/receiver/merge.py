@@ -10,7 +10,10 @@ from itertools import combinations
 from manager_agent.receiver.attempts import apart, attempts_of
 from manager_agent.receiver.claim import Claim, Key, close, follows, nested, told_twice
 from manager_agent.receiver.home import told_by_several
+from manager_agent.receiver.matching import matched
 from manager_agent.receiver.models import undated
+
+_Pair = tuple[Claim, Claim]
 
 
 def same_answer(one: Claim, other: Claim) -> bool:
@@ -61,8 +64,8 @@ def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
     A call that our gate refused never left: it is none, and so are the claims that tell of it.
 
     Certain rules (a: nested claims, b: one response id) join first; then attempts with call ids
-    of their own are told apart. The likely rules (c to e) then join one to one: a call never takes
-    two claims of one emitter by resemblance, nor two attempts.
+    of their own are told apart. The likely rules (c to e) then join one to one, as many as can be:
+    a call never takes two claims of one emitter by resemblance, nor two attempts.
     """
     if len(claims) == 1:
         return [] if claims[0].call.refused else [list(claims)]
@@ -76,22 +79,37 @@ def grouped(claims: Sequence[Claim]) -> list[list[Claim]]:
         if same_answer(one, other):
             groups.tie(one, other)
     groups.tell_apart()
-    for rule, one, other in _likely(claims):
-        _join_by_resemblance(groups, rule, one, other)
+    for rule, pairs in _likely(claims):
+        _join_by_resemblance(groups, rule, pairs)
     return [group for group in groups.all() if not any(claim.call.refused for claim in group)]
 
 
-def _likely(claims: Sequence[Claim]) -> Iterator[tuple[str, Claim, Claim]]:
-    """Yield the resembling pairs, the best first."""
+def _likely(claims: Sequence[Claim]) -> Iterator[tuple[str, list[_Pair]]]:
+    """Yield the resembling pairs of each rule and two emitters, the best first.
+
+    Pairs that name different models come after all others of their rule: equal usage may be
+    chance, and a model may have an alias. Two emitters whose best pair fits well go before others.
+    """
     pairs = []
     for one, other in combinations(claims, 2):
         rule = resemblance(one, other)
         if rule is not None:
-            apart = _apart(one, other)
-            first, second = sorted((one, other), key=lambda claim: claim.key)
-            pairs.append((rule, apart, first.key, second.key, first, second))
-    for rule, _, _, _, one, other in sorted(pairs, key=lambda pair: pair[:4]):
-        yield rule, one, other
+            pairs.append((rule, one, other))
+    if len(pairs) == 1:  # as nearly always: there is nothing to choose
+        yield pairs[0][0], [pairs[0][1:]]
+        return
+    ranked = sorted((_rank(rule, one, other) for rule, one, other in pairs), key=lambda r: r[:5])
+    stages: dict[tuple[str, bool, str, str], list[_Pair]] = {}
+    for rule, strangers, _, _, _, one, other in ranked:
+        stages.setdefault((rule, strangers, one.emitter, other.emitter), []).append((one, other))
+    for (rule, *_), stage in stages.items():
+        yield rule, stage
+
+
+def _rank(rule: str, one: Claim, other: Claim) -> tuple[str, bool, int, Key, Key, Claim, Claim]:
+    if (other.emitter, other.key) < (one.emitter, one.key):
+        one, other = other, one
+    return rule, _other_model(one, other), _apart(one, other), one.key, other.key, one, other
 
 
 def _apart(one: Claim, other: Claim) -> int:
@@ -99,19 +117,38 @@ def _apart(one: Claim, other: Claim) -> int:
     for end, request in ((one, other), (other, one)):
         if end.call.continues_seconds is not None and end.scope == request.scope:
             return abs(end.start_ns - round(end.call.continues_seconds * 1e9) - request.end_ns)
-    return abs(one.start_ns - other.start_ns) + abs(one.end_ns - other.end_ns)
+    ends = abs(one.end_ns - other.end_ns)
+    if _moment(one) or _moment(other):
+        return 2 * ends
+    return abs(one.start_ns - other.start_ns) + ends
 
 
-def _join_by_resemblance(groups: "_Groups", rule: str, one: Claim, other: Claim) -> None:
+def _moment(claim: Claim) -> bool:
+    """Tell whether a claim is a record that knows when its call ended, but not when it began."""
+    return claim.call.part == "log" and claim.start_ns == claim.end_ns
+
+
+def _join_by_resemblance(groups: "_Groups", rule: str, pairs: Sequence[_Pair]) -> None:
+    """Join groups by the likely pairs of two emitters, one to one."""
+    fitting: dict[tuple[int, int], _Pair] = {}
+    for one, other in pairs:
+        if _may_join(groups, rule, one, other):
+            at = id(groups.of(one.key)), id(groups.of(other.key))
+            fitting.setdefault(at, (one, other))
+    for at in matched(fitting):
+        one, other = fitting[at]
+        groups.join(one.key, other.key)
+
+
+def _may_join(groups: "_Groups", rule: str, one: Claim, other: Claim) -> bool:
     left, right = groups.of(one.key), groups.of(other.key)
     if left is right or {claim.emitter for claim in left} & {claim.emitter for claim in right}:
-        return
+        return False
     if len(attempts_of([*left, *right])) > 1 or groups.tied(one, other):
-        return
-    knowing = any(claim.evidence for claim in left), any(claim.evidence for claim in right)
-    if rule == "d" and knowing[0] == knowing[1]:
-        return
-    groups.join(one.key, other.key)
+        return False
+    if rule != "d":
+        return True
+    return any(claim.evidence for claim in left) != any(claim.evidence for claim in right)
 
 
 def _same_model(one: Claim, other: Claim) -> bool:
@@ -121,6 +158,18 @@ def _same_model(one: Claim, other: Claim) -> bool:
         for claim in (one, other)
     ]
     return bool(names[0] & names[1])
+
+
+def _other_model(one: Claim, other: Claim) -> bool:
+    """Tell whether two claims name models, or are below one that does, and these differ."""
+    left, right = _models(one), _models(other)
+    return bool(left and right) and left.isdisjoint(right)
+
+
+def _models(claim: Claim) -> set[str]:
+    call = claim.call
+    said = call.request_model, call.response_model, claim.above.model
+    return {undated(name) for name in said if name}
 
 
 def _bare(model: str) -> str:

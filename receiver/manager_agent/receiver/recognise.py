@@ -6,7 +6,7 @@ from typing import Any
 from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd
 from manager_agent.receiver.content import Door
-from manager_agent.receiver.fact import CallFact, DecisionFact, Fact, ToolFact
+from manager_agent.receiver.fact import CallFact, DecisionFact, Fact, Leased, ToolFact
 from manager_agent.receiver.fields import first_of
 from manager_agent.receiver.outcome import answer_id
 from manager_agent.receiver.span import Attributes, Span
@@ -75,7 +75,25 @@ def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
         cost,
         of.call_id.of(attributes, text),
         of.continues_seconds,
+        _leased(attributes) if of.leased else None,
     )
+
+
+def _leased(attributes: Attributes) -> Leased | None:
+    """Return what a guard says of a call's leases; 0, as it sends it, is none."""
+    holder = text(attributes.get(names.HOLDER))
+    if holder is None:
+        return None
+    return Leased(
+        holder,
+        _whole(attributes.get(names.USD_LEASE)) or None,
+        _whole(attributes.get(names.TOKEN_LEASE)) or None,
+        _whole(attributes.get(names.SETTLED_NANO)),
+    )
+
+
+def _whole(said: Any) -> int | None:
+    return said if type(said) is int and 0 <= said <= _MOST_NANO else None
 
 
 def _tool(attributes: Attributes, of: ToolTraits, door: Door) -> ToolFact:

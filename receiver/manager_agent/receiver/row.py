@@ -47,6 +47,10 @@ def row_of(call: Call) -> dict[str, Any]:
         "usage_estimated": call.usage_estimated,
         "reported_cost_usd": _usd(call.reported_cost_nano),
         "service_tier": call.service_tier,
+        "holder": call.holder,
+        "usd_lease": call.usd_lease,
+        "token_lease": call.token_lease,
+        "settled_usd": _usd(call.settled_nano),
     }
 
 

@@ -65,7 +65,8 @@ class CallTraits(NamedTuple):
     `counts`: the counts of `COUNTS` that the shape tells; `counting`: the places of the others
     and whom to ask. `answer_ids`: whom to ask for the response id. `cut_short`: the answer stopped
     before its end; `cut_at_one`: it did if a single token came. `guesses`: the emitter may have
-    counted by itself. `estimated`: it says that it did. `costed`: a reported cost is in USD;
+    counted by itself. `estimated`: it says that it did. `leased`: a
+    guard says to which leases it charged the call. `costed`: a reported cost is in USD;
     `by_hand`: it holds even where it is 0.
     `digest`: of the prompt, made by the sender.
     """
@@ -88,6 +89,7 @@ class CallTraits(NamedTuple):
     by_provider: bool
     by_hand: bool
     guarded: bool
+    leased: bool
     refused: bool
     estimated: bool
     call_id: Told
@@ -202,6 +204,7 @@ def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -
         by_provider=attributes.get(names.COST_SOURCE) == "provider",
         by_hand=attributes.get(names.COST_SOURCE) == names.BY_HAND,
         guarded=flag(attributes.get(names.GUARDED)) or False,
+        leased=names.HOLDER in attributes,
         refused=said.role == "decision",
         estimated=flag(attributes.get(names.USAGE_ESTIMATED)) or False,
         call_id=_told_by(names.CALL_ID, attributes, varying),

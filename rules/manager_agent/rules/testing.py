@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from manager_agent.analytics.frames import BUDGETS, UNPRICED, BudgetRow, Frames
+from manager_agent.analytics.frames import BUDGETS, GUARDED, UNPRICED, BudgetRow, Frames
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Unit
 from manager_agent.contract.money import nano_usd
 from manager_agent.contract.window import Period, window
@@ -18,13 +18,15 @@ def frames(
     *,
     budgets: Sequence[BudgetRow] = (),
     unpriced: Sequence[tuple[object, ...]] = (),
+    guarded: Sequence[tuple[object, ...]] = (),
     policy: BudgetPolicy | None = None,
 ) -> Frames:
-    """Return frames that hold just these rows; `budget` and `unpriced` below make one each."""
+    """Return frames that hold just these rows; `budget` and others below make one each."""
     return Frames(
         budgets=pl.DataFrame([astuple(row) for row in budgets], schema=BUDGETS, orient="row"),
         unpriced=pl.DataFrame(list(unpriced), schema=UNPRICED, orient="row"),
         policy=policy or BudgetPolicy(),
+        guarded=pl.DataFrame(list(guarded), schema=GUARDED, orient="row"),
     )
 
 
@@ -69,3 +71,22 @@ def unpriced(
 ) -> tuple[object, ...]:
     """Return a row of `Frames.unpriced`; `tokens` are input and output, `seen` first and last."""
     return (provider, model, list(agents), calls, *tokens, *seen)
+
+
+def guarded(
+    ledger: str | int,
+    receipts: str | int,
+    spans: str | int,
+    *,
+    recent: str | int = 0,
+    scope: str = "agent",
+    name: str = "a1",
+    period: Period = "hour",
+    unit: Unit = "usd",
+) -> tuple[object, ...]:
+    """Return a row of `Frames.guarded`; USD as text or number, tokens as int."""
+    found = window(period, NOW, BudgetPolicy().zone)
+    amounts = [
+        nano_usd(each) if unit == "usd" else int(each) for each in (ledger, receipts, spans, recent)
+    ]
+    return (scope, name, period, unit, *amounts, found.start, found.end)

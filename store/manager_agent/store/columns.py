@@ -14,6 +14,7 @@ from manager_agent.receiver.changes import (
     Retraction,
     Usage,
     coarser,
+    spend_of,
 )
 from manager_agent.receiver.content import Door, harmless_message
 from manager_agent.receiver.fact import to_json
@@ -105,11 +106,12 @@ def tools_table(changes: Changes) -> pa.Table:
 
 
 def usage_tables(changes: Changes) -> dict[str, pa.Table]:
-    """Return the signed changes of the rollups: `minutes`, `hours` and `days`."""
+    """Return the signed changes of the rollups: `minutes`, `hours`, `days` and `spends`."""
     return {
         "minutes": _usage_table(changes.minutes),
         "hours": _usage_table(coarser(changes.minutes, HOUR_NS)),
         "days": _usage_table(coarser(changes.minutes, DAY_NS)),
+        "spends": _spend_table(changes.minutes),
     }
 
 
@@ -126,7 +128,7 @@ def _usage_table(usage: Usage) -> pa.Table:
             "output_tokens": delta.output_tokens,
             "cache_read_tokens": delta.cache_read_tokens,
             "cache_write_tokens": delta.cache_write_tokens,
-            "cost_nano": max(-_MOST_SUM, min(delta.cost_nano, _MOST_SUM)),
+            "cost_nano": _bounded(delta.cost_nano),
             "unpriced_calls": delta.unpriced_calls,
             "duration_ms_sum": delta.duration_ms,
         }
@@ -134,6 +136,25 @@ def _usage_table(usage: Usage) -> pa.Table:
         if not delta.nothing
     ]
     return pa.Table.from_pylist(rows, _USAGE)
+
+
+def _spend_table(usage: Usage) -> pa.Table:
+    rows = [
+        {
+            "ts": key.quarter_ns // 1000,
+            "agent": key.agent,
+            "free_nano": _bounded(delta.cost_nano - delta.leased_nano),
+            "ceiling_tokens": delta.ceiling_tokens,
+            "free_tokens": delta.input_tokens + delta.output_tokens - delta.leased_tokens,
+            "leased_calls": delta.leased_calls,
+            "leased_nano": _bounded(delta.leased_nano),
+            "stood_in_nano": _bounded(delta.stood_in_nano),
+            "settled_nano": _bounded(delta.settled_nano),
+            "leased_tokens": delta.leased_tokens,
+        }
+        for key, delta in spend_of(usage).items()
+    ]
+    return pa.Table.from_pylist([row for row in rows if any(list(row.values())[2:])], _SPENDS)
 
 
 def decisions_table(decided: Sequence[Arrived]) -> pa.Table:
@@ -204,6 +225,11 @@ def _clamped(nano: int | None) -> int | None:
     return None if nano is None else min(nano, _MOST_NANO)
 
 
+def _bounded(nano: int) -> int:
+    """Keep a sum of absurd costs inside 64 bits."""
+    return max(-_MOST_SUM, min(nano, _MOST_SUM))
+
+
 def _schema(text: str) -> pa.Schema:
     kinds = {
         "s": pa.string(),
@@ -227,7 +253,7 @@ _CALLS = _schema(
     " total_tokens:i cost_nano:i cost_source:s status:s error_type:s error_message:s"
     " http_status:i streaming:b finish_reason:s conversation_id:s user_id:s trace_id:s span_id:s"
     " response_id:s emitters:s prompt_digest:s guarded:b usage_estimated:b reported_cost_nano:i"
-    " cost_by_provider:b service_tier:s"
+    " cost_by_provider:b service_tier:s holder:s usd_lease:i token_lease:i settled_nano:i"
 )
 _DECISIONS = _schema(
     "ts:t agent:s decision:s reason:s limit_name:s limit_nano:i spent_nano:i reserved_nano:i"
@@ -241,4 +267,8 @@ _TOOLS = _schema(
 _USAGE = _schema(
     "ts:t agent:s provider:s response_model:s calls:i errors:i input_tokens:i output_tokens:i"
     " cache_read_tokens:i cache_write_tokens:i cost_nano:i unpriced_calls:i duration_ms_sum:f"
+)
+_SPENDS = _schema(
+    "ts:t agent:s free_nano:i ceiling_tokens:i free_tokens:i leased_calls:i leased_nano:i"
+    " stood_in_nano:i settled_nano:i leased_tokens:i"
 )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import structlog
 
 from manager_agent.receiver.call import DAY_NS, Call
-from manager_agent.receiver.changes import Changes
+from manager_agent.receiver.changes import Changes, SpendKey, spent_in
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.history import sealed
 from manager_agent.receiver.remembered import Late
@@ -99,6 +99,8 @@ class FactStore:
         self._deltas = 0
         self._oldest_bucket_ns: int | None = None
         self.archive = Archive(path.parent)
+        self.spent: Callable[[frozenset[SpendKey] | None], None] = lambda keys: None
+        """Told after each commit whose spend it changed; None: of whom is not certain."""
         self._con = self._open()
 
     @property
@@ -117,6 +119,7 @@ class FactStore:
         """Store what the window changed in one transaction; committed and synced on return."""
         with self._transaction():
             self._put(changes)
+        self._tell_spent(changes)
 
     def take_in(self, calls: Sequence[Call], now_ns: int) -> list[Call]:
         """Store calls of the past that were not imported before, sealed; return those.
@@ -127,9 +130,11 @@ class FactStore:
         with self._transaction():
             known = self._imported(table)
             fresh = list({c.call_id: c for c in calls if c.call_id not in known}.values())
+            past = sealed(fresh, now_ns)
             if fresh:
-                self._put(sealed(fresh, now_ns))
+                self._put(past)
                 self._insert("append_imported", imported=columns.imported_table(fresh))
+        self._tell_spent(past)
         return fresh
 
     def _imported(self, offered: pa.Table) -> set[str]:
@@ -231,6 +236,7 @@ class FactStore:
             with self._lock:
                 self._close_all()
                 self._con = self._open()
+            self.spent(None)
             _log.warning("fact store reopened", path=str(self._path), after=str(error))
         return isinstance(error, _FAULTS_OF_DATA)
 
@@ -269,6 +275,10 @@ class FactStore:
         self._install(con)
         self._feeds = Feeds(con)
         return con
+
+    def _tell_spent(self, changes: Changes) -> None:
+        if changes.minutes:
+            self.spent(spent_in(changes.minutes))
 
     def _note_deltas(self, changes: Changes) -> None:
         self._deltas += len(changes.minutes)

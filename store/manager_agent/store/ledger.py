@@ -12,6 +12,9 @@ from manager_agent.control.rows import Charged, Holder, LimitSet, Paused, Row
 from manager_agent.store.control_file import connect, query, transaction
 from manager_agent.store.ledger_rows import account, budget, lease, query_of, values
 
+PRUNES = ("prune_leases", "prune_accounts", "prune_holders", "prune_charged", "prune_paused")
+"""In this order: what still needs a row is asked of what is left."""
+
 
 class LedgerStore:
     """A `Keeper` on SQLite, for one thread; what `keep` stored is on the disk when it returns."""
@@ -55,6 +58,12 @@ class LedgerStore:
         with stored(), transaction(self._con):
             for name, several in by_query.items():
                 self._con.executemany(query("ledger", name), several)
+
+    def prune(self, now_us: int) -> int:
+        """Delete rows that nothing can change any more; return how many. Raises `KeeperError`."""
+        since = {"since_us": now_us - KEPT_US}
+        with stored(), transaction(self._con):
+            return sum(self._con.execute(query("ledger", name), since).rowcount for name in PRUNES)
 
     def _rows(self, name: str, **values: object) -> list[Any]:
         return self._con.execute(query("ledger", name), values).fetchall()

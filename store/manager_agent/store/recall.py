@@ -139,6 +139,7 @@ def _call(row: dict[str, Any]) -> Call:
     values["error"] = row["status"] == "error"
     values["cost_nano"] = _nano(row["cost_usd"])
     values["reported_cost_nano"] = _nano(row["reported_cost_usd"])
+    values["settled_nano"] = _nano(row["settled_usd"])
     return Call(**values)  # type: ignore[arg-type]
 
 

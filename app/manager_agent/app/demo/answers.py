@@ -81,21 +81,24 @@ class Ask:
     speaks: bool = True
 
 
-def answer(ask: Ask, draw: Random) -> Answer:
-    """Return the model's answer to `ask`, its size and choices taken from `draw`."""
+def answer(ask: Ask, draw: Random, size: int = 0) -> Answer:
+    """Return the model's answer to `ask`, its size and choices taken from `draw`.
+
+    `size`: tokens of its output in all, as far as `ask` allows; 0: drawn.
+    """
     thought = THINKING if ask.model.startswith(THINKERS) else 0
     model = DATED.get(ask.model, ask.model)
     if not ask.speaks:
         return Answer(model, "", None, False, Usage(ask.prompt, 0))
-    if ask.tools and (ask.must_use_tool or draw.random() < 0.5):
+    if ask.tools and (ask.must_use_tool or (not size and draw.random() < 0.5)):
         tool = ask.tools[0]
         use = ToolUse(tool.name, {name: f"{name} of last quarter" for name in tool.required})
-        size = tokens(tool.name) + tokens(json.dumps(use.arguments))
-        return Answer(model, "", use, False, Usage(ask.prompt, thought + size, thought))
-    wanted = draw.randint(SHORTEST, LONGEST)
-    size = wanted if ask.limit is None else max(1, min(wanted, ask.limit - thought))
-    text = _text(size, draw)
-    return Answer(model, text, None, size < wanted, Usage(ask.prompt, thought + size, thought))
+        spoken = tokens(tool.name) + tokens(json.dumps(use.arguments))
+        return Answer(model, "", use, False, Usage(ask.prompt, thought + spoken, thought))
+    wanted = max(1, size - thought) if size else draw.randint(SHORTEST, LONGEST)
+    spoken = wanted if ask.limit is None else max(1, min(wanted, ask.limit - thought))
+    text = _text(spoken, draw)
+    return Answer(model, text, None, spoken < wanted, Usage(ask.prompt, thought + spoken, thought))
 
 
 def failure(draw: Random, *, rate_429: float, rate_500: float) -> Literal[200, 429, 500]:

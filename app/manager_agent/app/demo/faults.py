@@ -18,8 +18,11 @@ class Faults:
     n-th attempt fails, 1: all of them. `fail_status`: what they answer. `retry_after_ms`: when the
     client may come again, 0: not said. `bill_errors`: they count as billed, as some providers do.
     `cut_after`: the connection of a stream is closed after so many events. `no_usage`: no answer
-    tells usage. `hang_seconds`: before any answer. `chunk_seconds`: between two events of a
-    stream. `encoding`: `gzip`, `deflate`, `br` or `zstd`, asked for or not.
+    tells usage; `zero_usage`: each says 0; `usage_every`: only every n-th tells it. `bill_left`: a
+    stream that ends early is billed to its end. `hang_seconds`: before any answer; who has gone by
+    then is billed. `chunk_seconds`: between two events of a stream. `encoding`: `gzip`, `deflate`,
+    `br` or `zstd`, asked for or not. `input_tokens`, `output_tokens`: what each call uses (no more
+    output than it allows), so that all cost the same; 0: as counted, as drawn.
     """
 
     fail_first: int = 0
@@ -29,9 +32,18 @@ class Faults:
     bill_errors: bool = False
     cut_after: int | None = None
     no_usage: bool = False
+    zero_usage: bool = False
+    usage_every: int = 0
+    bill_left: bool = False
     hang_seconds: float = 0.0
     chunk_seconds: float = 0.0
     encoding: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def tells_usage(self, number: int) -> bool:
+        """Tell whether the answer to the `number`-th of all requests says what was used."""
+        return not self.no_usage and not (self.usage_every and number % self.usage_every)
 
     def fails(self, attempt: int, number: int) -> bool:
         """Tell whether the `attempt`-th of a request, the `number`-th of all, shall fail."""

@@ -21,6 +21,7 @@ class Served:
     not. `usage` of a stream that was not `whole`: what was generated until then. `provider`:
     canonical. `billed`: the client pays for it. `attempt`: how often this very request had come,
     this time included. `charged_usd`: what the answer says it cost, None: it says nothing.
+    `started`: when the request came, in seconds since 1970.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Served:
     ending: Ending = "whole"
     attempt: int = 1
     charged_usd: Decimal | None = None
+    started: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as JSON; tokens under the names of `llm_calls`, None: unknown."""
@@ -46,6 +48,7 @@ class Served:
             "response_id": self.response_id,
             "status": self.status,
             "streaming": self.streaming,
+            "started": self.started,
             "attempt": self.attempt,
             "ending": self.ending,
             "billed": self.billed,

@@ -10,7 +10,7 @@ are unique for ever, because duplicates are recognised by them.
         client = OpenAI(base_url=f"{provider.url}/v1", api_key="none")
 
 For processes of their own: `python -m manager_agent.app.demo.provider --port 0` prints its URL;
-`GET /__ledger` tells what was served.
+`GET /__ledger` tells what was served, and how many requests are `pending`.
 """
 
 import asyncio
@@ -38,17 +38,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from manager_agent.app.demo import paths
-from manager_agent.app.demo.answers import Answer, Usage, answer, failure
+from manager_agent.app.demo.answers import Answer, Ask, Usage, answer, failure
 from manager_agent.app.demo.anthropic_messages import MESSAGES
 from manager_agent.app.demo.compression import squeeze
 from manager_agent.app.demo.faults import NO_FAULTS, Faults, asked_for
 from manager_agent.app.demo.ledger import Ending, Served
 from manager_agent.app.demo.openai_chat import CHAT
 from manager_agent.app.demo.openai_flavours import charged
-from manager_agent.app.demo.prompt_cache import PromptCache
+from manager_agent.app.demo.prompt_cache import Prompt, PromptCache
 from manager_agent.app.demo.streaming import Pace, Stream, without_cuts
 from manager_agent.app.demo.wire import BadRequest, Json, Wire
-from manager_agent.app.demo.without_usage import untold, untold_event
+from manager_agent.app.demo.without_usage import told, told_event
 
 __all__ = ["Provider", "ProviderSettings", "Served", "serving"]
 
@@ -84,6 +84,7 @@ class _Call:
     headers: Mapping[str, str]
     faults: Faults
     begun: Served
+    number: int
 
 
 class Provider:
@@ -96,11 +97,17 @@ class Provider:
         self._cache = PromptCache()
         self._repeats: Counter[bytes] = Counter()
         self._number = 0
+        self._pending = 0
 
     @property
     def served(self) -> Sequence[Served]:
         """What was served until now; a copy, safe while the provider runs."""
         return tuple(self._served)
+
+    @property
+    def pending(self) -> int:
+        """How many requests have come that are not in `served` yet."""
+        return self._pending
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -111,9 +118,11 @@ class Provider:
         return Starlette(routes=routes, exception_handlers={405: _not_found})
 
     async def _tell(self, request: Request) -> Response:
-        return JSONResponse({"served": [entry.as_json() for entry in self.served]})
+        served = [entry.as_json() for entry in self.served]
+        return JSONResponse({"pending": self._pending, "served": served})
 
     async def _reply(self, request: Request) -> ASGIApp:
+        started = time.time()
         raw, path = await request.body(), request.scope["raw_path"].decode("ascii")
         found = paths.find(path)
         if found is None:
@@ -128,18 +137,28 @@ class Provider:
             begun = Served(
                 path, model, "", "", 200, streaming, None, wire.provider, attempt=attempt
             )
-            call = _Call(wire, body, headers, faults, begun)
-            await asyncio.sleep(faults.hang_seconds)
-            status = self._failure(draw, faults, attempt)
-            if status != 200 and not faults.bill_errors:
-                return self._fail(call, status, None)
-            said = answer(wire.read(body, self._cache), draw)
-            if status != 200:
-                return self._fail(call, status, said.usage)
-            return await self._send(call, said, request)
+            self._number += 1
+            begun = replace(begun, started=started)
+            call = _Call(wire, body, headers, faults, begun, self._number)
+            return await self._answer(call, draw, request)
         except BadRequest as error:
             failed = {**headers, **wire.error_headers(400)}
             return JSONResponse(wire.error(400, str(error)), 400, failed)
+
+    async def _answer(self, call: _Call, draw: Random, request: Request) -> ASGIApp:
+        self._pending += 1  # until it is noted
+        await asyncio.sleep(call.faults.hang_seconds)
+        status = self._failure(draw, call)
+        if status != 200 and not call.faults.bill_errors:
+            return self._fail(call, status, None)
+        try:
+            said = answer(_ask(call, self._cache), draw, call.faults.output_tokens)
+        except BadRequest:
+            self._pending -= 1
+            raise
+        if status != 200:
+            return self._fail(call, status, said.usage)
+        return await self._send(call, said, request)
 
     def _draw(self, path: str, raw: bytes) -> tuple[Random, int]:
         """Return the randomness of this request, from its content, and how often it has come."""
@@ -150,11 +169,12 @@ class Provider:
         attempt = self._repeats[digest]
         return Random(f"{self.settings.seed}:{digest.hex()}:{attempt}"), attempt
 
-    def _failure(self, draw: Random, faults: Faults, attempt: int) -> int:
-        self._number += 1
+    def _failure(self, draw: Random, call: _Call) -> int:
+        faults = call.faults
         rates = {"rate_429": self.settings.rate_429, "rate_500": self.settings.rate_500}
         status = failure(draw, **rates)
-        return faults.fail_status if faults.fails(attempt, self._number) else status
+        failed = faults.fails(call.begun.attempt, call.number)
+        return faults.fail_status if failed else status
 
     def _fail(self, call: _Call, status: int, usage: Usage | None) -> Response:
         self._note(replace(call.begun, status=status, usage=usage, billed=usage is not None))
@@ -185,12 +205,15 @@ class Provider:
         self._note(replace(done, ending=ending))
         whole = dict(wire.whole(call.body, said, response_id))
         headers = {**call.headers, **wire.answer_headers(said)}
-        return _json(call, untold(whole) if call.faults.no_usage else whole, 200, headers)
+        return _json(call, told(whole, call.faults, call.number), 200, headers)
 
     def _stream(self, call: _Call, said: Answer, done: Served) -> ASGIApp:
         events: list[Any] = list(call.wire.events(call.body, said, done.response_id))
-        if call.faults.no_usage:
-            events = [event for event in map(untold_event, events) if event is not None]
+        events = [
+            event
+            for event in (told_event(event, call.faults, call.number) for event in events)
+            if event is not None
+        ]
         share = said.usage.output * TOKEN_SECONDS * self.settings.pace / len(events)
         pace = Pace(share + call.faults.chunk_seconds, call.faults.cut_after)
         headers = {**call.headers, "content-type": call.wire.stream_type}
@@ -198,13 +221,15 @@ class Provider:
             headers["content-type"] += "; charset=utf-8"
 
         def over(ending: Ending, sent: float) -> None:
-            used = replace(said.usage, output=round(said.usage.output * sent))
+            share = 1.0 if call.faults.bill_left else sent
+            used = replace(said.usage, output=round(said.usage.output * share))
             self._note(replace(done, usage=used, ending=ending))
 
         coded = squeeze(call.faults.encoding)
         return Stream(events, _coded(call, headers), coded, pace, over)
 
     def _note(self, entry: Served) -> None:
+        self._pending -= 1
         self._served.append(entry)
 
 
@@ -251,6 +276,11 @@ def _parse(raw: bytes) -> Json:
     if not isinstance(body, dict):
         raise BadRequest("The body of a request is a JSON object.")
     return body
+
+
+def _ask(call: _Call, cache: PromptCache) -> Ask:
+    asked, fixed = call.wire.read(call.body, cache), call.faults.input_tokens
+    return replace(asked, prompt=Prompt(fixed)) if fixed else asked
 
 
 def _json(call: _Call, content: Json, status: int, headers: Mapping[str, str]) -> Response:

@@ -33,8 +33,8 @@ ON CONFLICT DO UPDATE SET
     estimated = excluded.estimated, closed = excluded.closed;
 
 -- name: keep_charged
-INSERT INTO ledger_charged (key, agent, unit, at_us, total)
-VALUES (:key, :agent, :unit, :at_us, :total)
+INSERT INTO ledger_charged (key, agent, unit, at_us, total, period)
+VALUES (:key, :agent, :unit, :at_us, :total, :period)
 ON CONFLICT DO UPDATE SET total = excluded.total;
 
 -- name: keep_limit
@@ -98,7 +98,12 @@ WHERE closed_us IS NULL
    OR id IN (SELECT holder FROM ledger_leases WHERE returned + settled < granted);
 
 -- name: charged
-SELECT key, agent, unit, at_us, total FROM ledger_charged WHERE at_us >= :since_us;
+-- Of windows that may still change: a day is 25 hours at most, a month 31 days and one.
+SELECT key, agent, unit, at_us, total, period
+FROM ledger_charged
+WHERE at_us >= :since_us - CASE period
+    WHEN 'hour' THEN 3600000000 WHEN 'day' THEN 90000000000 WHEN 'month' THEN 2764800000000 ELSE 0
+END;
 
 -- name: limits
 SELECT scope, name, period, unit, amount FROM ledger_limits;
@@ -108,3 +113,47 @@ SELECT scope, name, reason, by_whom, since_us FROM ledger_paused WHERE since_us 
 
 -- name: budgets
 SELECT agent, limits, set_us FROM ledger_budgets ORDER BY agent;
+
+-- name: prune_leases
+-- Those of which nothing can come any more: used up, or of windows that are all over for long.
+-- Never the newest, for its id must not be used again.
+DELETE FROM ledger_leases
+WHERE ends_us < :since_us
+  AND id < (SELECT max(id) FROM ledger_leases)
+  AND (
+      returned + settled = granted
+      OR NOT EXISTS (
+          SELECT 1
+          FROM json_each(ledger_leases.accounts) AS one
+          INNER JOIN ledger_accounts AS account
+              ON account.scope = json_extract(one.value, '$[0]')
+             AND account.name = json_extract(one.value, '$[1]')
+             AND account.period = json_extract(one.value, '$[2]')
+             AND account.unit = json_extract(one.value, '$[3]')
+             AND account.start_us = json_extract(one.value, '$[4]')
+          WHERE account.end_us >= :since_us
+      )
+  );
+
+-- name: prune_accounts
+-- Those that are over, unless a lease that may still change draws on them.
+DELETE FROM ledger_accounts
+WHERE end_us < :since_us
+  AND (scope, name, period, unit, start_us) NOT IN (
+      SELECT json_extract(one.value, '$[0]'), json_extract(one.value, '$[1]'),
+             json_extract(one.value, '$[2]'), json_extract(one.value, '$[3]'),
+             json_extract(one.value, '$[4]')
+      FROM ledger_leases, json_each(ledger_leases.accounts) AS one
+      WHERE returned + settled < granted
+  );
+
+-- name: prune_holders
+-- Who comes back after that is unknown, and its leases are, too.
+DELETE FROM ledger_holders
+WHERE closed_us < :since_us AND id NOT IN (SELECT holder FROM ledger_leases);
+
+-- name: prune_charged
+DELETE FROM ledger_charged WHERE at_us < :since_us;
+
+-- name: prune_paused
+DELETE FROM ledger_paused WHERE since_us IS NULL;

@@ -42,3 +42,18 @@ WHERE ts >= $since
 GROUP BY ts, agent, provider, response_model;
 DELETE FROM usage_day_deltas WHERE ts >= $since;
 INSERT INTO usage_day_deltas SELECT * FROM folded;
+CREATE OR REPLACE TEMP TABLE folded AS
+SELECT
+    ts, agent, CAST(sum(free_nano) AS BIGINT) AS free_nano,
+    CAST(sum(ceiling_tokens) AS BIGINT) AS ceiling_tokens,
+    CAST(sum(free_tokens) AS BIGINT) AS free_tokens,
+    CAST(sum(leased_calls) AS BIGINT) AS leased_calls,
+    CAST(sum(leased_nano) AS BIGINT) AS leased_nano,
+    CAST(sum(stood_in_nano) AS BIGINT) AS stood_in_nano,
+    CAST(sum(settled_nano) AS BIGINT) AS settled_nano,
+    CAST(sum(leased_tokens) AS BIGINT) AS leased_tokens
+FROM spend_deltas
+WHERE ts >= $since
+GROUP BY ts, agent;
+DELETE FROM spend_deltas WHERE ts >= $since;
+INSERT INTO spend_deltas SELECT * FROM folded;

@@ -6,7 +6,8 @@ SELECT
     cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, cost_usd, cost_source, status,
     error_type, error_message, http_status, streaming, finish_reason, conversation_id, user_id,
     trace_id, span_id, response_id, emitters, prompt_digest, guarded, usage_estimated,
-    reported_cost_usd, cost_by_provider, service_tier, true AS sealed
+    reported_cost_usd, cost_by_provider, service_tier, holder, usd_lease, token_lease,
+    settled_usd, true AS sealed
 FROM calls_sealed AS s
 WHERE ts BETWEEN $low AND $high
     AND trace_id IN (SELECT trace_id FROM traces)
@@ -20,7 +21,8 @@ SELECT
     cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, cost_usd, cost_source, status,
     error_type, error_message, http_status, streaming, finish_reason, conversation_id, user_id,
     trace_id, span_id, response_id, emitters, prompt_digest, guarded, usage_estimated,
-    reported_cost_usd, cost_by_provider, service_tier, false
+    reported_cost_usd, cost_by_provider, service_tier, holder, usd_lease, token_lease,
+    settled_usd, false
 FROM (
     SELECT * FROM calls_open
     WHERE call_id IN (SELECT call_id FROM calls_open WHERE trace_id IN (SELECT trace_id FROM traces))

@@ -9,7 +9,8 @@ SELECT
     response_model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
     reasoning_tokens, total_tokens, cost_usd, cost_source, status, error_type, error_message,
     http_status, streaming, finish_reason, conversation_id, user_id, trace_id, span_id,
-    response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier
+    response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier,
+    holder, usd_lease, token_lease, settled_usd
 FROM calls_kept AS sealed
 WHERE NOT EXISTS (
     SELECT 1 FROM calls_retracted AS r
@@ -21,7 +22,8 @@ SELECT
     response_model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
     reasoning_tokens, total_tokens, cost_usd, cost_source, status, error_type, error_message,
     http_status, streaming, finish_reason, conversation_id, user_id, trace_id, span_id,
-    response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier
+    response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier,
+    holder, usd_lease, token_lease, settled_usd
 FROM (
     SELECT * FROM calls_open
     QUALIFY row_number() OVER (PARTITION BY call_id ORDER BY revision DESC) = 1

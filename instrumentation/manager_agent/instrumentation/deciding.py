@@ -1,0 +1,257 @@
+"""Deciding about a call in this process's memory, and settling what it cost.
+
+What most calls pay for: what is paused, which breaker is open, what the call can cost at most, and
+that much money held. Everything that needs the manager is the speaker's, in a thread of its own.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
+from manager_agent.contract.guard import Policy, Question
+from manager_agent.instrumentation import reentry, shortfall
+from manager_agent.instrumentation.absence import Absence
+from manager_agent.instrumentation.approvals import Approvals
+from manager_agent.instrumentation.bound import Bound
+from manager_agent.instrumentation.bounds import Bounds
+from manager_agent.instrumentation.breakers import Breakers
+from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.receipt import Receipt
+from manager_agent.instrumentation.wallet import Reservation, Shortage, Wallet
+from manager_agent.instrumentation.word import UNHEARD, Word
+
+WITHIN, _OBSERVED = Allow("within_budget"), Allow("observed")
+APPROVED, UNREACHABLE = Allow("approved"), Allow("manager_unreachable")
+FREE = Bound(0, 0, 0)
+SECOND_NS = 1_000_000_000
+_WORD_SECONDS = 2.0
+"""How long a call waits for what the manager says at once: what it may cost, what bounds it."""
+_STOPPED_NS, _PASSES_NS = 5 * SECOND_NS, 2 * SECOND_NS
+"""How long a first call waits while the first connection is made: one that would be refused without
+it, and one that would pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a guard is made of."""
+
+    word: Word
+    bounds: Bounds
+    breakers: Breakers
+    approvals: Approvals
+    absence: Absence
+
+
+_Held = tuple[Wallet | None, Reservation, Bound]
+"""What one call holds; without a wallet it passes with nobody there to ask. A tuple for speed."""
+
+
+class Deciding:
+    """Half of a guard: what needs no waiting.
+
+    `longest_ms`: how long a call of this process took at most.
+    """
+
+    def __init__(self, parts: Parts, start: Callable[[], None], clock: Callable[[], int]) -> None:
+        """`start` sees to it that the speaker speaks; `clock`: that of the wallets."""
+        self._word = parts.word
+        self._bounds, self._breakers = parts.bounds, parts.breakers
+        self._approvals, self._absence = parts.approvals, parts.absence
+        self._start = start
+        self._clock = clock
+        self._held: dict[str, _Held] = {}
+        self._asked: dict[str, Question] = {}
+        self._approved: set[str] = set()
+        self.longest_ms = 0
+
+    def after_fork(self) -> None:
+        """Begin anew in a child: it holds nothing, and its parent's calls are its parent's."""
+        self._word.after_fork()
+        self._held, self._asked, self._approved = {}, {}, set()
+        self._breakers.forget()
+        self._approvals.forget()
+        self._bounds.after_fork()
+        self._absence.after_fork()
+
+    def decide(self, ask: Ask) -> Decision:
+        """Return what shall become of a call, in microseconds."""
+        word = self._word
+        if word.paused.any:
+            paused = word.paused.refusal(ask)
+            if paused is not None:
+                return paused
+        if not self._breakers.quiet:
+            shut = self._breakers.refusal(ask)
+            if shut is not None:
+                return shut
+        agent = ask.identity.agent
+        wallet = word.wallets.get(agent)
+        if wallet is None:
+            wallet = self._first_of(agent)
+        policy = word.policies.get(agent, UNHEARD)
+        bound = self._bounds.of(ask, policy)
+        if policy.approve_above_nano is not None or policy.approve_models:
+            if bound is None and word.link.up and policy.approve_above_nano is not None:
+                return self._unready(ask, wallet, policy)  # its cost says whether people are asked
+            question = self._approvals.question(ask, bound, policy)
+            if question is not None:
+                if not word.link.up:
+                    return self._stopped(ask, self._alone(ask, wallet, policy, FREE))
+                return self._ask_people(question, policy)
+        if bound is None:
+            if not wallet.unlimited:
+                return self._stopped(ask, self._unready(ask, wallet, policy))
+            bound = FREE
+        nano = bound.nano
+        if nano is None:
+            if wallet.heard and not wallet.unlimited_usd:
+                return self._stopped(ask, unpriced(ask))
+            nano = 0
+        reservation = wallet.reserve(nano, bound.input_tokens + bound.output_tokens, self._clock())
+        if reservation is not None:
+            self._held[ask.call_id] = wallet, reservation, bound
+            return _OBSERVED if policy.enforcement in ("soft", "observe") else WITHIN
+        return self._stopped(ask, self._short(ask, wallet, bound, policy))
+
+    def settle(self, ended: Ended) -> Receipt | None:
+        """Settle a call at what it cost, or is thought to have cost; return what was charged."""
+        took_ms = (ended.ended_ns - ended.ask.started_ns) // 1_000_000
+        if took_ms > self.longest_ms:
+            self.longest_ms = took_ms
+        held = self._held.pop(ended.ask.call_id, None)
+        self._breakers.ended(ended)
+        self._bounds.ended(ended)
+        self._approvals.ended(ended)
+        if held is None:
+            return None
+        wallet, reservation, bound = held
+        nano, tokens, estimated = self._bounds.spent(ended, bound)
+        now_ns = self._clock()
+        if wallet is None:
+            self._absence.settle(nano or None, tokens, now_ns)
+            return None
+        wallet.settle(reservation, nano, tokens, now_ns, estimated)
+        usd, reserved, counted, _ = reservation
+        if usd is not None:
+            holder = usd.holder
+        else:
+            holder = self._word.epoch.holder if counted is None else counted.holder
+        return Receipt(
+            holder,
+            0 if usd is None else usd.id,
+            0 if counted is None else counted.id,
+            reserved,
+            nano,
+            estimated,
+        )
+
+    def in_flight(self) -> int:
+        """Return how many calls have not been settled."""
+        return len(self._held)
+
+    def _first_of(self, agent: str) -> Wallet:
+        """Return a new wallet; the speaker tells the manager of its agent."""
+        wallet = self._word.wallet(agent)
+        self._start()
+        self._word.wake(agent)
+        return wallet
+
+    def _stopped(self, ask: Ask, decision: Decision) -> Decision:
+        """Return `decision`; a call that does not leave is none that a breaker tries."""
+        if isinstance(decision, Refuse):
+            self._withdrawn(ask)
+        return decision
+
+    def _withdrawn(self, ask: Ask) -> None:
+        """Take note that a call does not leave: it tries no breaker and uses no approval."""
+        with reentry.inside():
+            self._breakers.withdrawn(ask)
+            self._approvals.withdrawn(ask)
+
+    def _unready(self, ask: Ask, wallet: Wallet, policy: Policy) -> Decision:
+        """Decide about a call of which the manager has not yet said what it may cost."""
+        link = self._word.link
+        if link.up:
+            return Wait(max(policy.max_wait_ms / 1000, _WORD_SECONDS))
+        left_ns = self._first_word_in(wallet, policy)
+        if left_ns:
+            return Wait(left_ns / SECOND_NS)
+        return self._alone(ask, wallet, policy, FREE)
+
+    def _short(self, ask: Ask, wallet: Wallet, bound: Bound, policy: Policy) -> Decision:
+        """Decide about a call whose money is not here now."""
+        now_ns = self._clock()
+        known = wallet.shortage(bound.nano or 0, bound.tokens)
+        if known is not None and now_ns < shortfall.ends_ns(known):
+            return self._refusal(known, ask)
+        if not wallet.heard:
+            return self._unready(ask, wallet, policy)
+        if not self._word.link.up:
+            return self._alone(ask, wallet, policy, bound)
+        if known is not None:  # its window has ended, and the speaker will hear of the next
+            self._word.wake(wallet.agent)
+        if policy.max_wait_ms > 0:
+            return Wait(policy.max_wait_ms / 1000)
+        self._word.wake(wallet.agent)
+        return self._refusal(wallet.in_vain(bound.nano or 0, now_ns), ask)
+
+    def _alone(self, ask: Ask, wallet: Wallet, policy: Policy, bound: Bound) -> Decision:
+        """Decide without the manager: by what was granted for that, then by what people said."""
+        if self._held_offline(ask, wallet, bound):
+            return WITHIN
+        self._word.wake(wallet.agent)  # somebody needs the manager: try it sooner
+        mode = self._mode(wallet, policy)
+        if mode == "static" and bound is not FREE and wallet.in_flight() and policy.max_wait_ms:
+            return Wait(policy.max_wait_ms / 1000)  # what they do not cost comes back
+        return self._let_pass(ask, wallet, mode, bound)
+
+    def _held_offline(self, ask: Ask, wallet: Wallet, bound: Bound) -> bool:
+        """Hold money for a call of what was granted for a time like this; say whether it is had."""
+        now_ns = self._clock()
+        wallet.go_offline(now_ns, bound.nano or 0, bound.tokens)
+        if bound is FREE:
+            return False
+        reservation = wallet.reserve(bound.nano or 0, bound.tokens, now_ns)
+        if reservation is not None:
+            self._held[ask.call_id] = wallet, reservation, bound
+        return reservation is not None
+
+    def _first_word_in(self, wallet: Wallet, policy: Policy) -> int:
+        """Return for how long the manager's first word is waited for: longer if not for nothing."""
+        stops = self._mode(wallet, policy) in ("static", "closed")
+        patience_ns = (_STOPPED_NS if stops else _PASSES_NS) if not wallet.heard else 0
+        return self._word.link.first_word_in(patience_ns, self._clock())
+
+    def _mode(self, wallet: Wallet, policy: Policy) -> str:
+        heard = policy.unreachable
+        if heard == "unknown" and wallet.heard:
+            heard = "static"
+        return self._absence.mode(wallet.agent, heard)
+
+    def _let_pass(self, ask: Ask, wallet: Wallet, mode: str, bound: Bound) -> Allow | Refuse:
+        why, now_ns = self._word.link.why, self._clock()
+        refuse = self._absence.refusal(wallet.agent, mode, wallet.limit(), why, now_ns)
+        if refuse is not None:
+            return refuse
+        self._held[ask.call_id] = None, (None, 0, None, 0), bound
+        return UNREACHABLE
+
+    def _ask_people(self, question: Question, policy: Policy) -> Hold:
+        hold = self._approvals.hold(question, policy)
+        self._asked[hold.approval_id] = question
+        return hold
+
+    def _refusal(self, shortage: Shortage, ask: Ask) -> Refuse:
+        return shortfall.refusal(shortage, ask.identity.agent, time.time_ns(), self._clock())
+
+
+def unpriced(ask: Ask) -> Refuse:
+    """Refuse a call whose model has no price, under a limit in USD."""
+    model = ask.asked.model or ask.endpoint.model or "this model"
+    return Refuse(
+        "unpriced_model",
+        f"Nobody knows what {model} costs, so that no limit in USD can hold for it",
+        "Give it a price under `prices.custom` of the manager's configuration, or set"
+        " `budgets.unpriced` to `ceiling` or `allow`.",
+    )
