@@ -93,9 +93,12 @@ class BreakerFleet:
 
     def reconnect(self, name: str) -> None:
         """A stream ends and another begins; or the manager came back."""
-        self.decide(Gone(name), Hello(name))
+        self.processes[name].inbox.clear()
         self.processes[name].breakers.tell_again()
+        self.decide(Gone(name), Hello(name))
         self.exchange(name)
+        for other in self.processes:
+            self.deliver(other)
 
     def begin(self, name: str, agent: str = "a", model: str = "gpt-4o") -> Ask | Refuse:
         """Let a call want to leave; return why it must not, or what is to be ended."""

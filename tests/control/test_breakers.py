@@ -8,6 +8,7 @@ from manager_agent.control.commands import Gone, Tick, To
 from manager_agent.control.keeper import KeeperError
 from manager_agent.instrumentation.call import Ask
 from tests.control.breaker_fleet import BreakerFleet
+from tests.harness.metered import ended
 
 
 @pytest.fixture
@@ -399,3 +400,36 @@ def test_all_is_told_again_while_something_is_open(fleet: BreakerFleet) -> None:
 def _ticked(fleet: BreakerFleet, seconds: float) -> list[To]:
     fleet.now_us += int(seconds * 1_000_000)
     return fleet.decide(Tick())
+
+
+def test_a_probe_that_waited_for_money_is_still_one(fleet: BreakerFleet) -> None:
+    opened(fleet)
+    fleet.tick(300)
+    probe = begun(fleet, "h1")
+    breakers = fleet.processes["h1"].breakers
+    fleet.exchange()
+
+    assert breakers.refusal(probe) is None, "asked again after it waited"
+    fleet.people("openai/gpt-4o", "open")
+
+    assert breakers.refusal(probe) is not None, "but not over what people hold"
+
+
+def test_a_provider_that_says_when_to_come_again_is_waited_for(fleet: BreakerFleet) -> None:
+    breakers = fleet.processes["h1"].breakers
+    ask = begun(fleet, "h1")
+    assert breakers.quiet
+
+    pressed = ended(ask, status=429)
+    pressed.retry_after_seconds = 3.0
+    breakers.ended(pressed)
+
+    assert not breakers.quiet
+    assert breakers.refusal(begun(fleet, "h1")) is None, "it is no failure"
+    assert breakers.delay(begun(fleet, "h1")) == 3.0
+    fleet.now_us += 2_000_000
+    assert breakers.delay(ask) == 1.0
+    fleet.now_us += 1_000_000
+    assert breakers.delay(ask) == 0
+    assert fleet.call("h1")
+    assert breakers.quiet

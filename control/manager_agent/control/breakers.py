@@ -99,7 +99,7 @@ class FleetBreakers:
                 self._holders.add(command.holder)
                 self._tell.add(command.holder)
             case Gone() | Bye():
-                self._lose(command.holder, died=isinstance(command, Bye))
+                self._lose(command.holder, ended=isinstance(command, Bye))
             case Outcomes():
                 self._holders.add(command.holder)
                 if command.probe:
@@ -204,14 +204,14 @@ class FleetBreakers:
         book.put(key, new)
         book.note(now_us, key, _words(before), _words(new), command.by, command.why)
 
-    def _lose(self, holder: str, died: bool) -> None:
-        """Take back a probe that was not begun; one under way may still be told of."""
+    def _lose(self, holder: str, ended: bool) -> None:
+        """Take back the probe of one that has ended; one that comes back may have begun it."""
         book = self._book
         self._holders.discard(holder)
         for holders in book.wanted.values():
             holders.pop(holder, None)
         for key, one in list(book.breakers.items()):
-            if one.probe is not None and (died or not one.probe.begun):
+            if ended:
                 book.put(key, machine.lost(one, holder))
 
     def _let_time_pass(self, now_us: int) -> None:

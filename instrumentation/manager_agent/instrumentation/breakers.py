@@ -67,7 +67,8 @@ class Breakers:
     def refusal(self, ask: Ask) -> Refuse | None:
         """Return why a call must not go out, None where it may; to be asked unless `quiet`.
 
-        Where None is a probe's and the call does not leave after all, `withdrawn` is to be told.
+        Where None is a probe's and the call does not leave after all, `withdrawn` is to be told. A
+        call may ask again after it has waited.
         """
         with self._held():
             place = self._place(ask)
@@ -75,6 +76,10 @@ class Breakers:
             row = self._row(place)
             known = (self._known.get(key) for key in _keys(place))
             ways = [one for one in known if one is not None and one.state.phase != "closed"]
+            if self._probes.has(ask.call_id):  # it was let, and has waited for something since
+                if all(one.state.phase == "half_open" for one in ways):
+                    return None
+                self._probes.end(ask.call_id, "neither", now_ns)
             barred = next((one for one in ways if not one.passable(now_ns, self._heard_ns)), None)
             if barred is not None:
                 row.refuse()
@@ -148,8 +153,12 @@ class Breakers:
             return said
 
     def tell_again(self) -> None:
-        """Tell all that was told, on a new connection: what went over the old one may be lost."""
+        """Tell all that was told, on a new connection: what went over the old one may be lost.
+
+        And believe what comes over it, whatever its revision: it may be another manager's clock.
+        """
         with self._held():
+            self._revision = 0
             for row in self._rows.values():
                 row.changed = True
             self._probes.tell_again()

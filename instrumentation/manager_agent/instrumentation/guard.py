@@ -47,6 +47,9 @@ class Guard(Deciding):
                 question, policy = self._question(ask, hold)
                 answer = self._approvals.wait(ask, question, policy, self._wake(ask))
                 return self._after_approval(ask, answer) or self._for_money(ask)
+            late = self._breakers.delay(ask)
+            if late:
+                Bell().wait(min(late, hold.seconds))
             return self._for_money(ask, hold.seconds)
         except BaseException:
             self._withdrawn(ask)
@@ -59,6 +62,9 @@ class Guard(Deciding):
                 question, policy = self._question(ask, hold)
                 answer = await self._approvals.wait_async(ask, question, policy, self._wake(ask))
                 return self._after_approval(ask, answer) or await self._for_money_async(ask)
+            late = self._breakers.delay(ask)
+            if late:
+                await bell_here().wait(min(late, hold.seconds))
             return await self._for_money_async(ask, hold.seconds)
         except BaseException:
             self._withdrawn(ask)
@@ -199,7 +205,6 @@ class Guard(Deciding):
                 return paused
         if self._breakers.quiet:
             return None
-        self._breakers.withdrawn(ask)
         shut = self._breakers.refusal(ask)
         if shut is not None:
             self._approvals.withdrawn(ask)

@@ -93,6 +93,10 @@ class Probes:
                 known.end(outcome, now_ns)
         return bool(found)
 
+    def has(self, call_id: str) -> bool:
+        """Say whether a call is a probe."""
+        return call_id in self._calls
+
     def begun(self, probe: str) -> bool:
         """Say whether a probe was given to a call."""
         return probe in self._results
