@@ -105,7 +105,9 @@ def worked() -> Iterator[tuple[Sink, Provider, dict[str, int]]]:
 
 
 def _start(name: str, address: str, url: str) -> subprocess.Popen[bytes]:
-    variables = {**clean_environment(os.environ), **agent_variables(address, url)}
+    # The sink holds no budgets: who asks for one finds no manager.
+    alone = {"MANAGER_UNREACHABLE": "open", "MANAGER_OPEN_CAP_USD": "1000"}
+    variables = {**clean_environment(os.environ), **agent_variables(address, url), **alone}
     return subprocess.Popen(agent_command(name, url), env=variables)
 
 

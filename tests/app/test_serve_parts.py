@@ -348,14 +348,3 @@ def test_what_is_not_acted_on_is_said(key: str) -> None:
 
     said = [(line["log_level"], line["key"]) for line in logs]
     assert said == [("warning", f"thresholds.{key}")]
-
-
-@pytest.mark.parametrize(
-    ("enforcement", "said"), [("hard", 1), ("observe", 0)], ids=["hard", "observe"]
-)
-def test_budgets_that_only_alert_are_said_to(enforcement: str, said: int) -> None:
-    entry = {"hourly_limit_usd": 1, "enforcement": enforcement}
-    with capture_logs() as logs:
-        warn_unused(Settings.model_validate({"agent_budgets": {"default": entry}}))
-
-    assert len(logs) == said

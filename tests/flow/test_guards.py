@@ -48,7 +48,10 @@ def test_what_is_configured_reaches_the_guard(running: Manager) -> None:
             1500,
         )
     assert running.metric("manager_guard_grants_total", verdict="exhausted") >= 1
-    assert running.metric("manager_guard_outstanding", unit="tokens") >= 40
+    until(
+        "what leases hold is counted",
+        lambda: running.metric("manager_guard_outstanding", unit="tokens") >= 40,
+    )
 
 
 def test_a_limit_changed_over_rest_holds_for_guards_at_once(
