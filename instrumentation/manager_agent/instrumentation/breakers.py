@@ -181,6 +181,8 @@ class Breakers:
             for place, row in self._rows.items():
                 if any(key in before or key in self._known for key in _keys(place)):
                     row.let_go()
+                if any(key in before and key not in self._known for key in _keys(place)):
+                    row.begin_anew()
             self._look()
 
     @contextmanager
