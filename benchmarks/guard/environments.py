@@ -31,7 +31,8 @@ def made(name: str, packages: Sequence[str], ours: bool = False) -> Path:
     if not (home / "made").exists():
         print(f"making {home.relative_to(ROOT)} ...", file=sys.stderr, flush=True)
         venv.create(home, with_pip=True, clear=True)
-        _pip(python, *packages)
+        if packages:
+            _pip(python, *packages)
         if ours:
             _pip(python, "--editable", str(ROOT))
         (home / "made").touch()
@@ -39,7 +40,8 @@ def made(name: str, packages: Sequence[str], ours: bool = False) -> Path:
 
 
 def _pip(python: Path, *what: str) -> None:
-    command = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-compile"]
+    command = [str(python), "-m", "pip", "install", *options]
     done = subprocess.run([*command, *what], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(what)} cannot be installed: {done.stderr}")

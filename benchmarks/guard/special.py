@@ -208,12 +208,12 @@ def pause(world: World) -> Iterator[Line]:
         agents.start(endless=True, callers=10, pause=0.01)
         wait_for(truth, 50)
         began = time.time()
-        done = run_command("pause", AMPLE, "--api", api)
+        done = run_command("pause", AMPLE, "--api-url", api)
         ended = time.time()
         time.sleep(3 * PAUSE_SECONDS)  # in which nothing more may come
         told = agents.stop()
         last = max(truth.bill().starts)
-    run_command("resume", AMPLE, "--api", api)
+    run_command("resume", AMPLE, "--api-url", api)
     passed = done.returncode == 0 and last - ended < PAUSE_SECONDS and told.outcomes["refused"] > 0
     note = (
         f"last call {(last - ended) * 1000:+.0f} ms after the command ended, which took"

@@ -25,6 +25,8 @@ CONFIG: dict[str, Any] = {
     "groups": {
         "pool": {"agents": ["low", "critical"], "monthly_limit_usd": 1.0, "floors": {1: 0.2}}
     },
+    # Some cases fail on purpose, and a provider's breaker is open for all agents of the fleet.
+    "breaker": {"base_open_seconds": 1, "max_open_seconds": 1},
     "monitoring": {"check_interval_seconds": 3600},
     "storage": {"snapshot_seconds": 3600},
 }
@@ -91,7 +93,7 @@ def held(
 ) -> Line:
     """Return the line of a case in which a dollar had to be held, and `least` percent used."""
     used = bill.nano * 100 / LIMIT
-    passed = (bill.nano <= LIMIT and used >= least) if side.ours else None
+    passed = (0 < bill.nano <= LIMIT and used >= least) if side.ours else None
     failed = ", ".join(f"{number} x {name}" for name, number in told.errors.most_common(2))
     seen = " ".join(f"{number} {name}" for name, number in sorted(told.outcomes.items()))
     figures = {

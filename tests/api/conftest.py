@@ -19,11 +19,12 @@ from starlette.types import ASGIApp
 
 from manager_agent.analytics.install import install
 from manager_agent.api.app import build
-from manager_agent.api.services import ByHand, Health, Services, Upkeep
+from manager_agent.api.services import BusyError, ByHand, Health, Oversight, Services, Upkeep
 from manager_agent.api.sql import SqlRunner
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.metric import Metric, Sample
+from manager_agent.control.views import AccountView, HolderView, PauseView, Sums
 from manager_agent.store.snapshot import Snapshots
 from manager_agent.store.sql_files import migrations
 
@@ -43,6 +44,35 @@ class Live:
     commands: list[SetBudget] = field(default_factory=list)
     policy: BudgetPolicy = field(default_factory=BudgetPolicy)
     trouble: Exception | None = None
+    accounts: list[AccountView] = field(default_factory=list)
+    holders: list[HolderView] = field(default_factory=list)
+    paused: list[PauseView] = field(default_factory=list)
+    told: list[Any] = field(default_factory=list)
+    set_limits: set[Any] = field(default_factory=set)
+
+    @property
+    def oversight(self) -> Oversight:
+        """A ledger that takes commands down in `told`, unless there is `trouble`."""
+
+        def accounts() -> list[AccountView]:
+            if self.trouble:
+                raise BusyError(str(self.trouble))
+            return self.accounts
+
+        def do(commands: Sequence[Any]) -> None:
+            if self.trouble:
+                raise BusyError(str(self.trouble))
+            self.told.extend(commands)
+
+        return Oversight(
+            accounts=accounts,
+            holders=lambda: self.holders,
+            paused=lambda: self.paused,
+            sums=lambda: Sums({"usd": 2_500_000_000, "tokens": 7}, {"usd": 0, "tokens": 0}, 2, 1),
+            set_limits=lambda: frozenset(self.set_limits),
+            policy=lambda: self.policy,
+            do=do,
+        )
 
     @property
     def by_hand(self) -> ByHand:
@@ -127,6 +157,7 @@ def services_over(live: Live, directory: Path, **runner: Any) -> Iterator[Servic
         health=lambda: live.health,
         slack=lambda: "off",
         by_hand=live.by_hand,
+        oversight=live.oversight,
         upkeep=Upkeep(backup=lambda: {}, take_history=lambda rows: {"added": len(rows)}),
     )
     sql.close()

@@ -15,6 +15,7 @@ from manager_agent.analytics.frames import BudgetRow
 from manager_agent.api.app import build
 from manager_agent.api.budgets import checked
 from manager_agent.api.services import BusyError, Services
+from manager_agent.api.standing import standings
 from manager_agent.contract.budget import BudgetPolicy, Limits
 from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.usage import Usage
@@ -226,10 +227,12 @@ def test_a_manager_that_cannot_store_says_later(live: Live, client: TestClient) 
 def test_a_check_names_the_limit_that_decides(
     rows: list[BudgetRow], estimate: int, reason: str, allowed: bool, decisive: int | None
 ) -> None:
-    found = checked(rows, estimate)
+    standing = standings(rows, ())
+
+    found = checked(standing, estimate)
 
     assert (found.allowed, found.reason) == (allowed, reason)
-    assert found.row == (None if decisive is None else rows[decisive])
+    assert found.row == (None if decisive is None else standing[decisive])
 
 
 def test_a_check_tells_the_sums(live: Live, client: TestClient) -> None:
@@ -245,6 +248,7 @@ def test_a_check_tells_the_sums(live: Live, client: TestClient) -> None:
         "unit": "usd",
         "limit": 1.0,
         "spent": 0.25,
+        "reserved": 0.0,
         "remaining": 0.75,
         "resets_at": "2026-11-24T12:30:00Z",
         "estimated_cost_usd": 0.8,

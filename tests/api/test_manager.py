@@ -15,6 +15,9 @@ from manager_agent.api.agents import Health as AgentHealth
 from manager_agent.api.agents import health
 from manager_agent.api.routes.manager import dashboard_of
 from manager_agent.api.services import Health, Services
+from manager_agent.api.standing import standings
+from manager_agent.contract.budget import BudgetPolicy, Group
+from manager_agent.control.views import AccountView, PauseView
 from manager_agent.rules.alert import AlertRow
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
@@ -52,6 +55,19 @@ def budget(spent: int, limit: int = 1_000_000_000, unit: Any = "usd") -> BudgetR
     )
 
 
+def account(spent: int, reserved: int, in_doubt: int, opened: bool = True) -> AccountView:
+    """Return what the ledger says of `budget` in USD."""
+    return AccountView(
+        *("agent", "planner", "hour", "usd", 1_000_000_000, spent, reserved, in_doubt),
+        external=0,
+        starts_us=0,
+        resets_at=0,
+        enforcement="hard",
+        priority=1,
+        opened=opened,
+    )
+
+
 def get(client: TestClient, path: str, **params: Any) -> Any:
     response = client.get(f"/api/v1{path}", params=params)
     assert response.status_code == 200, response.text
@@ -72,6 +88,15 @@ def test_status_of_a_manager_that_is_well(live: Live, client: TestClient) -> Non
         "open_alerts": 1,
         "database": "ok",
         "slack": "off",
+        "budgets": {
+            "holders": 0,
+            "paused": 0,
+            "waiting": 1,
+            "reserved_usd": 2.5,
+            "reserved_tokens": 7,
+            "in_doubt_usd": 0.0,
+            "in_doubt_tokens": 0,
+        },
         "reasons": [],
     }
 
@@ -161,7 +186,10 @@ def test_an_agent_on_the_dashboard(live: Live, client: TestClient) -> None:
     live.add_call("planner", NOW - timedelta(seconds=90), error="older")
     live.add_call("planner", NOW - timedelta(seconds=40), error="upstream down")
     live.add_call("planner", NOW - timedelta(seconds=30))
-    live.budgets = [budget(420_000_000), budget(70, 100, "tokens")]
+    live.budgets = [budget(100_000_000), budget(70, 100, "tokens")]
+    live.accounts = [account(420_000_000, reserved=400_000_000, in_doubt=20_000_000)]
+    live.policy = BudgetPolicy(groups={"all": Group(frozenset({"planner"}))})
+    live.paused = [PauseView("group", "all", "", "ann", 0)]
     live.alerts = [alert()]
 
     found = get(client, "/manager/dashboard")
@@ -173,11 +201,13 @@ def test_an_agent_on_the_dashboard(live: Live, client: TestClient) -> None:
             "priority": 1,
             "budgets": [
                 {
-                    "period": "hour", "unit": "usd", "limit": 1.0, "spent": 0.42, "reserved": 0,
+                    "period": "hour", "unit": "usd", "limit": 1.0, "spent": 0.42,
+                    "reserved": 0.4, "in_doubt": 0.02, "left": 0.18,
                     "resets_at": "2026-11-23T13:00:00Z", "unpriced_calls": 0,
                 },
                 {
-                    "period": "hour", "unit": "tokens", "limit": 100, "spent": 70, "reserved": 0,
+                    "period": "hour", "unit": "tokens", "limit": 100, "spent": 70,
+                    "reserved": 0, "in_doubt": 0, "left": 30,
                     "resets_at": "2026-11-23T13:00:00Z", "unpriced_calls": 0,
                 },
             ],
@@ -186,6 +216,7 @@ def test_an_agent_on_the_dashboard(live: Live, client: TestClient) -> None:
             "success_rate": 1 / 3,
             "last_seen": "2026-11-23T12:29:30Z",
             "last_error": "server_error: upstream down",
+            "paused": True,
             "hour": {
                 "cost_usd": 0.75, "calls": 3, "tokens": 600, "success_rate": 1 / 3,
                 "unpriced_calls": 0,
@@ -227,7 +258,26 @@ HOUR = timedelta(hours=1)
 def test_health_of_an_agent(
     alerts: list[AlertRow], budgets: list[BudgetRow], last_seen: Any, expected: AgentHealth
 ) -> None:
-    assert health(alerts, budgets, last_seen, NOW) == expected
+    assert health(alerts, standings(budgets, ()), last_seen, NOW) == expected
+
+
+def test_what_was_spent_is_told_by_the_calls_until_the_ledger_books(
+    live: Live, client: TestClient
+) -> None:
+    live.budgets = [budget(100_000_000)]
+    live.accounts = [account(0, reserved=0, in_doubt=0, opened=False)]
+
+    (agent,) = get(client, "/agents")["agents"]
+
+    assert [row["spent"] for row in agent["budgets"]] == [0.1]
+
+
+def test_a_ledger_that_does_not_answer_is_told(live: Live, client: TestClient) -> None:
+    live.trouble = Exception("the manager stops")
+
+    answer = client.get("/api/v1/agents")
+
+    assert (answer.status_code, answer.json()["detail"]) == (503, "the manager stops")
 
 
 @pytest.mark.parametrize("name", ["planner", "team/planner one", "plänner?"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
@@ -89,8 +89,9 @@ class Books:
         return self.authority.book.accounts.get(key) or Account(key, 0, None)
 
     def spent(self, agent: str = "writer") -> dict[tuple[str, str], int]:
+        """Return what was charged without a lease in the present windows."""
         return {
-            (period, unit): self.account(period, unit, agent).settled
+            (period, unit): self.account(period, unit, agent).external
             for period in PERIODS
             for unit in ("usd", "tokens")
         }
@@ -146,7 +147,8 @@ def test_what_a_guard_charged_is_charged_in_the_other_unit_alone(books: Books) -
     books.carry()
 
     account = books.account("day", "usd")
-    assert (account.settled, books.account("day", "tokens").settled) == (7, 11)
+    assert (account.external, books.account("day", "tokens").external) == (7, 11)
+    assert account.settled == 12, "a limit that begins now counts what leases were charged before"
 
 
 def test_a_call_that_turns_out_to_be_guarded_is_given_back(books: Books) -> None:
@@ -225,6 +227,18 @@ def test_what_was_stored_and_not_told_is_told_at_the_next_start(books: Books) ->
     books.restart()
     books.carry()
     assert books.account("hour").settled == 5, "told again, it changes nothing"
+
+
+def test_a_total_is_kept_as_long_as_its_month_however_old_the_month(books: Books) -> None:
+    """Were it pruned with what is two days old, all of it would be charged again."""
+    books.facts.append(added([usd(5)]))
+    books.carry()
+    books.now += timedelta(days=5)
+    books.ledger.prune(micros(books.now))
+    books.restart()
+    books.carry()
+
+    assert books.account("month").settled == 5
 
 
 def test_a_ledger_that_begins_in_mid_month_learns_of_the_month(books: Books) -> None:

@@ -16,6 +16,7 @@ from manager_agent.app.demo.reading import AgentRow, Reading, parse
 from manager_agent.app.demo.roster import FLEET, LOOPING
 from manager_agent.app.demo.screen import Seen, alert_text, bar, progress_line, screen, used
 from manager_agent.app.demo.slack_frame import mrkdwn, slack_frame
+from manager_agent.app.demo.story import Story, Told
 from manager_agent.app.demo.summary import exit_code, summary, tokens_served
 from manager_agent.app.settings import parse as settings_of
 
@@ -211,14 +212,24 @@ def test_the_summary_sets_the_providers_count_beside_ours(
     ],
 )
 def test_exit_code(alert: Seen, seconds: float | None, found: bool, code: int) -> None:
-    assert exit_code([alert] if found else [], seconds) == code
+    story = Story(lambda words: True)
+    story.told.append(Told("it is stopped", 20.0))
+
+    assert exit_code([alert] if found else [], story, seconds) == code
+
+
+def test_a_loop_that_was_not_stopped_in_time_is_a_failure(alert: Seen) -> None:
+    assert exit_code([alert], Story(lambda words: True), 60) == 1
 
 
 def test_another_agents_alert_is_not_the_loops() -> None:
     [entry] = DASHBOARD["alerts"]
     other = parse({**DASHBOARD, "alerts": [{**entry, "agent": "coding-agent"}]}).alerts[0]
 
-    assert exit_code([Seen(other, 9.0)], 60) == 1
+    story = Story(lambda words: True)
+    story.told.append(Told("it is stopped", 20.0))
+
+    assert exit_code([Seen(other, 9.0)], story, 60) == 1
 
 
 def test_the_configuration_budgets_the_whole_fleet() -> None:

@@ -1,6 +1,6 @@
 """The guard beside each protobuf that agent frameworks pin: one call passes, one is refused.
 
-In an environment of its own with the official SDK and the light install; only protobuf changes.
+It lies before this environment's own on the agent's path, as if it were installed there.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.guard import environments
-from benchmarks.guard.sides import AGENT, Agents, Side
+from benchmarks.guard.sides import AGENT, Agents, ours
 from benchmarks.guard.truth import CENT, provider
 from tests.harness.manager import Manager, manager
 
@@ -34,25 +34,19 @@ struct_pb2.Struct().update({"theirs": "still works"})
 
 
 @pytest.fixture(scope="module")
-def python() -> Path:
-    return environments.made("protobuf", [environments.SDK], ours=True)
-
-
-@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
     with manager(tmp_path_factory.mktemp("protobuf") / "data", CONFIG) as found:
         yield found
 
 
 @pytest.mark.parametrize("version", ["5.29.5", "6.33.0", "7.35.0"])
-def test_one_call_passes_and_one_is_refused(python: Path, running: Manager, version: str) -> None:
+def test_one_call_passes_and_one_is_refused(
+    running: Manager, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(f"protobuf=={version}", tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     major = version.partition(".")[0]
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [*pip, "--no-deps", f"protobuf=={version}"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    side = Side("manager-agent", python, f"http://{running.where['otlp_grpc']}")
+    side = ours(f"http://{running.where['otlp_grpc']}")
 
     with provider(hang=0.0) as truth, Agents(side, truth, f"protobuf-{major}") as agents:
         plan = json.dumps({"url": truth.url, "attempts": 2})
@@ -63,3 +57,16 @@ def test_one_call_passes_and_one_is_refused(python: Path, running: Manager, vers
     assert dict(told.outcomes) == {"ok": 1, "refused": 1}, told.errors
     assert bill.nano == CENT
     assert "monthly_limit_usd" in told.refusal
+
+
+def install(package: str, place: Path) -> None:
+    """Install one package, without what it needs, into a directory."""
+    pip = environments.made("pip", [])  # this environment may have none
+    command = [str(pip), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*command, "--no-deps", "--no-compile", "--target", str(place), package],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

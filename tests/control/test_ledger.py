@@ -510,9 +510,9 @@ def test_what_is_over_is_forgotten_in_memory(desk: Desk) -> None:
     assert not [key for key, tied in book.tied.items() if tied]
 
 
-def test_what_stands_in_doubt_is_not_forgotten(desk: Desk) -> None:
+def test_what_stands_in_doubt_is_not_forgotten_while_it_matters(desk: Desk) -> None:
     lease = gave_up(desk)
-    desk.pass_time(200 * 3600)
+    desk.pass_time(40 * 3600)
     desk.tell(Tick())
     desk.tell(Tick())
 

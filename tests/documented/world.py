@@ -17,7 +17,11 @@ from tests.documented.pages import ROOT, Command, blocks
 from tests.harness.manager import Manager, environment, manager, until
 from tests.harness.otlp import Sender, Sending, hex_id, llm, request
 
-CONFIG = {"monitoring": {"check_interval_seconds": 0.5}}
+CONFIG = {
+    "monitoring": {"check_interval_seconds": 0.5},
+    "agent_budgets": {"research-agent": {"daily_limit_usd": 10}},
+    "groups": {"research": {"agents": ["research-agent"], "daily_limit_usd": 50}},
+}
 
 AGENT = """\
 from openai import OpenAI

@@ -5,6 +5,7 @@ Each call reserves 200 tokens of agent `a`; one of 1,000 an hour is the limit un
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,8 +22,9 @@ from manager_agent.control.commands import PauseCalls, ResumeCalls, SetLimit
 from manager_agent.instrumentation import reentry
 from manager_agent.instrumentation.governed import Governed
 from manager_agent.instrumentation.local_policy import LocalPolicy, Rule
+from manager_agent.instrumentation.told import Told
 from tests.control.desk import policy, tokens
-from tests.harness.metered import CHAT, asked
+from tests.harness.metered import CHAT, asked, ended
 from tests.harness.office import DEADLINE, Office, office, until
 
 LIMIT = policy(a=tokens(hour=1000))
@@ -82,6 +84,29 @@ def test_who_waits_in_vain_is_told_so() -> None:
 
     assert isinstance(refuse, Refuse)
     assert "nothing of it came back in time" in refuse.message
+
+
+def test_who_does_not_wait_for_others_waits_for_the_manager() -> None:
+    told = Policy(enforcement="hard", unreachable="static", max_wait_ms=0)
+    with office(LIMIT, told) as here:
+        reasons = [here.call().reason for _ in range(6)]
+
+    assert reasons == ["within_budget"] * 5 + ["over_budget"]
+
+
+def test_a_provider_that_asked_to_come_again_later_is_given_time(here: Office) -> None:
+    here.call()
+    ask = here.ask()
+    here.decided(ask)
+    refused = ended(ask, Told(), status=429)
+    refused.retry_after_seconds = 0.2
+    here.guard.settle(refused)
+
+    decision = here.guard.decide(late := here.ask())
+    assert isinstance(decision, Wait)
+    began = time.monotonic()
+    assert here.guard.wait(late, decision).reason == "within_budget"
+    assert time.monotonic() - began > 0.1
 
 
 def test_receipts_say_to_which_lease_a_call_was_charged(here: Office) -> None:

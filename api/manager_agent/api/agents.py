@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import duckdb
 
-from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.questions import Row, ask, usage_by_agent
+from manager_agent.api import pausing
 from manager_agent.api.services import Services
+from manager_agent.api.standing import Standing, accounts_of, standings
 from manager_agent.contract.window import PERIODS, window
 from manager_agent.rules.alert import AlertRow
 
@@ -46,17 +47,19 @@ class Usage:
 class Agent:
     """One agent: `priority` None without a budget, `hour` its use of the current clock hour.
 
+    `paused`: by itself, with a group of it or with the fleet.
     `breaker`: what stands before its calls, `closed`, `half_open` or `open`.
     """
 
     name: str
     health: Health
     priority: int | None
-    budgets: Sequence[BudgetRow]
+    budgets: Sequence[Standing]
     hour: Usage
     calls_last_minute: int
     last_seen: datetime | None
     last_error: str | None
+    paused: bool = False
     breaker: str = "closed"
 
 
@@ -77,13 +80,15 @@ def fleet(services: Services, now: datetime, alerts: Sequence[AlertRow]) -> Flee
     finally:
         con.close()
     hours = {row["agent"]: _usage([row]) for row in usage["hour"]}
-    budgets: dict[str, list[BudgetRow]] = {}
-    for row in services.budgets():
-        budgets.setdefault(row.agent, []).append(row)
     breaker_of = services.people.breaker_of if services.people else lambda name: "closed"
+    budgets: dict[str, list[Standing]] = {}
+    for row in standings(services.budgets(), accounts_of(services.oversight)):
+        budgets.setdefault(row.name, []).append(row)
+    stopped = pausing.stopped(services.oversight)
     agents = [
         replace(
             _agent(name, seen.get(name, {}), budgets.get(name, []), alerts, hours, now),
+            paused=stopped(name) is not None,
             breaker=breaker_of(name),
         )
         for name in sorted(seen.keys() | budgets.keys())
@@ -98,7 +103,7 @@ def known_agents(con: duckdb.DuckDBPyConnection, now: datetime) -> int:
 
 def health(
     alerts: Sequence[AlertRow],
-    budgets: Sequence[BudgetRow],
+    budgets: Sequence[Standing],
     last_seen: datetime | None,
     now: datetime,
 ) -> Health:
@@ -125,7 +130,7 @@ def _seen(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[str, Row]:
 def _agent(
     name: str,
     seen: Row,
-    budgets: Sequence[BudgetRow],
+    budgets: Sequence[Standing],
     alerts: Sequence[AlertRow],
     hours: Mapping[Any, Usage],
     now: datetime,

@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from manager_agent.api.door import Door
 from manager_agent.api.guard import Guard
-from manager_agent.api.problem import Problem, on_http_exception, on_problem
+from manager_agent.api.problem import Problem, on_busy, on_http_exception, on_problem
 from manager_agent.api.routes import (
     approvals,
     archive,
@@ -16,11 +16,13 @@ from manager_agent.api.routes import (
     by_hand,
     calls,
     manager,
+    pauses,
     probes,
+    shared,
     sql,
     upkeep,
 )
-from manager_agent.api.services import ByHand, People, Services
+from manager_agent.api.services import BusyError, ByHand, Oversight, People, Services
 
 
 def build(services: Services) -> Starlette:
@@ -29,6 +31,7 @@ def build(services: Services) -> Starlette:
         services,
         [
             *by_hand.routes(services),
+            *(_overseen(services, services.oversight) if services.oversight else []),
             *manager.routes(services),
             *calls.routes(services),
             *sql.routes(services),
@@ -43,6 +46,11 @@ def build(services: Services) -> Starlette:
 
 def _told(services: Services, told: ByHand) -> list[Route]:
     return [by_hand.record_route(services, told), *budgets.routes(services, told)]
+
+
+def _overseen(services: Services, oversight: Oversight) -> list[Route]:
+    told = services.by_hand
+    return [*pauses.routes(oversight), *(shared.routes(oversight, told) if told else [])]
 
 
 def _people(services: Services, people: People) -> list[Route]:
@@ -61,5 +69,9 @@ def _application(services: Services, routes: list[Route]) -> Starlette:
             Middleware(Door, hosts=services.hosts),
             Middleware(Guard, tokens=services.tokens, denied=services.denied),
         ],
-        exception_handlers={Problem: on_problem, HTTPException: on_http_exception},
+        exception_handlers={
+            Problem: on_problem,
+            BusyError: on_busy,
+            HTTPException: on_http_exception,
+        },
     )

@@ -1,16 +1,16 @@
 """Budgets over REST: the entry that holds, what is left of it, and whether a call would fit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from manager_agent.analytics.frames import BudgetRow
 from manager_agent.api.fields import Fields
+from manager_agent.api.standing import Standing
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Limits, Unit
 from manager_agent.contract.command import SetBudget
-from manager_agent.contract.money import nano_usd
+from manager_agent.contract.money import nano_usd, usd
 from manager_agent.contract.window import Period
 
 MOST_USD = 9_000_000_000  # what an int64 of nano-USD holds
@@ -28,7 +28,7 @@ _NAMES: dict[tuple[Unit, Period], str] = dict(
 
 DEFAULT = "default"
 Source = Literal["set", "configured", "default", "none"]
-CheckReason = Literal["within_budget", "over_budget", "no_budget", "observed"]
+CheckReason = Literal["within_budget", "over_budget", "no_budget", "observed", "paused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,17 @@ class Checked:
 
     allowed: bool
     reason: CheckReason
-    row: BudgetRow | None = None
+    row: Standing | None = None
 
 
-def checked(rows: Sequence[BudgetRow], estimated_nano: int) -> Checked:
+def checked(rows: Sequence[Standing], estimated_nano: int) -> Checked:
     """Return whether a call of `estimated_nano` nano-USD fits under all of an agent's limits.
 
     A limit that is used up lets nothing through, not even a call that costs nothing.
     """
     if not rows:
         return Checked(True, "no_budget")
-    over = [row for row in rows if left_of(row) <= 0 or left_of(row) < _cost(row, estimated_nano)]
+    over = [row for row in rows if row.left <= 0 or row.left < _cost(row, estimated_nano)]
     if not over:
         return Checked(True, "within_budget", min(rows, key=_share_left))
     # The one that ends last: until then, nothing helps.
@@ -61,14 +61,48 @@ def checked(rows: Sequence[BudgetRow], estimated_nano: int) -> Checked:
     return Checked(False, "over_budget", last)
 
 
-def limit_name(row: BudgetRow) -> str:
+def limit_name(row: Standing) -> str:
     """Return the name of a limit as the configuration has it, such as `daily_limit_usd`."""
     return _NAMES[row.unit, row.period]
 
 
-def left_of(row: BudgetRow) -> int:
-    """Return what is left of a limit, in nano-USD or tokens; below 0 where it is overspent."""
-    return row.limit - row.spent
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Single limits to be put in place of others: nano-USD or tokens; None takes one away."""
+
+    amounts: Mapping[tuple[Unit, Period], int | None]
+    why: str
+
+
+def changed(body: Mapping[str, Any]) -> Change:
+    """Return what the body of a PATCH changes; null takes a limit away.
+
+    Raises `Problem` with all mistakes.
+    """
+    fields = Fields(body, (*_USD, *_TOKENS, "why"))
+    amounts: dict[tuple[Unit, Period], int | None] = {}
+    for (unit, period), name in _NAMES.items():
+        if unit == "usd":
+            money = fields.usd(name, MOST_USD)
+            amount = None if money is None else nano_usd(money)
+        else:
+            amount = fields.whole(name, most=_MOST_TOKENS)
+        if name in body:
+            amounts[unit, period] = amount
+    why = fields.text("why")
+    if not amounts:
+        fields.wrong(f"no limit is named; give at least one of {', '.join((*_USD, *_TOKENS))}")
+    fields.done()
+    return Change(amounts, why or "")
+
+
+def amended(limits: Limits | None, change: Change, otherwise: Enforcement) -> Limits:
+    """Return an entry with other amounts; `otherwise`: how its limits bind if it is new."""
+    amounts: dict[str, Any] = {
+        _NAMES[unit, period]: usd(amount) if unit == "usd" and amount is not None else amount
+        for (unit, period), amount in change.amounts.items()
+    }
+    return replace(limits or Limits(enforcement=otherwise), **amounts)
 
 
 def set_budget(
@@ -120,12 +154,12 @@ def source_of(policy: BudgetPolicy, overridden: frozenset[str], agent: str) -> S
     return "default"
 
 
-def _cost(row: BudgetRow, estimated_nano: int) -> int:
+def _cost(row: Standing, estimated_nano: int) -> int:
     return estimated_nano if row.unit == "usd" else 0
 
 
-def _share_left(row: BudgetRow) -> Decimal:
-    return Decimal(left_of(row)) / row.limit if row.limit else Decimal(0)
+def _share_left(row: Standing) -> Decimal:
+    return Decimal(row.left) / row.limit if row.limit else Decimal(0)
 
 
 def estimate_of(text: str | None) -> int | None:

@@ -50,6 +50,11 @@ def on_problem(request: Request, error: Exception) -> Response:
     return error.response()
 
 
+def on_busy(request: Request, error: Exception) -> Response:
+    """Answer where something cannot be done at present; it may be tried again."""
+    return Problem(503, "later", str(error), headers={"retry-after": "5"}).response()
+
+
 def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)

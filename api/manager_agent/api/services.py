@@ -17,7 +17,16 @@ from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
 from manager_agent.control.approval_rows import Approval
 from manager_agent.control.breaker_rows import BreakerView
-from manager_agent.control.commands import DecideApproval, SetBreaker
+from manager_agent.control.commands import (
+    Correct,
+    DecideApproval,
+    PauseCalls,
+    ResumeCalls,
+    SetBreaker,
+    SetLimit,
+)
+from manager_agent.control.rows import LimitKey
+from manager_agent.control.views import AccountView, HolderView, PauseView, Sums
 from manager_agent.rules.alert import AlertRow
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
@@ -72,6 +81,25 @@ class ByHand:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversight:
+    """What the budget ledger knows and does; all may block, and raise `BusyError`.
+
+    `accounts`: each limit in its present window. `holders`: the processes that may spend. `paused`:
+    what is paused. `sums`: what all leases hold. `set_limits`: the single limits that people set
+    over what is configured. `policy`: the limits that hold. `do`: commands, durable when it
+    returns.
+    """
+
+    accounts: Callable[[], Sequence[AccountView]]
+    holders: Callable[[], Sequence[HolderView]]
+    paused: Callable[[], Sequence[PauseView]]
+    sums: Callable[[], Sums]
+    set_limits: Callable[[], frozenset[LimitKey]]
+    policy: Callable[[], BudgetPolicy]
+    do: Callable[[Sequence[SetLimit | Correct | PauseCalls | ResumeCalls]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """What people decide: which breakers are held, and which calls may be made.
 
@@ -98,8 +126,8 @@ class Services:
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
-    `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where
-    nothing may be changed.
+    `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where nothing may be
+    changed. `oversight`: of budgets that hold; None where nobody holds any.
     """
 
     started: datetime
@@ -120,4 +148,5 @@ class Services:
     denied: Denials = field(default_factory=Denials)
     upkeep: Upkeep | None = None
     by_hand: ByHand | None = None
+    oversight: Oversight | None = None
     people: People | None = None

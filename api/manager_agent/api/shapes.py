@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.questions import Row
 from manager_agent.api.agents import Agent, Usage
-from manager_agent.api.budgets import Checked, Source, left_of, limit_name
+from manager_agent.api.budgets import Checked, Source, limit_name
+from manager_agent.api.standing import Standing
 from manager_agent.api.usage import UsageStats
 from manager_agent.contract.budget import Limits
 from manager_agent.contract.money import usd
+from manager_agent.control.views import HolderView, PauseView
 from manager_agent.rules.alert import AlertRow
 
 Json = dict[str, Any]
@@ -49,45 +50,54 @@ def agent(found: Agent) -> Json:
         "success_rate": found.hour.success_rate,
         "last_seen": instant(found.last_seen),
         "last_error": found.last_error,
+        "paused": found.paused,
         "hour": usage(found.hour),
     }
 
 
-def budget(row: BudgetRow) -> Json:
-    """Return one limit; USD as numbers, tokens as integers."""
-    money = row.unit == "usd"
+def budget(row: Standing) -> Json:
+    """Return one limit; USD as numbers, tokens as integers. `spent` includes `in_doubt`."""
     return {
         "period": row.period,
         "unit": row.unit,
-        "limit": float(usd(row.limit)) if money else row.limit,
-        "spent": float(usd(row.spent)) if money else row.spent,
-        "reserved": 0,
+        "limit": _amount(row, row.limit),
+        "spent": _amount(row, row.spent),
+        "reserved": _amount(row, row.reserved),
+        "in_doubt": _amount(row, row.in_doubt),
+        "left": _amount(row, max(0, row.left)),
         "resets_at": instant(row.resets_at),
         "unpriced_calls": row.unpriced_calls,
     }
 
 
-def budget_entry(
-    agent: str, source: Source, limits: Limits | None, rows: Sequence[BudgetRow]
-) -> Json:
-    """Return the entry that holds for an agent, and its limits with what was spent of them."""
-    held = Limits() if limits is None else limits
+def limits(found: Limits | None) -> Json:
+    """Return the limits of an entry, and how they bind; null without one."""
+    held = Limits() if found is None else found
     return {
-        "agent": agent,
-        "source": source,
         "hourly_limit_usd": _number(held.hourly_limit_usd),
         "daily_limit_usd": _number(held.daily_limit_usd),
         "monthly_limit_usd": _number(held.monthly_limit_usd),
         "hourly_token_limit": held.hourly_token_limit,
         "daily_token_limit": held.daily_token_limit,
         "monthly_token_limit": held.monthly_token_limit,
-        "priority": None if limits is None else limits.priority,
-        "enforcement": None if limits is None else limits.enforcement,
+        "enforcement": None if found is None else found.enforcement,
+    }
+
+
+def budget_entry(
+    agent: str, source: Source, entry: Limits | None, rows: Sequence[Standing]
+) -> Json:
+    """Return the entry that holds for an agent, and its limits with what was spent of them."""
+    return {
+        "agent": agent,
+        "source": source,
+        **limits(entry),
+        "priority": None if entry is None else entry.priority,
         "budgets": [budget(row) for row in rows],
     }
 
 
-def check(agent: str, found: Checked, rows: Sequence[BudgetRow], estimated_nano: int) -> Json:
+def check(agent: str, found: Checked, rows: Sequence[Standing], estimated_nano: int) -> Json:
     """Return whether a call would fit, and the limit that decided it; null without limits."""
     row = found.row
     shown = None if row is None else budget(row)
@@ -95,14 +105,46 @@ def check(agent: str, found: Checked, rows: Sequence[BudgetRow], estimated_nano:
         "agent": agent,
         "allowed": found.allowed,
         "reason": found.reason,
-        "limit_name": None if row is None else f"{limit_name(row)} of agent {agent}",
+        "limit_name": None
+        if row is None
+        else f"{limit_name(row)} of {row.scope} {row.name}".strip(),
         "unit": shown and shown["unit"],
         "limit": shown and shown["limit"],
         "spent": shown and shown["spent"],
-        "remaining": None if row is None else _amount(row, max(0, left_of(row))),
+        "reserved": shown and shown["reserved"],
+        "remaining": shown and shown["left"],
         "resets_at": shown and shown["resets_at"],
         "estimated_cost_usd": float(usd(estimated_nano)),
         "budgets": [budget(each) for each in rows],
+    }
+
+
+def holder(found: HolderView) -> Json:
+    """Return one process that may spend."""
+    return {
+        "holder": found.holder,
+        "host": found.host,
+        "pid": found.pid,
+        "guard_version": found.guard_version,
+        "environment": found.environment or None,
+        "connected": found.connected,
+        "agents": list(found.agents),
+        "held_usd": float(usd(found.held_nano)),
+        "held_tokens": found.held_tokens,
+        "opened_at": moment_of(found.opened_us),
+        "heard_at": moment_of(found.heard_us),
+    }
+
+
+def pause(found: PauseView) -> Json:
+    """Return something that is paused."""
+    return {
+        "scope": found.scope,
+        "name": found.name or None,
+        "paused": True,
+        "why": found.reason or None,
+        "by": found.by or None,
+        "since": moment_of(found.since_us),
     }
 
 
@@ -120,7 +162,7 @@ def stats(found: UsageStats) -> Json:
     }
 
 
-def _amount(row: BudgetRow, amount: int) -> float | int:
+def _amount(row: Standing, amount: int) -> float | int:
     return float(usd(amount)) if row.unit == "usd" else amount
 
 

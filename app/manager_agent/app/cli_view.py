@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -26,10 +27,11 @@ def status(as_json: Json = False, api_url: Api = API_URL) -> None:
     """Say whether the manager is well, and what it sees."""
     with told(ManagerError):
         found = get(api_url, "/api/v1/manager/status")
+        pauses = get(api_url, "/api/v1/pauses")["pauses"] if found["budgets"] else []
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps({**found, "pauses": pauses}))
     else:
-        print_rows(["", ""], [[key, _text(value)] for key, value in found.items()])
+        print_rows(["", ""], [[key, _text(value)] for key, value in _lines(found, pauses)])
     raise typer.Exit(0 if found["status"] == "ok" else 1)
 
 
@@ -41,7 +43,7 @@ def agents(as_json: Json = False, api_url: Api = API_URL) -> None:
         print(json.dumps(found))
         return
     rows = [
-        [each["agent"], each["health"], _budgets(each["budgets"]), each["calls_last_minute"]]
+        [each["agent"], _health(each), _budgets(each["budgets"]), each["calls_last_minute"]]
         for each in found
     ]
     print_rows(["agent", "health", "budgets", "calls last minute"], rows)
@@ -64,14 +66,35 @@ def list_alerts(
     print_rows(list(shown), [[row[name] for name in shown] for row in rows])
 
 
+def _lines(found: dict[str, Any], pauses: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield what is shown of a status, a line each; what guards hold in lines of its own."""
+    for key, value in found.items():
+        if key != "budgets":
+            yield key, value
+            continue
+        yield "budget ledger", "ok" if value else "does not answer"
+        for name, held in (value or {}).items():
+            yield f"budgets: {name.replace('_', ' ')}", held
+        for one in pauses:
+            why = f": {one['why']}" if one["why"] else ""
+            subject = f"{one['scope']} {one['name'] or ''}".strip()
+            yield "paused", f"{subject} since {one['since']} by {one['by']}{why}"
+
+
+def _health(agent: dict[str, Any]) -> str:
+    return f"{agent['health']}, paused" if agent["paused"] else str(agent["health"])
+
+
 def _budgets(rows: list[dict[str, Any]]) -> str:
     return "\n".join(f"{_amounts(row)} this {row['period']}" for row in rows)
 
 
 def _amounts(row: dict[str, Any]) -> str:
     if row["unit"] == "usd":
-        return f"${row['spent']:,.2f} of ${row['limit']:,.2f}"
-    return f"{row['spent']:,} of {row['limit']:,} tokens"
+        held = f" (${row['reserved']:,.2f} held)" if row["reserved"] else ""
+        return f"${row['spent']:,.2f}{held} of ${row['limit']:,.2f}"
+    held = f" ({row['reserved']:,} held)" if row["reserved"] else ""
+    return f"{row['spent']:,}{held} of {row['limit']:,} tokens"
 
 
 def print_rows(columns: list[str], rows: list[list[Any]]) -> None:

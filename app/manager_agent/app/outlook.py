@@ -6,6 +6,7 @@ from manager_agent.api.guard import Denials
 from manager_agent.api.services import Health, Services
 from manager_agent.app.by_hand import by_hand
 from manager_agent.app.manager import Manager, now
+from manager_agent.app.oversight import oversight
 from manager_agent.app.people import for_api
 from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
@@ -70,6 +71,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         by_hand=by_hand(
             manager.facts, manager.intake, manager.desk, manager.settings.budgets.enforcement, now
         ),
+        oversight=oversight(manager.clerk),
         people=for_api(manager.people, manager.clerk),
     )
 

@@ -38,9 +38,22 @@ def post(api_url: str, path: str, body: Any, *, seconds: float = _TIMEOUT_SECOND
     return _asked(api_url, path, json.dumps(body).encode(), seconds)
 
 
-def _asked(api_url: str, path: str, body: bytes | None, seconds: float) -> Any:
+def patch(api_url: str, path: str, body: Any) -> Any:
+    """Return the JSON that `PATCH path` answers to `body`. Raises `ManagerError`."""
+    return _asked(api_url, path, json.dumps(body).encode(), _TIMEOUT_SECONDS, "PATCH")
+
+
+def delete(api_url: str, path: str) -> Any:
+    """Return the JSON that `DELETE path` answers. Raises `ManagerError`."""
+    return _asked(api_url, path, None, _TIMEOUT_SECONDS, "DELETE")
+
+
+def _asked(
+    api_url: str, path: str, body: bytes | None, seconds: float, method: str | None = None
+) -> Any:
     url = api_url.rstrip("/") + path
-    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(url, body, headers, method=method)
     token = api_token()
     if token:
         request.add_header("authorization", f"Bearer {token}")

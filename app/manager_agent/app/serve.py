@@ -159,8 +159,7 @@ def _wired(
     policy = budget_policy(settings)
     ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
     now_us = time_ns() // 1000
-    beside = people(settings, others, now_us)
-    authority = Authority(ledger, policy, now_us)
+    authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger

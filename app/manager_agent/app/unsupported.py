@@ -19,5 +19,3 @@ def warn_unused(settings: Settings) -> None:
         if getattr(settings.thresholds, name) != getattr(plain.thresholds, name):
             key = f"thresholds.{name}"
             _log.warning("configured, but not acted on yet", key=key, what=what)
-    if any(entry.enforcement != "observe" for entry in settings.agent_budgets.values()):
-        _log.info("budgets alert; this version refuses no calls")

@@ -33,6 +33,9 @@ _HOUR_US = 3_600_000_000
 KEPT_US = 48 * _HOUR_US
 """How long after its end an account is kept in memory, for spans that come late."""
 
+DOUBT_KEPT_US = 31 * 24 * _HOUR_US
+"""How long after its last window what a lease left in doubt may still be proven spent or not."""
+
 _GRACE_US = 600_000_000
 
 
@@ -42,6 +45,9 @@ class Book:
 
     `put` is the one way a row changes; `changes` hands out what was put since it was asked last.
     After a failure to store them the book must be read anew: it is ahead of the disk.
+
+    `short`: the accounts that lacked something when all who wait were looked at last, with the
+    priority of the first who waits there; `stirred`: something changed since.
     """
 
     configured: BudgetPolicy = field(default_factory=BudgetPolicy)
@@ -62,11 +68,14 @@ class Book:
     held: dict[str, set[int]] = field(default_factory=dict)
     tied: dict[AccountKey, dict[int, None]] = field(default_factory=dict)
     waiting: dict[int, dict[int, None]] = field(default_factory=lambda: {p: {} for p in PRIORITIES})
+    short: dict[AccountKey, int] = field(default_factory=dict)
+    stirred: bool = True
     _changed: dict[tuple[object, ...], Row] = field(default_factory=dict)
 
     def put(self, row: Row) -> None:
         """Take a row's new state."""
         self._changed[_identity(row, len(self._changed))] = row
+        self.stirred = True
         self.read(row)
 
     def read(self, row: Row) -> None:
@@ -110,6 +119,8 @@ class Book:
 
     def wish(self, lease: Lease, wish: Wish) -> None:
         """Note what is wanted for a lease; what waits keeps its place in the queue."""
+        if wish.need != self.wish_of(lease).need:
+            self.stirred = True
         self.wishes[lease.id] = wish
         if wish.need > 0:
             self.waiting[lease.priority].setdefault(lease.id)
@@ -214,11 +225,12 @@ class Book:
 
     def _over(self, lease: Lease, now_us: int) -> bool:
         """Say whether all windows of a lease ended so long ago that its doubt is nobody's."""
-        return all(self.accounts[key].end_us + KEPT_US < now_us for key in lease.accounts)
+        return all(self.accounts[key].end_us + DOUBT_KEPT_US < now_us for key in lease.accounts)
 
     def _drop(self, lease: Lease) -> None:
         del self.leases[lease.id]
         self.wishes.pop(lease.id, None)
+        self.stirred = True
         self.waiting[lease.priority].pop(lease.id, None)
         self.held[lease.holder].discard(lease.id)
         for key in lease.accounts:

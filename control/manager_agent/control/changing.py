@@ -128,16 +128,15 @@ def _said(amount: int | None, unit: Unit) -> Said:
 
 
 def _correct(book: Book, command: Correct, now_us: int) -> None:
-    wanted = (command.scope, command.name, command.period, command.unit)
-    for account in [one for one in book.accounts.values() if one.key[:4] == wanted]:
-        start_us, end_us = account.key.start_us, account.end_us
-        if not start_us <= now_us < end_us:
-            continue
-        by = command.spent - account.settled
-        booking.charge(book, account, 4, by)
-        said = (_said(account.settled, command.unit), _said(command.spent, command.unit))
-        subject = name_of(account.key)
-        book.put(Event(now_us, "set_spent", subject, *said, command.by, command.why))
+    """Book what people say was spent; also where nothing was booked in this window yet."""
+    term = book.terms.term_of((command.scope, command.name, command.period, command.unit))
+    account = book.opened(term, now_us)
+    if account.amount is None and account.key not in book.accounts:
+        return
+    booking.charge(book, account, 4, command.spent - account.settled)
+    said = (_said(account.settled, command.unit), _said(command.spent, command.unit))
+    subject = name_of(account.key)
+    book.put(Event(now_us, "set_spent", subject, *said, command.by, command.why))
 
 
 def _charge(book: Book, command: Charge, now_us: int) -> None:

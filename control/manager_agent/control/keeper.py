@@ -30,5 +30,6 @@ class Keeper(Protocol):
     def prune(self, now_us: int) -> int:
         """Delete what nothing can change any more; return how many rows. Raises `KeeperError`.
 
-        That is what ended more than `KEPT_US` ago, but for what a lease in doubt still draws on.
+        That is what ended more than `KEPT_US` ago, and what a lease in doubt draws on
+        `DOUBT_KEPT_US` after that.
         """

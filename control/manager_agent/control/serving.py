@@ -32,22 +32,15 @@ def serve(book: Book, now_us: int, asker: Lease | None = None) -> list[To]:
 
     Whoever is granted something or can wait no longer is told; the asker is told in any case.
     """
-    short: dict[AccountKey, int] = {}
-    said: list[To] = []
-    answer = Answer("ok")
     asked = book.wish_of(asker).need if asker else 0
-    for lease in book.queue():
-        need = book.wish_of(lease).need
-        got = _met(book, lease, short)
-        if asker and lease.id == asker.id:
-            answer = got
-        elif got.verdict != "wait":
-            said.append(told(book, lease, now_us, got, need))
-        if got.verdict == "wait":
-            said += _recalls(book, lease, now_us)
+    if asker and not book.stirred:
+        said: list[To] = []  # nothing has changed for anybody since they were all looked at
+        answer = _still(book, asker, asked)
+    else:
+        said, answer = _walk(book, now_us, asker)
     if asker:
         asker = book.leases[asker.id]
-        others_first = any(short.get(key, 5) <= asker.priority for key in asker.accounts)
+        others_first = any(book.short.get(key, 5) <= asker.priority for key in asker.accounts)
         if answer.verdict == "ok" and not others_first:
             _look_ahead(book, asker)
             allowance = allowance_for(book, asker, now_us)
@@ -55,6 +48,33 @@ def serve(book: Book, now_us: int, asker: Lease | None = None) -> list[To]:
                 said.append(_beside(told(book, allowance, now_us, Answer("ok")), book, asker))
         said.append(told(book, asker, now_us, answer, asked))
     return said
+
+
+def _walk(book: Book, now_us: int, asker: Lease | None) -> tuple[list[To], Answer]:
+    """Look at all who wait, in order; return what they are told, and the asker's own answer."""
+    said: list[To] = []
+    answer = Answer("ok")
+    book.short = {}
+    called: dict[tuple[AccountKey, int], int] = {}
+    for lease in book.queue():
+        need = book.wish_of(lease).need
+        got = _met(book, lease, book.short)
+        if asker and lease.id == asker.id:
+            answer = got
+        elif got.verdict != "wait":
+            said.append(told(book, lease, now_us, got, need))
+        if got.verdict == "wait":
+            said += _recalls(book, lease, now_us, called)
+    book.stirred = False
+    return said, answer
+
+
+def _still(book: Book, asker: Lease, need: int) -> Answer:
+    """Return how it stands for one whose demand is as it was when all were looked at."""
+    if need <= 0:
+        return Answer("ok")
+    blocked = [book.accounts[key] for key in asker.accounts if key in book.short]
+    return Answer("wait", blocked[0] if blocked else None)
 
 
 def _beside(said: To, book: Book, asker: Lease) -> To:
@@ -145,12 +165,21 @@ def _look_ahead(book: Book, lease: Lease) -> None:
     book.wish(lease, replace(wish, want=0))
 
 
-def _recalls(book: Book, waiting: Lease, now_us: int) -> list[To]:
-    """Ask holders that are no more critical for idle money, the least critical first."""
+def _recalls(
+    book: Book, waiting: Lease, now_us: int, called: dict[tuple[AccountKey, int], int]
+) -> list[To]:
+    """Ask holders that are no more critical for idle money, the least critical first.
+
+    `called`: how much was asked for already, for others of the same priority who wait there.
+    """
     said: list[To] = []
     need = book.wish_of(waiting).need
     for draw in sizing.short(_draws(book, waiting), need):
         lacks = need - draw.free
+        place = (draw.account.key, waiting.priority)
+        if lacks <= called.get(place, 0):
+            continue
+        called[place] = lacks
         tied = book.tied_to(draw.account.key)
         for lease in sorted(tied, key=lambda one: (one.offline, -one.priority)):
             spare = _spare(book, lease)

@@ -20,7 +20,8 @@ class AccountView:
     `limit`: None where it was taken away. `spent`: settled and in doubt; `in_doubt`: the part of
     it that holders which were given up may or may not have spent; `external`: the part that was
     spent without a guard. `reserved`: what live processes hold. `starts_us`, `resets_at`:
-    microseconds since 1970. `priority`: of the agent, 0 for groups and the fleet.
+    microseconds since 1970. `priority`: of the agent, 0 for groups and the fleet. `opened`:
+    something was booked on it in this window.
     """
 
     scope: Scope
@@ -36,6 +37,7 @@ class AccountView:
     resets_at: int
     enforcement: Enforcement
     priority: int
+    opened: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +157,5 @@ def _view(book: Book, account: Account) -> AccountView:
         resets_at=account.end_us,
         enforcement=account.enforcement,
         priority=book.terms.priority_of(key.name) if key.scope == "agent" else 0,
+        opened=key in book.accounts,
     )

@@ -87,10 +87,12 @@ class CostTracker:
     def check_budget_limits(self, agent_id: str, estimated_cost: Usd = 0) -> dict[str, Any]:
         """Return whether a call of `estimated_cost` USD would fit under all limits of the agent.
 
+        Those of its groups and of the fleet count, too, and what processes hold is not left.
         `allowed`, and why: `reason`, one of `within_budget`, `over_budget`, `observed` (over a
-        limit that is only watched), `no_budget`; the limit in the way, else the one with the
-        least left: `limit_name`, `unit`, `limit`, `spent`, `remaining`, `resets_at`. It is advice:
-        nothing is reserved, so of many who ask at once all may be told yes.
+        limit that is only watched), `no_budget`, `paused`; the limit in the way, else the one with
+        the least left: `limit_name`, `unit`, `limit`, `spent`, `reserved`, `remaining`,
+        `resets_at`. It is advice: nothing is reserved for who asks, so of many who ask at once all
+        may be told yes.
         """
         self._settle()
         query = urlencode({"estimated_cost": str(estimated_cost)})

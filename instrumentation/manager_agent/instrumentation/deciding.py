@@ -27,6 +27,8 @@ FREE = Bound(0, 0, 0)
 SECOND_NS = 1_000_000_000
 _WORD_SECONDS = 2.0
 """How long a call waits for what the manager says at once: what it may cost, what bounds it."""
+_ROUND_SECONDS = 0.5
+"""How long a call waits for money at least: nothing is granted before it is asked for."""
 _STOPPED_NS, _PASSES_NS = 5 * SECOND_NS, 2 * SECOND_NS
 """How long a first call waits while the first connection is made: one that would be refused without
 it, and one that would pass."""
@@ -85,6 +87,8 @@ class Deciding:
             shut = self._breakers.refusal(ask)
             if shut is not None:
                 return shut
+            if self._pressure(ask):
+                return Wait(patience(word.policies.get(ask.identity.agent, UNHEARD)))
         agent = ask.identity.agent
         wallet = word.wallets.get(agent)
         if wallet is None:
@@ -159,6 +163,13 @@ class Deciding:
         self._word.wake(agent)
         return wallet
 
+    def _pressure(self, ask: Ask) -> float:
+        """Return for how many seconds a call had better wait, since its provider asked for that."""
+        if self._breakers.quiet:
+            return 0.0
+        policy = self._word.policies.get(ask.identity.agent, UNHEARD)
+        return min(self._breakers.delay(ask), policy.max_wait_ms / 1000)
+
     def _stopped(self, ask: Ask, decision: Decision) -> Decision:
         """Return `decision`; a call that does not leave is none that a breaker tries."""
         if isinstance(decision, Refuse):
@@ -186,17 +197,14 @@ class Deciding:
         now_ns = self._clock()
         known = wallet.shortage(bound.nano or 0, bound.tokens)
         if known is not None and now_ns < shortfall.ends_ns(known):
-            return self._refusal(known, ask)
+            return self._refusal(known, ask, bound)
         if not wallet.heard:
             return self._unready(ask, wallet, policy)
         if not self._word.link.up:
             return self._alone(ask, wallet, policy, bound)
         if known is not None:  # its window has ended, and the speaker will hear of the next
             self._word.wake(wallet.agent)
-        if policy.max_wait_ms > 0:
-            return Wait(policy.max_wait_ms / 1000)
-        self._word.wake(wallet.agent)
-        return self._refusal(wallet.in_vain(bound.nano or 0, now_ns), ask)
+        return Wait(patience(policy))
 
     def _alone(self, ask: Ask, wallet: Wallet, policy: Policy, bound: Bound) -> Decision:
         """Decide without the manager: by what was granted for that, then by what people said."""
@@ -244,8 +252,14 @@ class Deciding:
         self._asked[hold.approval_id] = question
         return hold
 
-    def _refusal(self, shortage: Shortage, ask: Ask) -> Refuse:
-        return shortfall.refusal(shortage, ask.identity.agent, time.time_ns(), self._clock())
+    def _refusal(self, shortage: Shortage, ask: Ask, bound: Bound) -> Refuse:
+        agent, now_ns = ask.identity.agent, self._clock()
+        return shortfall.refusal(shortage, agent, bound, time.time_ns(), now_ns)
+
+
+def patience(policy: Policy) -> float:
+    """Return how many seconds a call waits for money: for one word with the manager in any case."""
+    return max(policy.max_wait_ms / 1000, _ROUND_SECONDS)
 
 
 def unpriced(ask: Ask) -> Refuse:

@@ -16,6 +16,7 @@ from manager_agent.instrumentation.deciding import (
     UNREACHABLE,
     WITHIN,
     Deciding,
+    patience,
     unpriced,
 )
 from manager_agent.instrumentation.wallet import Reservation, Shortage, Wallet
@@ -84,8 +85,11 @@ class Guard(Deciding):
         return None
 
     def _for_money(self, ask: Ask, seconds: float | None = None) -> Allow | Refuse:
-        until_ns, bell = self._until(ask, seconds), Bell()
+        bell = Bell()
         try:
+            if pressure := self._pressure(ask):
+                bell.wait(pressure)
+            until_ns = self._until(ask, seconds)
             with self._word.link.listening(bell):
                 while (found := self._looked(ask, until_ns)) is None:
                     bell.wait((until_ns - self._clock()) / SECOND_NS)
@@ -94,7 +98,7 @@ class Guard(Deciding):
                 answer = self._approvals.wait(ask, found.question, found.policy, wake)
                 return self._after_approval(ask, answer) or self._for_money(ask)
             if isinstance(found, _Due):
-                left = (until_ns - self._clock()) / SECOND_NS
+                left = patience(self._policy(ask))
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
                 held = found.wallet.wait(nano, tokens, left, self._clock)
                 return self._answered(ask, found, held)
@@ -103,8 +107,11 @@ class Guard(Deciding):
             self._approved.discard(ask.call_id)
 
     async def _for_money_async(self, ask: Ask, seconds: float | None = None) -> Allow | Refuse:
-        until_ns, bell = self._until(ask, seconds), bell_here()
+        bell = bell_here()
         try:
+            if pressure := self._pressure(ask):
+                await bell.wait(pressure)
+            until_ns = self._until(ask, seconds)
             with self._word.link.listening(bell):
                 while (found := self._looked(ask, until_ns)) is None:
                     await bell.wait((until_ns - self._clock()) / SECOND_NS)
@@ -113,7 +120,7 @@ class Guard(Deciding):
                 answer = await self._approvals.wait_async(ask, found.question, found.policy, wake)
                 return self._after_approval(ask, answer) or await self._for_money_async(ask)
             if isinstance(found, _Due):
-                left = (until_ns - self._clock()) / SECOND_NS
+                left = patience(self._policy(ask))
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
                 held = await found.wallet.wait_async(nano, tokens, left, self._clock)
                 return self._answered(ask, found, held)
@@ -121,10 +128,12 @@ class Guard(Deciding):
         finally:
             self._approved.discard(ask.call_id)
 
+    def _policy(self, ask: Ask) -> Policy:
+        return self._word.policies.get(ask.identity.agent, UNHEARD)
+
     def _until(self, ask: Ask, seconds: float | None) -> int:
         if seconds is None:
-            policy = self._word.policies.get(ask.identity.agent, UNHEARD)
-            seconds = policy.max_wait_ms / 1000
+            seconds = patience(self._policy(ask))
         return self._clock() + int(seconds * SECOND_NS)
 
     def _looked(self, ask: Ask, until_ns: int) -> Allow | Refuse | _Asks | _Due | None:
@@ -209,7 +218,7 @@ class Guard(Deciding):
             mode = self._mode(due.wallet, policy)
             found = self._let_pass(ask, due.wallet, mode, due.bound)
         else:
-            found = self._refusal(shortage, ask)
+            found = self._refusal(shortage, ask, due.bound)
         if isinstance(found, Refuse):
             self._withdrawn(ask)
         return found

@@ -61,6 +61,7 @@ class _Running:
             version=_version(),
             environment=_environment(env),
             longest_ms=lambda: self.guard.longest_ms,
+            expected=said.explicit,
         )
         self._renew()
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from manager_agent.contract.decision import Refuse
 from manager_agent.contract.guard import Grant
 from manager_agent.contract.money import usd
+from manager_agent.instrumentation.bound import Bound
+from manager_agent.instrumentation.refusals import dollars
 from manager_agent.instrumentation.wallet import Shortage
 
 _MS = 1_000_000
@@ -16,8 +18,11 @@ def ends_ns(shortage: Shortage) -> int:
     return shortage.said_ns + left_ms * _MS
 
 
-def refusal(shortage: Shortage, agent: str, wall_ns: int, now_ns: int) -> Refuse:
-    """Word a shortage of `agent`. `wall_ns` since 1970 and `now_ns` by the wallet's clock: now."""
+def refusal(shortage: Shortage, agent: str, bound: Bound, wall_ns: int, now_ns: int) -> Refuse:
+    """Word a shortage of `agent` for a call of at most `bound`.
+
+    `wall_ns` since 1970 and `now_ns` by the wallet's clock: now.
+    """
     grant = shortage.grant
     if shortage.verdict == "paused":
         resume = f"Let it go on by `manager-agent resume {agent}`."
@@ -32,12 +37,12 @@ def refusal(shortage: Shortage, agent: str, wall_ns: int, now_ns: int) -> Refuse
     resets_at = (datetime.fromtimestamp(wall_ns / 1e9, UTC) + left).replace(microsecond=0)
     remedy = f"Raise it by `manager-agent budget set {_subject(grant)}`, or wait until it resets."
     if grant.unit == "tokens":
-        message = f"{_what(shortage)}: limit {grant.limit:,} tokens, spent {grant.spent:,}"
+        message = f"{_what(shortage, bound)}: limit {grant.limit:,} tokens, spent {grant.spent:,}"
         message = f"{message}, reserved {grant.reserved:,}"
         return Refuse("over_budget", message, remedy, grant.limit_name, resets_at=resets_at)
     return Refuse(
         "over_budget",
-        _what(shortage),
+        _what(shortage, bound),
         remedy,
         grant.limit_name,
         usd(grant.limit),
@@ -47,11 +52,14 @@ def refusal(shortage: Shortage, agent: str, wall_ns: int, now_ns: int) -> Refuse
     )
 
 
-def _what(shortage: Shortage) -> str:
+def _what(shortage: Shortage, bound: Bound) -> str:
     assert shortage.grant is not None
     name = shortage.grant.limit_name
     if shortage.verdict == "exhausted":
-        return f"The {name} does not allow this call"
+        most = f"use {bound.tokens:,} tokens"
+        if shortage.grant.unit == "usd":
+            most = f"cost {dollars(usd(bound.nano or 0))}"
+        return f"This call may {most}, more than is left of the {name}"
     return f"The {name} is all in use, and nothing of it came back in time"
 
 

@@ -41,7 +41,7 @@ _LEAST_LONGEST_MS, _MOST_LONGEST_MS = 10_000, 600_000
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """What is spoken of."""
+    """What is spoken of. `expected`: somebody said that there is a manager."""
 
     word: Word
     bounds: Bounds
@@ -50,6 +50,7 @@ class Subjects:
     version: str
     environment: str
     longest_ms: Callable[[], int]
+    expected: bool = True
 
 
 class Speaker:
@@ -154,7 +155,8 @@ class Speaker:
             self._failures = 0
         self._failures += 1
         self._word.link.lost(why)
-        mishap.warn("speaker.lost", f"the manager gives no word on budgets: {why}")
+        if self._on.expected:
+            mishap.warn("speaker.lost", f"the manager gives no word on budgets: {why}")
         self._offline()
 
     def _offline(self) -> None:

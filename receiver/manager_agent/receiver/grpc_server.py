@@ -56,6 +56,9 @@ def otlp_server(
         options=[
             ("grpc.max_receive_message_length", most_bytes + _ROOM_TO_EXPLAIN),
             ("grpc.so_reuseport", 0),  # a second manager must fail, not share the port
+            # Guards' streams last for days: one whose host is gone must not stay for ever.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
             # Agents ask every 3 s whether we are there; by default the third question ends it all.
             ("grpc.http2.min_ping_interval_without_data_ms", 1000),
         ],

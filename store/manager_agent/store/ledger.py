@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from manager_agent.control.book import KEPT_US
+from manager_agent.control.book import DOUBT_KEPT_US, KEPT_US
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Charged, Holder, LimitSet, Paused, Row
 from manager_agent.store.control_file import connect, query, transaction
@@ -61,7 +61,7 @@ class LedgerStore:
 
     def prune(self, now_us: int) -> int:
         """Delete rows that nothing can change any more; return how many. Raises `KeeperError`."""
-        since = {"since_us": now_us - KEPT_US}
+        since = {"since_us": now_us - KEPT_US, "doubt_us": now_us - DOUBT_KEPT_US}
         with stored(), transaction(self._con):
             return sum(self._con.execute(query("ledger", name), since).rowcount for name in PRUNES)
 

@@ -14,7 +14,8 @@ from manager_agent.api import shapes
 from manager_agent.api.agents import fleet, known_agents
 from manager_agent.api.body import choice, refuse_unknown
 from manager_agent.api.problem import Problem
-from manager_agent.api.services import Services
+from manager_agent.api.services import BusyError, Services
+from manager_agent.contract.money import usd
 
 _log = structlog.get_logger()
 
@@ -77,7 +78,29 @@ def status_of(services: Services, now: datetime) -> dict[str, Any]:
         "open_alerts": len(services.alerts(True)),
         "database": "failing" if agents is None else "ok",
         "slack": services.slack(),
+        "budgets": _budgets(services),
         "reasons": reasons,
+    }
+
+
+def _budgets(services: Services) -> dict[str, Any] | None:
+    """Return what guards hold in sum; null where the ledger does not answer, or there is none."""
+    if services.oversight is None:
+        return None
+    try:
+        sums, holders = services.oversight.sums(), services.oversight.holders()
+        pauses = services.oversight.paused()
+    except BusyError as error:
+        _log.error("status_without_ledger", error=str(error))
+        return None
+    return {
+        "holders": sum(one.connected for one in holders),
+        "paused": len(pauses),
+        "waiting": sums.waiting,
+        "reserved_usd": float(usd(sums.outstanding["usd"])),
+        "reserved_tokens": sums.outstanding["tokens"],
+        "in_doubt_usd": float(usd(sums.in_doubt["usd"])),
+        "in_doubt_tokens": sums.in_doubt["tokens"],
     }
 
 

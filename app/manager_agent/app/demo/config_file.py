@@ -9,6 +9,7 @@ from manager_agent.app.demo.roster import Member
 
 CHECK_SECONDS = 2  # somebody is watching,
 SNAPSHOT_SECONDS = 5  # and asking in SQL
+OPEN_SECONDS = 5  # a breaker; nobody would wait for the usual five minutes
 
 
 def config_yaml(fleet: Iterable[Member]) -> str:
@@ -18,10 +19,10 @@ def config_yaml(fleet: Iterable[Member]) -> str:
         "agent_budgets": budgets,
         "monitoring": {"check_interval_seconds": CHECK_SECONDS},
         "storage": {"snapshot_seconds": SNAPSHOT_SECONDS},
+        "breaker": {"base_open_seconds": OPEN_SECONDS},
     }
     return yaml.safe_dump(config, sort_keys=False)
 
 
 def _budget(member: Member) -> dict[str, Any]:
-    # Watched, not enforced: the demonstration shows who is told, not who is stopped.
-    return {"hourly_limit_usd": float(member.hourly_limit_usd), "enforcement": "observe"}
+    return {"hourly_limit_usd": float(member.hourly_limit_usd), "enforcement": "hard"}

@@ -20,6 +20,7 @@ from manager_agent.app.demo.desk import Desk
 WORK: Mapping[str, tuple[str, str]] = {
     "research-agent": ("openai_agents", "research"),
     "triage-agent": ("openai_agents", "triage"),
+    "sync-agent": ("openai_agents", "sync"),
     "support-agent": ("anthropic_agents", "support"),
     "coding-agent": ("anthropic_agents", "code"),
 }

@@ -1,7 +1,8 @@
-"""The fleet's two OpenAI agents: one that loops, one that sorts mail as it should."""
+"""The fleet's OpenAI agents: one loops, one sorts mail as it should, one meets a sick provider."""
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from openai import APIError, AsyncOpenAI, OpenAI
@@ -25,13 +26,14 @@ SEARCH: Any = {
         },
     },
 }
-LONGEST_TRANSCRIPT = 80  # messages; then it starts over, and learns nothing from it
+LONGEST_TRANSCRIPT = 12  # messages; then it starts over, and learns nothing from it
+FAILS_FROM, FAILS_UNTIL = 8.0, 22.0  # seconds after its start: when the provider answers 503
 _log = logging.getLogger(__name__)
 
 
 def research(desk: Desk) -> None:
     """Search for the same figures again and again; each search makes the next call dearer."""
-    client = OpenAI(base_url=f"{desk.url}/v1", api_key=KEY, max_retries=4)
+    client = OpenAI(base_url=f"{desk.url}/research-agent/v1", api_key=KEY, max_retries=4)
     transcript = _opening()
     while desk.working():
         if len(transcript) > LONGEST_TRANSCRIPT:
@@ -45,14 +47,43 @@ def _opening() -> list[Any]:
 
 
 def _search(desk: Desk, client: OpenAI, transcript: list[Any]) -> None:
-    said = client.chat.completions.create(
-        model="gpt-4o", messages=transcript, tools=[SEARCH], tool_choice="required"
-    )
+    try:
+        said = client.chat.completions.create(
+            model="gpt-4o",
+            messages=transcript,
+            tools=[SEARCH],
+            tool_choice="required",
+            max_tokens=100,
+        )
+    except APIError as error:  # what a loop with a broad `except` does: it tries again
+        _log.warning("research-agent starts over after: %s", error)
+        transcript[:] = _opening()
+        desk.rest(1.0)
+        return
     message = said.choices[0].message
     transcript.append(message.model_dump(exclude_none=True))
     for call in message.tool_calls or ():
         desk.rest(0.55)  # the search
         transcript.append({"role": "tool", "tool_call_id": call.id, "content": PAGE})
+
+
+def sync(desk: Desk) -> None:
+    """Ask a short question again and again; for a while the provider only fails."""
+    client = OpenAI(base_url=f"{desk.url}/sync-agent/v1", api_key=KEY, max_retries=0)
+    began = time.monotonic()
+    while desk.working():
+        sick = FAILS_FROM < time.monotonic() - began < FAILS_UNTIL
+        told = {"x-fake-fail-every": "1", "x-fake-fail-status": "503"} if sick else {}
+        try:
+            client.chat.completions.create(
+                model="gpt-4o-mini",
+                messages=[{"role": "user", "content": "Which rows have changed since noon?"}],
+                max_tokens=60,
+                extra_headers=told,
+            )
+        except APIError as error:
+            _log.warning("sync-agent goes on after: %s", error)
+        desk.rest(0.8)
 
 
 def triage(desk: Desk) -> None:

@@ -13,11 +13,14 @@ class Member:
     works_with: str
 
 
-# The one that loops: it crosses its budget half a minute after it started.
+# The one that loops: its limit stops it half a minute after it started.
 LOOPING = Member("research-agent", Decimal("0.40"), "openai, gpt-4o, tools")
+# The one whose provider fails for a while.
+FAILING = Member("sync-agent", Decimal("1"), "openai, gpt-4o-mini, a provider that fails")
 FLEET = (
     LOOPING,
     Member("coding-agent", Decimal("12"), "anthropic async, claude-sonnet-4-6, tools"),
     Member("support-agent", Decimal("5"), "anthropic streams, claude-haiku-4-5, cached prompt"),
     Member("triage-agent", Decimal("2"), "openai async, gpt-4o-mini, streams, embeddings"),
+    FAILING,
 )

@@ -1,7 +1,9 @@
 """The demonstration: a manager, a fleet that spends, one agent that loops, and what people see."""
 
 import importlib.util
+import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -11,12 +13,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from manager_agent.app.demo.children import Children
+from manager_agent.app.demo.children import Children, clean_environment
 from manager_agent.app.demo.config_file import config_yaml
 from manager_agent.app.demo.provider import Provider, ProviderSettings, serving
 from manager_agent.app.demo.ready import START_SECONDS, DemoFailed, Ready, wait_ready
 from manager_agent.app.demo.roster import FLEET
 from manager_agent.app.demo.show import Show
+from manager_agent.app.demo.story import Story
 from manager_agent.app.demo.summary import exit_code, summary, tokens_served
 
 NEEDS = ("anthropic", "openai")
@@ -33,7 +36,8 @@ def run(seconds: float | None = None, data_dir: Path | None = None, *, seed: int
     `seconds`: how long after the server is up, None: until Ctrl-C. `data_dir`: where the manager
     keeps its data, None: a temporary directory, removed at the end. `seed`: of the provider's
     answers and failures. Returns 0; 1 where the server or an agent died, or the looping agent had
-    45 s and raised no alert; 2 where packages are missing; 130 for Ctrl-C before `seconds`.
+    45 s and was not stopped, or raised no alert; 2 where packages are missing; 130 for Ctrl-C
+    before `seconds`.
     """
     missing = missing_packages()
     if missing:
@@ -71,10 +75,11 @@ def _installed(name: str) -> bool:
 def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path, seed: int) -> int:
     """Start everything, show it until its end, and print the summary."""
     ready = _serve(children, work, data_dir)
-    show = Show(ready.api, Console(), up=time.monotonic())
+    story = Story(lambda words: _command(words, ready.api))
+    show = Show(ready.api, Console(), up=time.monotonic(), told=story.told)
     with serving(ProviderSettings(seed=seed)) as provider:
         _start_fleet(children, ready, provider)
-        interrupted = _show_until_end(show, seconds, children)
+        interrupted = _show_until_end(show, story, provider, seconds, children)
         _ignore_signals()
         children.stop(*_agents(), patience=FLEET_PATIENCE_SECONDS)
         reading = show.last_reading(provider)
@@ -88,13 +93,24 @@ def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path,
         print(text)
     if interrupted:
         return 0 if seconds is None else INTERRUPTED
-    return exit_code(show.seen, seconds)
+    return exit_code(show.seen, story, seconds)
 
 
-def _show_until_end(show: Show, seconds: float | None, children: Children) -> bool:
+def _command(words: Sequence[str], api_url: str) -> bool:
+    """Run `manager-agent WORDS` as a person would; return whether it worked."""
+    command = [sys.executable, "-m", "manager_agent.app.dispatch", *words, "--api-url", api_url]
+    environment = clean_environment(os.environ)
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    return done.returncode == 0
+
+
+def _show_until_end(
+    show: Show, story: Story, provider: Provider, seconds: float | None, children: Children
+) -> bool:
     """Return whether Ctrl-C ended it; raises `DemoFailed` where a process ended by itself."""
 
     def check() -> None:
+        story.look(provider.served, show.up_seconds())
         for name in ("server", *_agents()):
             code = children.exit_code(name)
             if code is not None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from manager_agent.app.demo.reading import AgentRow, Reading
 from manager_agent.app.demo.slack_frame import slack_frame
+from manager_agent.app.demo.story import Told
 from manager_agent.delivery.console import draw
 from manager_agent.delivery.wording import card
 from manager_agent.rules.message import Message
@@ -29,9 +30,15 @@ class Seen:
 
 
 def screen(
-    reading: Reading, seen: Sequence[Seen], *, now: datetime, up_seconds: float, api_url: str
+    reading: Reading,
+    seen: Sequence[Seen],
+    *,
+    now: datetime,
+    up_seconds: float,
+    api_url: str,
+    told: Sequence[Told] = (),
 ) -> RenderableType:
-    """Return the whole screen."""
+    """Return the whole screen; `told`: what happened so far."""
     head = Text.assemble(
         ("Manager Agent", "bold"), f"  up {up_seconds:.0f} s", "  ", totals(reading)
     )
@@ -40,6 +47,7 @@ def screen(
     return Group(
         head,
         spend(reading.agents, now),
+        *(Text(story_line(each), style="bold magenta") for each in told),
         Text("#alerts, as Slack would show them", style="bold"),
         *(Text(_earlier(entry), style="dim", no_wrap=True) for entry in seen[:-SHOWN_ALERTS]),
         *(alerts or [waiting]),
@@ -79,6 +87,11 @@ def alert_text(entry: Seen) -> str:
     """Return an alert for a pipe, as the manager's console shows it."""
     head = f"alert, {entry.after_seconds:.1f} s after the server was up:"
     return f"{head}\n{draw(card(entry.alert))}"
+
+
+def story_line(told: Told) -> str:
+    """Return one thing that happened."""
+    return f"{told.after_seconds:6.1f} s  {told.text}"
 
 
 def progress_line(reading: Reading, up_seconds: float) -> str:

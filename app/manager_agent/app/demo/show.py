@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -11,7 +11,8 @@ from rich.live import Live
 from manager_agent.app.demo.provider import Provider
 from manager_agent.app.demo.reading import EMPTY, Reading, fetch
 from manager_agent.app.demo.ready import DemoFailed
-from manager_agent.app.demo.screen import Seen, alert_text, progress_line, screen
+from manager_agent.app.demo.screen import Seen, alert_text, progress_line, screen, story_line
+from manager_agent.app.demo.story import Told
 from manager_agent.app.demo.summary import tokens_served
 
 LOOK_SECONDS = 0.5
@@ -23,8 +24,12 @@ SETTLE_SECONDS = 5.0  # for what the fleet sent last to appear on the dashboard
 class Show:
     """One demonstration as people see it. `up`: when the server was up, `time.monotonic()`."""
 
-    def __init__(self, api_url: str, console: Console, *, up: float) -> None:
+    def __init__(
+        self, api_url: str, console: Console, *, up: float, told: Sequence[Told] = ()
+    ) -> None:
+        """`told`: what happens, growing meanwhile."""
         self.seen: list[Seen] = []
+        self._told = told
         self._api_url = api_url
         self._console = console
         self._up = up
@@ -72,15 +77,19 @@ class Show:
                         now=datetime.now(UTC),
                         up_seconds=self.up_seconds(),
                         api_url=self._api_url,
+                        told=self._told,
                     ),
                     refresh=True,
                 )
                 time.sleep(LOOK_SECONDS)
 
     def _lines(self, going: Callable[[], bool], check: Callable[[], None]) -> None:
-        next_line = 0.0
+        next_line, lines = 0.0, 0
         while going():
             check()
+            for each in self._told[lines:]:
+                print(story_line(each), flush=True)
+            lines = len(self._told)
             for entry in self._look():
                 print(alert_text(entry), flush=True)
             if self.up_seconds() >= next_line:

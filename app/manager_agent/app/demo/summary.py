@@ -6,6 +6,7 @@ from manager_agent.app.demo.ledger import Served
 from manager_agent.app.demo.reading import Reading
 from manager_agent.app.demo.roster import LOOPING
 from manager_agent.app.demo.screen import Seen, usd
+from manager_agent.app.demo.story import Story
 
 NEXT = (
     "next:",
@@ -32,10 +33,11 @@ def summary(
     return "\n".join(rows)
 
 
-def exit_code(seen: Sequence[Seen], seconds: float | None) -> int:
-    """Return 0, or 1 where the looping agent had time to be found and was not."""
+def exit_code(seen: Sequence[Seen], story: Story, seconds: float | None) -> int:
+    """Return 0, or 1 where the looping agent had time to be found and stopped, and was not."""
     found = any(entry.alert.agent == LOOPING.agent for entry in seen)
-    return int(seconds is not None and seconds >= ALERT_BY_SECONDS and not found)
+    missed = not found or not story.told
+    return int(seconds is not None and seconds >= ALERT_BY_SECONDS and missed)
 
 
 def tokens_served(served: Sequence[Served]) -> int:

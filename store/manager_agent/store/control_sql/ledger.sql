@@ -115,7 +115,7 @@ SELECT scope, name, reason, by_whom, since_us FROM ledger_paused WHERE since_us 
 SELECT agent, limits, set_us FROM ledger_budgets ORDER BY agent;
 
 -- name: prune_leases
--- Those of which nothing can come any more: used up, or of windows that are all over for long.
+-- Those of which nothing can come any more: used up, or in doubt of windows that are long over.
 -- Never the newest, for its id must not be used again.
 DELETE FROM ledger_leases
 WHERE ends_us < :since_us
@@ -131,7 +131,7 @@ WHERE ends_us < :since_us
              AND account.period = json_extract(one.value, '$[2]')
              AND account.unit = json_extract(one.value, '$[3]')
              AND account.start_us = json_extract(one.value, '$[4]')
-          WHERE account.end_us >= :since_us
+          WHERE account.end_us >= :doubt_us
       )
   );
 
@@ -153,7 +153,11 @@ DELETE FROM ledger_holders
 WHERE closed_us < :since_us AND id NOT IN (SELECT holder FROM ledger_leases);
 
 -- name: prune_charged
-DELETE FROM ledger_charged WHERE at_us < :since_us;
+-- Never one of a window that may still change: its total would be charged again as a whole.
+DELETE FROM ledger_charged
+WHERE at_us < :since_us - CASE period
+    WHEN 'hour' THEN 3600000000 WHEN 'day' THEN 90000000000 WHEN 'month' THEN 2764800000000 ELSE 0
+END;
 
 -- name: prune_paused
 DELETE FROM ledger_paused WHERE since_us IS NULL;
