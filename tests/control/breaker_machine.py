@@ -83,6 +83,39 @@ class BreakerMachine(RuleBasedStateMachine):
                 self.failures[key] += 1
         self.fleet.end(flight.process, flight.ask, status)
 
+    @rule(place=st.integers(0, 1), agent=AGENTS, alone=st.booleans())
+    def fail_in_a_row(self, place: int, agent: str, alone: bool) -> None:
+        """Two calls of an agent fail; `alone`: those of another succeed in between."""
+        for _ in range(2):
+            if alone:
+                self.whole(place, "c", 200)
+            self.whole(place, agent, 500)
+
+    @rule(place=st.integers(0, 1), agent=AGENTS, status=st.sampled_from((200, 500, None)))
+    def try_again(self, place: int, agent: str, status: int | None) -> None:
+        """What is open becomes half open, and somebody tries; None: and dies."""
+        self.whole(place, agent, 200)  # refused: it wants to
+        self.tick(10)
+        self.tick(10)
+        self.tick(10)
+        self.begin(place, agent)
+        self.reconnect(place)
+        self.begin(place, agent)  # one at a time, also over a new connection
+        self.one_probe_at_a_time()
+        if status is None:
+            self.crash(place)
+            return
+        while self.flights:
+            self.end(0, status)
+        self.fleet.exchange()
+
+    def whole(self, place: int, agent: str, status: int) -> None:
+        before = len(self.flights)
+        self.begin(place, agent)
+        if len(self.flights) > before:
+            self.end(len(self.flights) - 1, status)
+        self.fleet.exchange()
+
     @rule(place=st.integers(0, 1))
     def speak(self, place: int) -> None:
         self.fleet.speak(self.names[place])
@@ -93,6 +126,12 @@ class BreakerMachine(RuleBasedStateMachine):
         name = self.names[place]
         self.fleet.processes[name].breakers.outcomes(name)  # what was sent is lost
         self.fleet.reconnect(name)
+
+    @rule(place=st.integers(0, 1), agent=AGENTS)
+    def tell_twice(self, place: int, agent: str) -> None:
+        """One failure, told over two connections."""
+        self.whole(place, agent, 500)
+        self.reconnect(place)
 
     @rule(seconds=st.sampled_from((1, 3, 10)))
     def tick(self, seconds: int) -> None:
@@ -161,12 +200,17 @@ class BreakerMachine(RuleBasedStateMachine):
             before = self.phases.get(key, "closed")
             if one.phase == "open" and before == "closed":
                 assert self.failures[key] >= TERMS.failures_in_row, "it opened for nothing"
-                self.failures[key] = 0
+                self.failures[key] = self._untold()
             if one.phase == "open":
                 assert TERMS.base_open_us <= one.until_us - one.since_us <= TERMS.max_open_us
             if one.phase == "closed" and before != "closed":
-                self.failures[key] = 0
+                self.failures[key] = self._untold()
             self.phases[key] = one.phase
+
+    def _untold(self) -> int:
+        """Return how many failures may still be told of that ended before."""
+        rows = [row for one in self.fleet.processes.values() for row in one.breakers._rows.values()]
+        return TERMS.failures_in_row if any(row.changed for row in rows) else 0
 
     def teardown(self) -> None:
         """Once all is well and people hold nothing, all of it closes."""

@@ -28,8 +28,8 @@ BreakerMachine.TestCase.settings = settings(
 TestBreakerMachine = BreakerMachine.TestCase
 
 SEARCH = settings(
-    max_examples=1500,
-    stateful_step_count=50,
+    max_examples=300,
+    stateful_step_count=30,
     deadline=None,
     database=None,
     derandomize=True,

@@ -116,8 +116,17 @@ class Breakers:
 
         It would find the lock held by the thread that it runs in. Then whoever holds it counts.
         """
-        self._late.append(ended)
-        self._count_late()
+        if not self._late and self._lock.acquire(blocking=False):  # as nearly always
+            try:
+                wanted = self._count(ended)
+            finally:
+                self._lock.release()
+            if wanted:
+                self._wake()
+        else:
+            self._late.append(ended)
+        if self._late:
+            self._count_late()
 
     def _count_late(self) -> None:
         wanted = False
@@ -136,7 +145,8 @@ class Breakers:
         place = self._place(ended.ask)
         row = self._row(place)
         row.count(outcome, outcome == "ok" and self._slow(place, ended))
-        probed = self._probes.end(ended.ask.call_id, outcome, self._clock())
+        probes = self._probes
+        probed = probes.any and probes.end(ended.ask.call_id, outcome, self._clock())
         if outcome == "ok" and not probed:
             return False
         self._failed(place, row, ended, outcome)
@@ -181,6 +191,8 @@ class Breakers:
             for place, row in self._rows.items():
                 if any(key in before or key in self._known for key in _keys(place)):
                     row.let_go()
+                if any(key in before and key not in self._known for key in _keys(place)):
+                    row.begin_anew()
             self._look()
 
     @contextmanager

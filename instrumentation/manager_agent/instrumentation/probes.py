@@ -76,6 +76,11 @@ class Probes:
         self._results: dict[str, tuple[tuple[str, str, str], str]] = {}
         self._untold: set[str] = set()
 
+    @property
+    def any(self) -> bool:
+        """Say whether a probe is under way."""
+        return bool(self._calls)
+
     def begin(self, call_id: str, known: Known, place: tuple[str, str, str]) -> None:
         """Let a call be a probe of `known`."""
         probe = known.begin()

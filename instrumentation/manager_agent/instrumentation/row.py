@@ -69,6 +69,10 @@ class Row:
         """Hold no longer: the manager decided."""
         self.held_until_ns = self._holds = self._streak_here = 0
 
+    def begin_anew(self) -> None:
+        """Forget the row of failures: others found that things work again."""
+        self.streak = self.streak_429 = self._streak_here = 0
+
     def counts(self) -> Mapping[str, int]:
         """Return what is told of it."""
         return {**self._counts, "streak": self.streak, "streak_429": self.streak_429}
