@@ -94,8 +94,6 @@ class Deciding:
         if wallet is None:
             wallet = self._first_of(agent)
         policy = word.policies.get(agent, UNHEARD)
-        if not self._breakers.quiet and self._breakers.delay(ask) and policy.max_wait_ms > 0:
-            return Wait(policy.max_wait_ms / 1000)  # its provider said when to come again
         bound = self._bounds.of(ask, policy)
         if policy.approve_above_nano is not None or policy.approve_models:
             if bound is None and word.link.up and policy.approve_above_nano is not None:

@@ -47,9 +47,6 @@ class Guard(Deciding):
                 question, policy = self._question(ask, hold)
                 answer = self._approvals.wait(ask, question, policy, self._wake(ask))
                 return self._after_approval(ask, answer) or self._for_money(ask)
-            late = self._breakers.delay(ask)
-            if late:
-                Bell().wait(min(late, hold.seconds))
             return self._for_money(ask, hold.seconds)
         except BaseException:
             self._withdrawn(ask)
@@ -62,9 +59,6 @@ class Guard(Deciding):
                 question, policy = self._question(ask, hold)
                 answer = await self._approvals.wait_async(ask, question, policy, self._wake(ask))
                 return self._after_approval(ask, answer) or await self._for_money_async(ask)
-            late = self._breakers.delay(ask)
-            if late:
-                await bell_here().wait(min(late, hold.seconds))
             return await self._for_money_async(ask, hold.seconds)
         except BaseException:
             self._withdrawn(ask)
