@@ -14,7 +14,7 @@ NEXT_DUCKDB := 2.0.0
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-demo: $(READY) ## Install all it needs; watch a small fleet spend and cross a budget (FOR=60 ends it after 60 s)
+demo: $(READY) ## Install all it needs; watch a small fleet spend, and be stopped (FOR=120 ends it after 120 s)
 	@$(BIN)/manager-agent demo $(if $(FOR),--seconds $(FOR))
 
 test: $(READY) ## Install all it needs; run the fast tests
