@@ -300,13 +300,6 @@ class Wallet:
             self._usd.end()
             self._tokens.end()
 
-    def dismiss(self) -> None:
-        """Answer all who wait: nobody is there to grant anything."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, deque()
-            for waiter in waiting:
-                waiter.resolve(Shortage("wait", None))
-
     def _known_shortage(self, usd: int, tokens: int) -> Shortage | None:
         for side, amount in ((self._usd, usd), (self._tokens, tokens)):
             known = side.shortage(amount)

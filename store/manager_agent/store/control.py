@@ -1,6 +1,5 @@
 """The control store: the rule engine's memory, its alerts, and the outbox of messages to people."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -139,12 +138,6 @@ class ControlStore:
     def rows(self, file: str, name: str, **values: object) -> list[Any]:
         """Return what the query `name` of `control_sql/<file>.sql` finds."""
         return self._read(file, name, **values)
-
-    def write_all(self, file: str, changes: Sequence[tuple[str, Mapping[str, object]]]) -> None:
-        """Run the named statements of `control_sql/<file>.sql`, in one transaction."""
-        with self._lock, transaction(self._con):
-            for name, values in changes:
-                self._con.execute(query(file, name), dict(values))
 
     def _saved(self) -> str | None:
         rows = self._read("memory", "memory")
