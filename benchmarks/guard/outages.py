@@ -102,7 +102,7 @@ def _line(
         f" back after {recovery:.1f} s"
     )
     line = held(9, outage.name, ours("none"), bill, told, 90, note)
-    good = recovery < RECOVERY_SECONDS and added < ADDED_SECONDS * 5
+    good = recovery < RECOVERY_SECONDS and added < ADDED_SECONDS
     figures = {**line.figures, "added_seconds": added, "recovery_seconds": recovery}
     figures["meanwhile_usd"] = sum(1 for start in bill.starts if began <= start < ended) / 100
     passed = line.passed and good and bill.nano <= LIMIT

@@ -6,7 +6,16 @@ from typing import Any
 
 from agent import Plan, caller, refused  # type: ignore[import-not-found]
 
-_call = caller(Plan(os.environ["PROVIDER"]))
+_CALLERS: dict[int, Callable[[], None]] = {}
+
+
+def _call() -> None:
+    """Call by this process's own client: an inherited one shares its parent's connections."""
+    if os.getpid() not in _CALLERS:
+        _CALLERS[os.getpid()] = caller(Plan(os.environ["PROVIDER"]))
+    _CALLERS[os.getpid()]()
+
+
 _call()
 
 
