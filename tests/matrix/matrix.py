@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import httpx
 
 from manager_agent.app.demo.faults import Faults
 from manager_agent.app.demo.ledger import Served
@@ -42,6 +45,7 @@ def run(wanted: Sequence[Environment], place: Path) -> list[Cell]:
     """Run the agents of the environments, which are there, and return every cell."""
     with ExitStack() as stack:
         running = stack.enter_context(manager(place / "data", _CONFIG))
+        _hold_closed(running, wanted)
         providers = {
             outcome: stack.enter_context(serving(_settings(outcome))) for outcome in OUTCOMES
         }
@@ -63,7 +67,21 @@ def _told(ran: Ran) -> Ran:
     return ran
 
 
-_CONFIG = {"monitoring": {"check_interval_seconds": 3600}, "storage": {"snapshot_seconds": 3600}}
+_CONFIG = {
+    "monitoring": {"check_interval_seconds": 3600},
+    "storage": {"snapshot_seconds": 3600},
+    "thresholds": {"max_consecutive_failures": 1_000_000},
+}
+
+
+def _hold_closed(running: Manager, wanted: Sequence[Environment]) -> None:
+    """Let no breaker open: what is looked at here is how each failure is told."""
+    with httpx.Client(base_url=running.where["api"], trust_env=False) as client:
+        for environment in wanted:
+            for outcome in OUTCOMES:
+                key = quote(f"agent:{agent_of(environment, outcome)}")
+                answer = client.post(f"/api/v1/breakers/{key}/close", json={"why": "the matrix"})
+                assert answer.is_success, answer.text
 
 
 def _settings(outcome: Outcome) -> ProviderSettings:
