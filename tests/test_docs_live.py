@@ -91,7 +91,7 @@ def check_manager_agent(command: Command, world: World, patch: pytest.MonkeyPatc
         check_serve(words, world)
         return
     if words[0] == "demo":  # run below, in the slow ring
-        assert words[1:] in ([], ["--seconds", "60"])
+        assert words[1:] in ([], ["--seconds", "120"])
         return
     if words[0] == "run":
         check_metered(command, world, patch)
