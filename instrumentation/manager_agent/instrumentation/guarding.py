@@ -32,7 +32,6 @@ _LEAVING_SECONDS = 1.0
 
 _making = RLock()
 _guard: "_Running | None" = None
-_watching_forks = False
 
 
 class _Running:
@@ -109,12 +108,9 @@ def after_fork() -> None:
 
 
 def _made() -> _Running:
-    global _guard, _watching_forks
+    global _guard
     with _making:
         if _guard is None:
-            if not _watching_forks and hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=after_fork)
-                _watching_forks = True
             _guard = _Running()
             leaving.at_sigterm()
         return _guard
@@ -149,3 +145,7 @@ def _version() -> str:
 def _environment(env: dict[str, str]) -> str:
     said = resource_attributes(env)
     return said.get("deployment.environment.name") or said.get("deployment.environment") or ""
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)

@@ -26,7 +26,7 @@ RECORDER = "manager_agent.instrumentation.recorder"
 METER = "manager_agent.instrumentation.meter"
 """Who knows the calls that are open: `close_open()`. Asked only if loaded."""
 GUARD = "manager_agent.instrumentation.guarding"
-"""Who holds money of the manager's: `leave(seconds)`, `after_fork()`. Asked only if loaded."""
+"""Who holds money of the manager's: `leave(seconds)`. Asked only if loaded."""
 GRACE_SECONDS = 2.5
 """How long a process that was told to end may be held back; who told it may be counting."""
 EXIT_SECONDS = 5.0
@@ -120,7 +120,6 @@ def _after_fork() -> None:
     global _handling
     _handling = False
     _ask("after_fork")
-    _ask("after_fork", of=GUARD)
 
 
 def _leave(seconds: float) -> None:
