@@ -1,5 +1,6 @@
 """Frames: what a rule may see. Types only, so that rules never load a database."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -53,6 +54,73 @@ GUARDED = pl.Schema(
     }
 )
 
+_USAGE: dict[str, pl.DataType] = {
+    "ts": _TIME,  # start of the bucket
+    "agent": pl.String(),
+    "provider": pl.String(),
+    "model": pl.String(),
+    "calls": pl.Int64(),
+    "errors": pl.Int64(),
+    "input_tokens": pl.Int64(),
+    "output_tokens": pl.Int64(),
+    "cache_read_tokens": pl.Int64(),
+    "cache_write_tokens": pl.Int64(),
+    "cost": pl.Int64(),  # nano-USD, of the calls whose cost is known
+    "unpriced_calls": pl.Int64(),
+    "duration_ms": pl.Float64(),  # sum over the calls
+}
+HOURS = pl.Schema(_USAGE)
+MINUTES = pl.Schema(_USAGE)
+
+CALLS = pl.Schema(
+    {
+        "call_id": pl.String(),
+        "ts": _TIME,  # start of the call
+        "duration_ms": pl.Float64(),
+        "agent": pl.String(),
+        "environment": pl.String(),
+        "provider": pl.String(),
+        "model": pl.String(),  # the response's, else the request's
+        "operation": pl.String(),
+        "input_tokens": pl.Int64(),  # NULL where unknown, as are those below
+        "output_tokens": pl.Int64(),
+        "cache_read_tokens": pl.Int64(),
+        "cache_write_tokens": pl.Int64(),
+        "reasoning_tokens": pl.Int64(),
+        "cost": pl.Int64(),  # nano-USD
+        "status": pl.String(),  # ok, error
+        "error_type": pl.String(),
+        "error_message": pl.String(),  # secrets masked
+        "http_status": pl.Int64(),
+        "finish_reason": pl.String(),
+        "conversation_id": pl.String(),
+        "trace_id": pl.String(),
+        "span_id": pl.String(),
+        "prompt_digest": pl.String(),
+        "guarded": pl.Boolean(),
+    }
+)
+
+TOOLS = pl.Schema(
+    {
+        "ts": _TIME,  # start
+        "duration_ms": pl.Float64(),
+        "agent": pl.String(),
+        "tool": pl.String(),
+        "status": pl.String(),  # ok, error
+        "error_type": pl.String(),
+        "error_message": pl.String(),
+        "arguments_digest": pl.String(),
+        "result_digest": pl.String(),
+        "conversation_id": pl.String(),
+        "trace_id": pl.String(),
+    }
+)
+
+
+def _none_of(schema: pl.Schema) -> Callable[[], pl.DataFrame]:
+    return lambda: pl.DataFrame(schema=schema)
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
@@ -102,9 +170,17 @@ class Frames:
     `policy`: how budgets are configured: when to warn, in whose time zone.
     `guarded` (schema `GUARDED`): one row a limit that guards spend from: the ledger's sum of it and
     that of the spans.
+    `hours` (schema `HOURS`): usage by clock hour (UTC) of the last 49 hours, the present one last.
+    `minutes` (schema `MINUTES`): usage by minute of the last two hours.
+    `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
+    of `ts`; at most the newest 200,000.
     """
 
     budgets: pl.DataFrame
     unpriced: pl.DataFrame
     policy: BudgetPolicy
-    guarded: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=GUARDED))
+    guarded: pl.DataFrame = field(default_factory=_none_of(GUARDED))
+    hours: pl.DataFrame = field(default_factory=_none_of(HOURS))
+    minutes: pl.DataFrame = field(default_factory=_none_of(MINUTES))
+    calls: pl.DataFrame = field(default_factory=_none_of(CALLS))
+    tools: pl.DataFrame = field(default_factory=_none_of(TOOLS))

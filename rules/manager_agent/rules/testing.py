@@ -1,12 +1,22 @@
 """Frames in a line, for those who write and test rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from datetime import UTC, datetime
 
 import polars as pl
 
-from manager_agent.analytics.frames import BUDGETS, GUARDED, UNPRICED, BudgetRow, Frames
+from manager_agent.analytics.frames import (
+    BUDGETS,
+    CALLS,
+    GUARDED,
+    HOURS,
+    MINUTES,
+    TOOLS,
+    UNPRICED,
+    BudgetRow,
+    Frames,
+)
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Unit
 from manager_agent.contract.money import nano_usd
 from manager_agent.contract.window import Period, window
@@ -19,14 +29,25 @@ def frames(
     budgets: Sequence[BudgetRow] = (),
     unpriced: Sequence[tuple[object, ...]] = (),
     guarded: Sequence[tuple[object, ...]] = (),
+    hours: Sequence[Mapping[str, object]] = (),
+    minutes: Sequence[Mapping[str, object]] = (),
+    calls: Sequence[Mapping[str, object]] = (),
+    tools: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
 ) -> Frames:
-    """Return frames that hold just these rows; `budget` and others below make one each."""
+    """Return frames that hold just these rows; `budget` and others below make one each.
+
+    Rows of hours, minutes, calls and tools name what matters: the rest is NULL.
+    """
     return Frames(
         budgets=pl.DataFrame([astuple(row) for row in budgets], schema=BUDGETS, orient="row"),
         unpriced=pl.DataFrame(list(unpriced), schema=UNPRICED, orient="row"),
         policy=policy or BudgetPolicy(),
         guarded=pl.DataFrame(list(guarded), schema=GUARDED, orient="row"),
+        hours=pl.DataFrame(list(hours), schema=HOURS),
+        minutes=pl.DataFrame(list(minutes), schema=MINUTES),
+        calls=pl.DataFrame(list(calls), schema=CALLS),
+        tools=pl.DataFrame(list(tools), schema=TOOLS),
     )
 
 
