@@ -10,8 +10,8 @@ below `UNIT` count as nothing. For every hour of the series, what is expected of
 - `low`: less history than three days, or a kind of day never seen: the last 24 hours with calls.
 
 What the last two days were above that by is added (growth and deploys become normal after a day,
-and what fell is not forgotten: holidays end). Hours far outside leave the baseline, unless they last
-for a day. Nothing here knows the clock: equal hours give equal baselines, live and in a replay.
+and what fell is not forgotten: holidays end). Hours far outside leave the baseline, unless they
+last for a day. Nothing here knows the clock: equal hours give equal baselines, live and replayed.
 """
 
 from datetime import datetime, timedelta

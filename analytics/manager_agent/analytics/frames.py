@@ -197,6 +197,19 @@ class BudgetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The simple limits on behaviour, as people named them under `thresholds`.
+
+    `cost_spike_percentage`, `infinite_loop_calls_per_minute`: None where the configuration does not
+    name the key, and then nothing is to be told of it. `max_consecutive_failures`: always there.
+    """
+
+    cost_spike_percentage: float | None = None
+    infinite_loop_calls_per_minute: int | None = None
+    max_consecutive_failures: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Frames:
     """The world at one moment, as small tables taken from rollups.
 
@@ -211,6 +224,7 @@ class Frames:
     `references` (schema `REFERENCES`): what was used in the hours that baselines rest on.
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
+    `thresholds`: the simple limits that people named.
     """
 
     budgets: pl.DataFrame
@@ -221,5 +235,6 @@ class Frames:
     minutes: pl.DataFrame = field(default_factory=_none_of(MINUTES))
     calls: pl.DataFrame = field(default_factory=_none_of(CALLS))
     tools: pl.DataFrame = field(default_factory=_none_of(TOOLS))
+    thresholds: Thresholds = field(default_factory=Thresholds)
     baselines: pl.DataFrame = field(default_factory=_none_of(BASELINES))
     references: pl.DataFrame = field(default_factory=_none_of(REFERENCES))

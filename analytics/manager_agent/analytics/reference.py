@@ -28,21 +28,12 @@ _LATEST = 2
 """Hours that are too new to be what is usual."""
 
 
-def reference_hours(now: datetime) -> list[datetime]:
-    """Return the hours (UTC) that what `references` is given must cover."""
-    present = now.replace(minute=0, second=0, microsecond=0)
-    hours = {present - timedelta(weeks=k) for k in range(1, _WEEKS + 1)}
-    hours |= {present - timedelta(days=k) for k in range(1, _DAYS + 1)}
-    hours |= {present - timedelta(hours=k) for k in range(_LATEST, _RECENT + 1)}
-    return sorted(hours)
-
-
 def references(
     usage: pl.DataFrame, baselines: pl.DataFrame, now: datetime, zone: ZoneInfo
 ) -> pl.DataFrame:
     """Return what each agent used in the hours like the present one (schema `REFERENCES`).
 
-    `usage`: as `Frames.hours`, of `reference_hours`. Hours are chosen as the agent's baseline was:
+    `usage`: as `Frames.hours`, of the last six weeks. Hours are chosen as the agent's baseline was:
     by week, by day, or its latest with calls. Hours without calls count where they are compared.
     """
     present = now.replace(minute=0, second=0, microsecond=0)

@@ -18,6 +18,7 @@ from manager_agent.analytics.frames import (
     UNPRICED,
     BudgetRow,
     Frames,
+    Thresholds,
 )
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Unit
 from manager_agent.contract.money import nano_usd
@@ -38,6 +39,7 @@ def frames(
     baselines: Sequence[Mapping[str, object]] = (),
     references: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
+    thresholds: Thresholds | None = None,
 ) -> Frames:
     """Return frames that hold just these rows; `budget` and others below make one each.
 
@@ -52,6 +54,7 @@ def frames(
         minutes=pl.DataFrame(list(minutes), schema=MINUTES),
         calls=pl.DataFrame(list(calls), schema=CALLS),
         tools=pl.DataFrame(list(tools), schema=TOOLS),
+        thresholds=thresholds or Thresholds(),
         baselines=pl.DataFrame(list(baselines), schema=BASELINES),
         references=pl.DataFrame(list(references), schema=REFERENCES),
     )
