@@ -117,6 +117,41 @@ TOOLS = pl.Schema(
     }
 )
 
+BASELINES = pl.Schema(
+    {
+        "ts": _TIME,  # start of the hour: the present one, some before, and the next day's
+        "agent": pl.String(),
+        "provider": pl.String(),
+        "model": pl.String(),  # NULL: all models of the agent together
+        "expected": pl.Int64(),  # nano-USD; what the hour normally costs
+        "centre": pl.Float64(),  # log1p of expected in units of five cents
+        "scale": pl.Float64(),  # of the logarithm: one standard deviation, robustly; NULL: unknown
+        "precedent": pl.Int64(),  # nano-USD; the most at this time of week or day before
+        "basis": pl.String(),  # week, day, idle, low: see analytics/baseline.py
+        "samples": pl.Int64(),  # hours that it rests on
+        "first": _TIME,  # hour of the first call in six weeks
+    }
+)
+
+REFERENCES = pl.Schema(
+    {
+        "agent": pl.String(),
+        "provider": pl.String(),
+        "model": pl.String(),
+        "hours": pl.Int64(),  # that the sums below are of
+        "calls": pl.Int64(),
+        "input_tokens": pl.Int64(),
+        "output_tokens": pl.Int64(),
+        "cache_read_tokens": pl.Int64(),
+        "cache_write_tokens": pl.Int64(),
+        "cost": pl.Int64(),  # nano-USD
+        "weight_input": pl.Float64(),  # what tokens cost beside each other, at list prices
+        "weight_cache_read": pl.Float64(),
+        "weight_cache_write": pl.Float64(),
+        "weight_output": pl.Float64(),
+    }
+)
+
 
 def _none_of(schema: pl.Schema) -> Callable[[], pl.DataFrame]:
     return lambda: pl.DataFrame(schema=schema)
@@ -185,6 +220,8 @@ class Frames:
     that of the spans.
     `hours` (schema `HOURS`): usage by clock hour (UTC) of the last 49 hours, the present one last.
     `minutes` (schema `MINUTES`): usage by minute of the last two hours.
+    `baselines` (schema `BASELINES`): what hours around the present one normally cost.
+    `references` (schema `REFERENCES`): what was used in the hours that baselines rest on.
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
     `thresholds`: the simple limits that people named.
@@ -199,3 +236,5 @@ class Frames:
     calls: pl.DataFrame = field(default_factory=_none_of(CALLS))
     tools: pl.DataFrame = field(default_factory=_none_of(TOOLS))
     thresholds: Thresholds = field(default_factory=Thresholds)
+    baselines: pl.DataFrame = field(default_factory=_none_of(BASELINES))
+    references: pl.DataFrame = field(default_factory=_none_of(REFERENCES))
