@@ -10,6 +10,7 @@ from time import monotonic, time_ns
 
 import structlog
 
+from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.install import install
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.archiving import archiving, kept
@@ -160,7 +161,9 @@ def _wired(
     ticker = Ticker(
         *(facts.cursor, control, rules_from(settings.rules), policy, worker.wake),
         thresholds=thresholds(settings),
+        source=FrameSource(told=True),
     )
+    facts.touched = ticker.source.note
     now_us = time_ns() // 1000
     authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
