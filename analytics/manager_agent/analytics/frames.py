@@ -152,6 +152,24 @@ REFERENCES = pl.Schema(
     }
 )
 
+POOLS = pl.Schema(
+    {
+        "scope": pl.String(),  # group, fleet
+        "name": pl.String(),  # "" for the fleet
+        "period": pl.String(),  # hour, day, month
+        "unit": pl.String(),  # usd, tokens
+        "limit": pl.Int64(),  # nano-USD or tokens, by unit
+        "spent": pl.Int64(),  # in the window so far, of all its agents
+        "window_start": _TIME,
+        "resets_at": _TIME,
+        "unpriced_calls": pl.Int64(),
+        "priority": pl.Int64(),
+        "enforcement": pl.String(),
+        "agents": pl.List(pl.String()),  # who spend from it; NULL: all
+        "spenders": pl.List(pl.String()),  # those who spent most of it, the most first
+    }
+)
+
 
 def _none_of(schema: pl.Schema) -> Callable[[], pl.DataFrame]:
     return lambda: pl.DataFrame(schema=schema)
@@ -222,6 +240,7 @@ class Frames:
     `minutes` (schema `MINUTES`): usage by minute of the last two hours.
     `baselines` (schema `BASELINES`): what hours around the present one normally cost.
     `references` (schema `REFERENCES`): what was used in the hours that baselines rest on.
+    `pools` (schema `POOLS`): one row a limit of a group or of the fleet, as spans have it.
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
     `thresholds`: the simple limits that people named.
@@ -238,3 +257,4 @@ class Frames:
     thresholds: Thresholds = field(default_factory=Thresholds)
     baselines: pl.DataFrame = field(default_factory=_none_of(BASELINES))
     references: pl.DataFrame = field(default_factory=_none_of(REFERENCES))
+    pools: pl.DataFrame = field(default_factory=_none_of(POOLS))

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from manager_agent.analytics.baseline import baselines
-from manager_agent.analytics.budgets_frame import Spend, limits_spent, windows_of
+from manager_agent.analytics.budgets_frame import limits_spent, windows_of
 from manager_agent.analytics.frames import BudgetRow, Frames, LedgerRow, Thresholds
 from manager_agent.analytics.kept import text
 from manager_agent.analytics.kept_frames import KeptFrames
-from manager_agent.analytics.reference import references
+from manager_agent.analytics.spend import Spend
+from manager_agent.analytics.weeks_frames import normal_hours
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.window import Window
 
@@ -34,11 +34,7 @@ def load(
     are missing.
     """
     kept = kept or KeptFrames()
-    zone = policy.zone
-    normal = kept.hourly.get("baselines", con, now, lambda weeks: baselines(weeks, now, zone))
-    usual = kept.hourly.get(
-        "references", con, now, lambda weeks: references(weeks, normal, now, zone)
-    )
+    normal, usual = normal_hours(con, now, policy.zone, kept.hourly)
     return Frames(
         budgets=kept.budgets.frame(con, now, policy),
         unpriced=kept.unpriced.frame(con, now),
@@ -51,6 +47,7 @@ def load(
         thresholds=thresholds or Thresholds(),
         baselines=normal,
         references=usual,
+        pools=kept.budgets.pools,
     )
 
 

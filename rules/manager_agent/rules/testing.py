@@ -13,6 +13,7 @@ from manager_agent.analytics.frames import (
     GUARDED,
     HOURS,
     MINUTES,
+    POOLS,
     REFERENCES,
     TOOLS,
     UNPRICED,
@@ -38,6 +39,7 @@ def frames(
     tools: Sequence[Mapping[str, object]] = (),
     baselines: Sequence[Mapping[str, object]] = (),
     references: Sequence[Mapping[str, object]] = (),
+    pools: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
     thresholds: Thresholds | None = None,
 ) -> Frames:
@@ -57,6 +59,7 @@ def frames(
         thresholds=thresholds or Thresholds(),
         baselines=pl.DataFrame(list(baselines), schema=BASELINES),
         references=pl.DataFrame(list(references), schema=REFERENCES),
+        pools=pl.DataFrame(list(pools), schema=POOLS),
     )
 
 
