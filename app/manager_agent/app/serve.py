@@ -14,7 +14,7 @@ from manager_agent.analytics.install import install
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
-from manager_agent.app.budget_settings import budget_policy, conduct
+from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.manager import Commits, Manager, now
@@ -157,7 +157,10 @@ def _wired(
         commits.add()
 
     policy = budget_policy(settings)
-    ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
+    ticker = Ticker(
+        *(facts.cursor, control, rules_from(settings.rules), policy, worker.wake),
+        thresholds=thresholds(settings),
+    )
     now_us = time_ns() // 1000
     authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
