@@ -29,13 +29,13 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
     got = pl.when(failed).then(error).otherwise(pl.coalesce(pl.col("answer_digest"), tokens))
     # The whole request again is the same request whatever is answered; an equal turn is not.
     same_request = turn.is_null() & pl.col("answer_digest").is_null() & ~failed
-    countable = (
-        asked.is_null()
-        & ~failed
+    telling = (
+        ~failed
         & (pl.col("output_tokens") >= _LEAST_OUTPUT)
         & pl.col("input_tokens").is_not_null()
         & ~pl.col("operation").fill_null("").str.contains("embed")
     )
+    countable = asked.is_null() & telling
     counts = _joined("counts", pl.col("model"), pl.col("input_tokens").cast(pl.String), tokens)
     proof = (
         pl.when(failed)
@@ -61,7 +61,7 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
         proof=pl.when(countable).then(pl.lit("counts")).otherwise(proof),
         near=pl.lit(None, pl.UInt64),
         near_proof=pl.lit("growth"),
-        growing=countable,
+        growing=turn.is_null() & telling,  # a request that grows never has the same digest again
         cost="cost",
         input="input_tokens",
         output="output_tokens",

@@ -1,7 +1,6 @@
 """Infinite loop: a run repeats itself and nothing new comes of it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -51,7 +50,7 @@ class InfiniteLoop:
     """What to do at most: off; annotate (for information only); warn; or stop, which pauses the run
     once it is proven or cost `stop_usd`."""
 
-    rungs: Mapping[str, Rung] = field(default_factory=dict)
+    rungs: Mapping[str, Rung] | None = None
     """The same for single agents, by name: {crawler: stop}."""
 
     longest_cycle: Annotated[int, Field(ge=1, le=50)] = 12
@@ -108,7 +107,7 @@ class InfiniteLoop:
 
     def _finding(self, loop: Loop) -> Finding | None:
         agent = loop.agents[0]
-        rung = self.rungs.get(agent, self.rung)
+        rung = (self.rungs or {}).get(agent, self.rung)
         if rung == "off":
             return None
         critical = (
