@@ -18,6 +18,10 @@ _LOOKED_AT = 400
 _SAMPLES = 50
 """So many equal calls side by side are no sampling any more."""
 
+_AT_ONCE = 3.0
+"""Seconds without anything to do, typically: repeats that only an agent's name ties together are of
+one loop where they follow so soon. People who ask the same come when they like."""
+
 _WEAK = frozenset({"asked", "likely", "counts", "growth"})
 """Calls that look equal and may yet be of a run whose tools make progress."""
 
@@ -27,12 +31,14 @@ class Habits:
     """What the rule's settings say of cycles and waiting.
 
     `longest`: different steps in a cycle. `wait_seconds`: a regular wait so long is a poller's.
-    `poll_tools`: patterns of names of tools that wait.
+    `poll_tools`: patterns of names of tools that wait; `cursor_tools`: of those that give something
+    else each time by design, so that calling one again says nothing where results are not known.
     """
 
     longest: int
     wait_seconds: float
     poll_tools: tuple[str, ...]
+    cursor_tools: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,9 @@ def looked(run: Sequence[Step], by: str, kind: str, last: datetime, habits: Habi
     around = [s for s in run if since <= s["ts"] and s["ts"] <= last]
     if proof in _WEAK and any(s["novel"] and s["kind"] == "tool" for s in around):
         return None
-    polled = _polled(around, habits)
+    if proof == "unanswered" and _named(members, habits.cursor_tools):
+        return None
+    polled = _named(around, habits.poll_tools)
     if _waits(members, by, around, polled, habits):
         return None
     return _loop(members, around, by, proof, found, polled)
@@ -102,14 +110,15 @@ def _waits(
     found: Pace = pace(repeats, busy, habits.wait_seconds)
     if found == "parallel":
         return len(repeats) < _SAMPLES
-    if polled and found == "at_once":
-        return median(idle(repeats, busy) or [0.0]) >= 1
-    return found != "at_once"
+    if found == "at_once":
+        most = 1.0 if polled else _AT_ONCE if members[0]["of"] in ("agent", "lane") else None
+        return most is not None and median(idle(repeats, busy) or [0.0]) >= most
+    return True
 
 
-def _polled(around: Sequence[Step], habits: Habits) -> bool:
-    names = {s["name"].lower() for s in around if s["kind"] == "tool"}
-    return any(fnmatchcase(name, pattern) for name in names for pattern in habits.poll_tools)
+def _named(steps: Sequence[Step], patterns: Sequence[str]) -> bool:
+    names = {s["name"].lower() for s in steps if s["kind"] == "tool"}
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def _loop(

@@ -31,10 +31,14 @@ def pace(repeats: Sequence[Interval], busy: Sequence[Interval], least_wait: floa
         return "at_once"
     if _growing(waits):
         return "growing"
-    typical = median(waits)
-    if typical >= least_wait and pstdev(waits) <= _REGULAR * fmean(waits):
+    settled = waits[len(waits) // 2 :]  # a backoff may have reached its longest
+    if any(_regular(some, least_wait) for some in (waits, settled)):
         return "regular"
     return "at_once"
+
+
+def _regular(waits: Sequence[float], least: float) -> bool:
+    return len(waits) >= 2 and median(waits) >= least and pstdev(waits) <= _REGULAR * fmean(waits)
 
 
 def idle(repeats: Sequence[Interval], busy: Sequence[Interval]) -> list[float]:
@@ -74,6 +78,6 @@ def _growing(waits: Sequence[float]) -> bool:
     if len(waits) < 3:
         return False
     half = len(waits) // 2
-    longer = sum(b > a for a, b in pairwise(waits))
+    kept = sum(b > 0.8 * a for a, b in pairwise(waits))
     early, late = fmean(waits[:half]), fmean(waits[-half:])
-    return late >= max(_GROWTH * early, 0.2) and 3 * longer >= 2 * (len(waits) - 1)
+    return late >= max(_GROWTH * early, 0.2) and 4 * kept >= 3 * (len(waits) - 1)

@@ -64,6 +64,13 @@ class InfiniteLoop:
     """Patterns of names of tools that wait for something, in lower case: calling one again is no
     loop as long as there is a second or more between."""
 
+    cursor_tools: tuple[str, ...] = (
+        *("*next*", "*more*", "*page*", "*scroll*", "*continue*", "*step*", "*receive*", "*pop*"),
+        *("*dequeue*", "*screenshot*", "*snapshot*", "*random*"),
+    )
+    """Patterns of names of tools, in lower case, that give something else each time by design:
+    where their results are not known, calling one again says nothing."""
+
     wait_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     """Seconds without anything to do, at regular intervals, that are taken for waiting."""
 
@@ -94,7 +101,7 @@ class InfiniteLoop:
 
     def _loops(self, frames: Frames, since: datetime) -> Iterator[Loop]:
         judged = runs(steps(frames), since)
-        habits = Habits(self.longest_cycle, self.wait_seconds, self.poll_tools)
+        habits = Habits(self.longest_cycle, self.wait_seconds, self.poll_tools, self.cursor_tools)
         places = [(by, repeating(judged, by, since)) for by in ("sig", "near")]
         wanted = pl.concat([place.select("run") for _, place in places]).unique()
         rows = judged.join(wanted, on="run", how="semi").partition_by("run", as_dict=True)
