@@ -1,8 +1,8 @@
 """How many tokens requests and answers have, and how they arrive: from a real trace.
 
-The tables are 21 quantiles (each 5 %, the last one 99.5 %) of the Azure LLM inference trace 2023 (AzurePublicDataset, CC-BY;
-Patel et al., "Splitwise", ISCA 2024): two services, one hour each. Given the trace itself
-(`--trace DIRECTORY`), its own rows are drawn instead.
+The tables are 21 quantiles (each 5 %, the last one 99.5 %) of the Azure LLM inference trace 2023
+(AzurePublicDataset, CC-BY; Patel et al., "Splitwise", ISCA 2024): two services, one hour each.
+Given the trace itself (`--trace DIRECTORY`), its own rows are drawn instead.
 """
 
 import csv
