@@ -8,6 +8,7 @@ import pytest
 from manager_agent.analytics import usage_frames
 from manager_agent.analytics.frames import CALLS, HOURS, MINUTES, TOOLS
 from manager_agent.analytics.load import load
+from manager_agent.analytics.usage_frames import UsageFrames
 from manager_agent.contract.budget import BudgetPolicy
 
 Con = duckdb.DuckDBPyConnection
@@ -76,7 +77,7 @@ def test_usage_reaches_back_so_far_and_not_past_now(
     for at in (oldest - step, oldest, newest, newest + step):
         delta(rollups, grain, at)
 
-    frame = getattr(usage_frames, f"{grain}s")(rollups, NOW + timedelta(seconds=20))
+    frame = getattr(UsageFrames(), f"{grain}s")(rollups, NOW + timedelta(seconds=20))
 
     assert frame["ts"].to_list() == [oldest, newest]
 
@@ -85,7 +86,7 @@ def test_costs_are_whole_nano_usd_and_deltas_are_summed(rollups: Con) -> None:
     delta(rollups, "minute", NOW, "1234567.123456789", calls=3)
     delta(rollups, "minute", NOW, "-0.000000001", calls=-1)
 
-    [row] = usage_frames.minutes(rollups, NOW).rows(named=True)
+    [row] = UsageFrames().minutes(rollups, NOW).rows(named=True)
 
     assert (row["calls"], row["cost"]) == (2, 1_234_567_123_456_788)
     assert (row["input_tokens"], row["duration_ms"]) == (None, 11.0)
@@ -98,7 +99,7 @@ def test_calls_of_the_last_hour_in_order(rollups: Con) -> None:
     open_call(rollups, "first", NOW - timedelta(hours=1) + _MOMENT, request_model="m")
     open_call(rollups, "ahead", NOW + _MOMENT)
 
-    frame = usage_frames.calls(rollups, NOW)
+    frame = UsageFrames().calls(rollups, NOW)
 
     assert frame.select("call_id", "model").rows() == [("first", "m"), ("late", "m-2")]
 
@@ -112,7 +113,7 @@ def test_the_version_that_stands_counts(rollups: Con) -> None:
     open_call(rollups, "b", NOW, 2)
     open_call(rollups, "b", NOW, 3, retracted=True)
 
-    assert usage_frames.calls(rollups, NOW)["cost"].to_list() == [300_000_001]
+    assert UsageFrames().calls(rollups, NOW)["cost"].to_list() == [300_000_001]
 
 
 def test_of_too_many_the_newest_are_seen(rollups: Con, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +121,4 @@ def test_of_too_many_the_newest_are_seen(rollups: Con, monkeypatch: pytest.Monke
     for number in range(4):
         open_call(rollups, str(number), NOW - timedelta(minutes=number))
 
-    assert usage_frames.calls(rollups, NOW)["call_id"].to_list() == ["1", "0"]
+    assert UsageFrames().calls(rollups, NOW)["call_id"].to_list() == ["1", "0"]

@@ -66,9 +66,7 @@ def _answered(book: Book, asker: Lease, answer: Answer, asked: int, now_us: int)
     return said
 
 
-def _walk(
-    book: Book, now_us: int, asked: Mapping[int, int]
-) -> tuple[list[To], dict[int, Answer]]:
+def _walk(book: Book, now_us: int, asked: Mapping[int, int]) -> tuple[list[To], dict[int, Answer]]:
     """Look at all who wait, in order; return what they are told, and the answers to those `asked`.
 
     Once for all that was said together: with a thousand who wait, a look for each word of each of
