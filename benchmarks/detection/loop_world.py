@@ -52,7 +52,9 @@ def loop_world(shape: Shape, seed: int, days: float, sizes: tuple[Sizes, Sizes])
     for number in range(shape.agents):
         random = Random(f"{seed}:{number}")
         _work(rows, random, shape, f"agent_{number:02}", days, sizes)
-    kinds = [(name, kind) for name, kind in (PROVABLE | OPAQUE).items() for _ in range(shape.loops)]
+    kinds = [
+        (name, kind) for name, kind in {**PROVABLE, **OPAQUE}.items() for _ in range(shape.loops)
+    ]
     for number, (name, looping) in enumerate(kinds):
         random = Random(f"{seed}:loop:{number}")
         agent = f"agent_{random.randrange(shape.agents):02}"
@@ -113,4 +115,4 @@ def _frame(rows: list[dict[str, object]], schema: pl.Schema) -> pl.DataFrame:
     frame = pl.DataFrame(rows, schema=columns).with_columns(
         ts=pl.lit(BEGIN) + pl.duration(microseconds=(pl.col("ts") * 1e6).cast(pl.Int64))
     )
-    return frame.select(*schema.names()).cast(schema).sort("ts")  # type: ignore[arg-type]
+    return frame.select(*schema.names()).cast(schema).sort("ts")
