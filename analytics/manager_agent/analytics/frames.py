@@ -96,8 +96,10 @@ CALLS = pl.Schema(
         "conversation_id": pl.String(),
         "trace_id": pl.String(),
         "span_id": pl.String(),
-        "prompt_digest": pl.String(),
+        "prompt_digest": pl.String(),  # of the whole request
         "guarded": pl.Boolean(),
+        "turn_digest": pl.String(),  # of what the request adds to the one before it
+        "answer_digest": pl.String(),  # of the answer, ids of its tool calls left out
     }
 )
 

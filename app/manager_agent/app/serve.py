@@ -18,6 +18,7 @@ from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
+from manager_agent.app.loop_stops import LoopStops
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import services
@@ -162,6 +163,7 @@ def _wired(
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
+    ticker.act = LoopStops(clerk.ask).act
     return Manager(
         settings=settings,
         facts=facts,
