@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from manager_agent.analytics import usage_frames
 from manager_agent.analytics.frames import (
     BUDGETS,
     GUARDED,
@@ -42,13 +43,14 @@ def load(
     ledger: Sequence[LedgerRow] = (),
     thresholds: Thresholds | None = None,
 ) -> Frames:
-    """Return what rules may see at `now`; reads rollups only, each within a range of time.
+    """Return what rules may see at `now`; each table is read within a range of time.
 
     `ledger`: the limits in their present windows, as the ledger has them at `now`. `thresholds`:
     those that people named; none by default.
 
-    All that the windows of `now` hold is counted, also rows stamped after `now` by a clock that
-    is ahead. Raises `duckdb.Error` where the views of `install` are missing.
+    Budgets count all that the windows of `now` hold, also rows stamped after `now` by a clock that
+    is ahead; the other frames leave those out. Raises `duckdb.Error` where the views of `install`
+    are missing.
     """
     return Frames(
         budgets=pl.DataFrame(
@@ -57,6 +59,10 @@ def load(
         unpriced=_unpriced(con, now),
         policy=policy,
         guarded=_guarded(con, now, ledger),
+        hours=usage_frames.hours(con, now),
+        minutes=usage_frames.minutes(con, now),
+        calls=usage_frames.calls(con, now),
+        tools=usage_frames.tools(con, now),
         thresholds=thresholds or Thresholds(),
     )
 

@@ -141,14 +141,7 @@ def _wired(
     def price(call: Call) -> Call:
         return costed(call, book)
 
-    limits = Limits(
-        pending_bytes=settings.receiver.max_pending_mib * _MIB,
-        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
-        most_spans=settings.receiver.max_window_spans,
-    )
-    intake = Intake(
-        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
-    )
+    intake = _intake(settings, facts, door, price, commits, room)
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
 
@@ -187,6 +180,24 @@ def _wired(
         people=beside,
         truth=telling,
         slack=settings.slack.webhook_url is not None,
+    )
+
+
+def _intake(
+    settings: Settings,
+    facts: FactStore,
+    door: Door,
+    price: Callable[[Call], Call],
+    commits: Commits,
+    room: Room,
+) -> Intake:
+    limits = Limits(
+        pending_bytes=settings.receiver.max_pending_mib * _MIB,
+        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+        most_spans=settings.receiver.max_window_spans,
+    )
+    return Intake(
+        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
 
 
