@@ -21,6 +21,7 @@ from manager_agent.instrumentation.journal import Found
 from manager_agent.instrumentation.peer import Channel, Stream
 from manager_agent.instrumentation.sender import GaveUpError, UnreachableError
 from manager_agent.instrumentation.wallet import Wallet
+from manager_agent.instrumentation.wanted import Wanted
 from manager_agent.instrumentation.word import Word
 
 METHOD = "/manager_agent.control.v1.Guard/Session"
@@ -72,7 +73,7 @@ class Speaker:
         self._bell = Bell()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._agents: set[str] = set()
+        self._wanted = Wanted()
         self._asked_ns: int | None = None
         self._woken = False
         self._leaving_ns: int | None = None
@@ -91,8 +92,18 @@ class Speaker:
 
     def wake(self, agent: str = "") -> None:
         """Ask for a report of an agent soon; from any thread, never blocks."""
-        if agent:
-            self._agents.add(agent)
+        self._wanted.report(agent)
+        self._ring()
+
+    def hungers(self, agent: str) -> None:
+        """Ask for a report of an agent if it still has little when what has ended is settled.
+
+        "" asks for settling alone. From any thread, never blocks.
+        """
+        self._wanted.settling(agent)
+        self._ring()
+
+    def _ring(self) -> None:
         if self._woken:
             return
         self._woken = True
@@ -100,13 +111,6 @@ class Speaker:
         if channel is not None:
             channel.wake()
         self._bell.ring()
-
-    def asked_for(self) -> set[str]:
-        """Return the agents that a report was asked for, and forget them."""
-        found: set[str] = set()
-        while self._agents:  # one by one: another set in its place would lose one just added
-            found.add(self._agents.pop())
-        return found
 
     def leave(self, seconds: float) -> None:
         """Give back all money, say bye, and end; blocks at most so long."""
@@ -161,6 +165,7 @@ class Speaker:
 
     def _offline(self) -> None:
         with reentry.inside():
+            self._word.settle()
             now_ns = self._clock()
             for wallet in list(self._word.wallets.values()):
                 wallet.go_offline(now_ns)
@@ -176,7 +181,9 @@ class Speaker:
             self._bell.wait(min(until_ns - now_ns, _SECOND) / _SECOND)
             if self._woken:
                 self._woken = False
-                until_ns = min(until_ns, soon_ns)
+                with reentry.inside():
+                    if self._wanted.take(self._word.settle, self._word.wallets):
+                        until_ns = min(until_ns, soon_ns)
             self._offline()
 
     def _session(self, channel: Channel, stream: Stream) -> None:
@@ -194,6 +201,7 @@ class _Session:
     def __init__(self, speaker: Speaker, channel: Channel, stream: Stream) -> None:
         self._speaker = speaker
         self._on, self._word, self._clock = speaker._on, speaker._word, speaker._clock
+        self._wanted = speaker._wanted
         self._channel, self._stream = channel, stream
         self._found: list[Found] = []
         self._heartbeat_ns = _HEARTBEAT_NS
@@ -236,7 +244,9 @@ class _Session:
         self._hear(max(0.0, (due_ns - self._clock()) / _SECOND))
         if self._speaker._woken:
             self._speaker._woken = False
-            self._asked_ns = self._asked_ns or self._clock()
+            with reentry.inside():
+                if self._wanted.take(self._word.settle, self._word.wallets):
+                    self._asked_ns = self._asked_ns or self._clock()
 
     def _due_ns(self) -> int:
         """Return when to report next: asked to, by the heartbeat, or since a window has ended."""
@@ -280,8 +290,9 @@ class _Session:
     def _tell(self, all_agents: bool) -> None:
         """Report what was asked for, or all; tell of outcomes and questions."""
         with reentry.inside():
+            self._word.settle()
             self._told_ns, self._asked_ns = self._clock(), None
-            agents = self._speaker.asked_for()
+            agents = self._wanted.agents()
             if all_agents:
                 self._beat_ns = self._told_ns + self._heartbeat_ns
             holder = self._word.epoch.holder
@@ -358,6 +369,7 @@ class _Session:
         """Give back what is left, wait until the manager knows, and take leave."""
         wallets = list(self._word.wallets.values())
         with reentry.inside():
+            self._word.settle()
             for wallet in wallets:
                 wallet.end()
         self._tell(all_agents=True)
