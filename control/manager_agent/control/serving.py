@@ -66,9 +66,7 @@ def _answered(book: Book, asker: Lease, answer: Answer, asked: int, now_us: int)
     return said
 
 
-def _walk(
-    book: Book, now_us: int, asked: Mapping[int, int]
-) -> tuple[list[To], dict[int, Answer]]:
+def _walk(book: Book, now_us: int, asked: Mapping[int, int]) -> tuple[list[To], dict[int, Answer]]:
     """Look at all who wait, in order; return what they are told, and the answers to those `asked`.
 
     Once for all that was said together: with a thousand who wait, a look for each word of each of
@@ -184,7 +182,8 @@ def _look_ahead(book: Book, lease: Lease) -> None:
     more = sizing.amount(_draws(book, lease), wish.want, 0) if wish.want > 0 else 0
     if more > 0 and any(book.accounts[key].bound is not None for key in lease.accounts):
         booking.grant(book, lease, more)
-    book.wish(lease, replace(wish, want=0))
+    if wish.want:
+        book.wish(lease, replace(wish, want=0))
 
 
 def _recalls(
