@@ -162,6 +162,19 @@ class BudgetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The simple limits on behaviour, as people named them under `thresholds`.
+
+    `cost_spike_percentage`, `infinite_loop_calls_per_minute`: None where the configuration does not
+    name the key, and then nothing is to be told of it. `max_consecutive_failures`: always there.
+    """
+
+    cost_spike_percentage: float | None = None
+    infinite_loop_calls_per_minute: int | None = None
+    max_consecutive_failures: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Frames:
     """The world at one moment, as small tables taken from rollups.
 
@@ -174,6 +187,7 @@ class Frames:
     `minutes` (schema `MINUTES`): usage by minute of the last two hours.
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
+    `thresholds`: the simple limits that people named.
     """
 
     budgets: pl.DataFrame
@@ -184,3 +198,4 @@ class Frames:
     minutes: pl.DataFrame = field(default_factory=_none_of(MINUTES))
     calls: pl.DataFrame = field(default_factory=_none_of(CALLS))
     tools: pl.DataFrame = field(default_factory=_none_of(TOOLS))
+    thresholds: Thresholds = field(default_factory=Thresholds)
