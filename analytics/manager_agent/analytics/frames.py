@@ -117,6 +117,32 @@ TOOLS = pl.Schema(
     }
 )
 
+ISSUES = pl.Schema(
+    {
+        "issue_id": pl.String(),
+        "kind": pl.String(),  # auth, quota, rate_limit, ... as rules/issues/kinds.py has them
+        "state": pl.String(),  # new, ongoing, regressed
+        "title": pl.String(),
+        "tldr": pl.String(),
+        "cause": pl.String(),  # the masked message of most of its errors
+        "action": pl.String(),  # one thing to do
+        "transient": pl.Boolean(),  # whether errors of this kind often pass by themselves
+        "provider": pl.String(),  # NULL where it is no provider's, as are those below
+        "family": pl.String(),
+        "tool": pl.String(),
+        "http_status": pl.Int64(),
+        "agents": pl.List(pl.String()),  # the one with most errors first
+        "first_seen": _TIME,
+        "last_seen": _TIME,
+        "count": pl.Int64(),
+        "last_day": pl.Int64(),  # errors of the last 24 hours
+        "cost": pl.Int64(),  # nano-USD of its failed calls, as far as it is known
+        "unpriced": pl.Int64(),  # failed calls of unknown cost
+        "priority": pl.Int64(),  # 1 critical to 4 low
+        "regressions": pl.Int64(),  # how often it came back after it was resolved
+    }
+)
+
 
 def _none_of(schema: pl.Schema) -> Callable[[], pl.DataFrame]:
     return lambda: pl.DataFrame(schema=schema)
@@ -174,6 +200,7 @@ class Frames:
     `minutes` (schema `MINUTES`): usage by minute of the last two hours.
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
+    `issues` (schema `ISSUES`): groups of similar errors that are not resolved.
     """
 
     budgets: pl.DataFrame
@@ -184,3 +211,4 @@ class Frames:
     minutes: pl.DataFrame = field(default_factory=_none_of(MINUTES))
     calls: pl.DataFrame = field(default_factory=_none_of(CALLS))
     tools: pl.DataFrame = field(default_factory=_none_of(TOOLS))
+    issues: pl.DataFrame = field(default_factory=_none_of(ISSUES))

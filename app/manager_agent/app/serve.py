@@ -17,6 +17,8 @@ from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.budget_settings import budget_policy, conduct
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
+from manager_agent.app.issue_desk import IssueDesk
+from manager_agent.app.issue_mirror import IssueMirror
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import services
@@ -44,6 +46,7 @@ from manager_agent.store.control import ControlStore
 from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
+from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from manager_agent.store.room import Room
@@ -114,7 +117,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
         ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
         others = stack.enter_context(PeopleStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, ledger, others, door, secret)
+        issues = stack.enter_context(IssueStore(directory / "control.sqlite"))
+        manager = _wired(settings, facts, control, ledger, others, issues, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
         manager.truth.start()
@@ -131,6 +135,7 @@ def _wired(
     control: ControlStore,
     ledger: LedgerStore,
     others: PeopleStore,
+    issues: IssueStore,
     door: Door,
     secret: bytes,
 ) -> Manager:
@@ -163,6 +168,7 @@ def _wired(
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
+    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     return Manager(
         settings=settings,
         facts=facts,
@@ -171,6 +177,8 @@ def _wired(
         ticker=ticker,
         mirror=AlertMirror(control, facts),
         events=EventMirror(Audit(control), facts),
+        issues=issue_desk,
+        issue_mirror=IssueMirror(issues, issue_desk, facts),
         desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
@@ -241,13 +249,13 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
 
 
 async def _copy_alerts(manager: Manager) -> None:
-    """Copy what changed of alerts and control to where SQL sees it; raises what the store raises.
+    """Copy what changed of alerts, issues, control to where SQL sees it; raises what stores raise.
 
     After every look, so that what a crash or a full disk kept back is made up for.
     """
 
     def copy() -> None:
-        if manager.mirror.copy() + manager.events.copy():
+        if manager.mirror.copy() + manager.events.copy() + manager.issue_mirror.copy():
             manager.commits.add()
 
     done = manager.intake.between_commits(copy)

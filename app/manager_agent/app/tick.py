@@ -11,6 +11,7 @@ import structlog
 
 from manager_agent.analytics.frames import LedgerRow
 from manager_agent.analytics.load import load
+from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.rules.look import look
@@ -26,7 +27,7 @@ class Ticker:
     """Runs the rules. `read` gives a cursor on the facts, `committed` is told of new messages.
 
     `ledger` gives the limits as the budget ledger has them; `drift` is how far it was from the
-    spans at the last look, in nano-USD, by scope, name and period.
+    spans at the last look, in nano-USD, by scope, name and period. `issues` groups what failed.
     """
 
     read: Callable[[], duckdb.DuckDBPyConnection]
@@ -40,6 +41,7 @@ class Ticker:
     broken: dict[str, str] = field(default_factory=dict)
     ledger: Callable[[], Sequence[LedgerRow]] = tuple
     drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    issues: IssueDesk | None = None
 
     def tick(self, now: datetime) -> None:
         """Look once at `now` (UTC), and commit memory and messages in one transaction.
@@ -53,6 +55,8 @@ class Ticker:
             frames = load(cursor, now, self.policy, self.ledger())
         finally:
             cursor.close()
+        if self.issues is not None:
+            frames = self.issues.follow(frames, now)
         seen = look(self.rules, frames, now)
         for name, error in seen.failed.items():
             _log.error("a rule broke", rule=name, error=error)

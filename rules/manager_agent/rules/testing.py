@@ -11,6 +11,7 @@ from manager_agent.analytics.frames import (
     CALLS,
     GUARDED,
     HOURS,
+    ISSUES,
     MINUTES,
     TOOLS,
     UNPRICED,
@@ -33,6 +34,7 @@ def frames(
     minutes: Sequence[Mapping[str, object]] = (),
     calls: Sequence[Mapping[str, object]] = (),
     tools: Sequence[Mapping[str, object]] = (),
+    issues: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
 ) -> Frames:
     """Return frames that hold just these rows; `budget` and others below make one each.
@@ -48,6 +50,7 @@ def frames(
         minutes=pl.DataFrame(list(minutes), schema=MINUTES),
         calls=pl.DataFrame(list(calls), schema=CALLS),
         tools=pl.DataFrame(list(tools), schema=TOOLS),
+        issues=pl.DataFrame(list(issues), schema=ISSUES),
     )
 
 
