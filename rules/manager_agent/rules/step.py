@@ -15,7 +15,7 @@ from manager_agent.rules.quiet import is_quiet, quieted
 from manager_agent.rules.reminder import reminded
 from manager_agent.rules.silence import Silence
 
-_RECORDED = frozenset(get_args(Reason))
+_RECORDED: dict[str, Reason] = {reason: reason for reason in get_args(Reason)}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MOST_REMEMBERED = 10_000
@@ -60,9 +60,10 @@ def step(
     rows: list[AlertRow] = []
     for one in done:
         after, message = _told(one, now)
-        if after.reason in _RECORDED:
+        reason = _RECORDED.get(after.reason)
+        if reason is not None:
             after = replace(after, alert=replace(after.alert, revision=count.next()))
-            rows.append(row(after.alert, after.reason, now, told=message is not None))
+            rows.append(row(after.alert, reason, now, told=message is not None))
         messages += [message] if message else []
         kept += _kept(after, now)
     last, reminder = reminded(kept, memory.reminded, now, remind)
