@@ -1,9 +1,10 @@
 """Each limit with what was spent of it, as a frame."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 import duckdb
 import polars as pl
@@ -24,6 +25,8 @@ _SPENT = pl.Schema(
         "unpriced_calls": pl.Int64(),
     }
 )
+
+_VALUES = attrgetter(*(field.name for field in fields(BudgetRow)))  # astuple copies each value
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ class BudgetsFrame:
             period: {agent: Spend(*row) for agent, *row in found[each].iter_rows()}
             for period, each in ranges.items()
         }
-        rows = [astuple(row) for row in limits_spent(policy, windows, spends)]
-        self._frame = pl.DataFrame(rows, schema=BUDGETS, orient="row")
+        rows = map(_VALUES, limits_spent(policy, windows, spends))
+        self._frame = pl.DataFrame(list(rows), schema=BUDGETS, orient="row")
         self._last = (policy, sums, windows)
         return self._frame
 
