@@ -74,18 +74,18 @@ def baselines(history: pl.DataFrame, now: datetime, zone: ZoneInfo) -> pl.DataFr
 
 def _series(history: pl.DataFrame) -> pl.DataFrame:
     """Return the cost by hour of each agent, and of each of its models where it has several."""
-    models = history.group_by("ts", *_ENTITY).agg(pl.col("cost").sum())
-    several = (
-        models.group_by("agent")
-        .agg(pl.struct("provider", "model").n_unique().alias("n"))
-        .filter(pl.col("n") > 1)
-        .select("agent")
-    )
-    totals = models.group_by("ts", "agent").agg(pl.col("cost").sum())
+    models = history.select("ts", *_ENTITY, pl.col("cost").fill_null(0))
+    counted = models.select(_ENTITY).unique().group_by("agent").len()
+    several = counted.filter(pl.col("len") > 1).select("agent")
     nothing = pl.lit(None, pl.String())
-    totals = totals.with_columns(nothing.alias("provider"), nothing.alias("model"))
-    known = models.filter(pl.col("model").is_not_null()).join(several, on="agent", how="semi")
-    return pl.concat([totals, known], how="diagonal")
+    whole = [nothing.alias("provider"), nothing.alias("model")]
+    mixed = models.join(several, on="agent", how="semi")
+    parts = [
+        models.join(several, on="agent", how="anti").with_columns(whole),
+        mixed.group_by("ts", "agent").agg(pl.col("cost").sum()).with_columns(whole),
+        mixed.filter(pl.col("model").is_not_null()),
+    ]
+    return pl.concat(part.select("ts", *_ENTITY, "cost") for part in parts)
 
 
 def _grid(
@@ -116,12 +116,10 @@ def _judged(grid: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
     scales = scale_and_level(rough, present)
     strays = rough.join(scales, on="id", maintain_order="left")
     far = (pl.col("x") - pl.col("centre") - pl.col("level")) > _FAR * pl.col("scale")
-    run = pl.struct("id", "far").rle_id()
-    marked = strays.with_columns((far & (pl.col("x") > 0)).fill_null(value=False).alias("far"))
-    spikes = pl.col("far") & (pl.len().over(run) < _LASTING)
-    clean = marked.filter(~spikes)
+    spikes = _short_runs(strays.filter(far & (pl.col("x") > 0)))
+    clean = strays.join(spikes, on=["id", "ts"], how="anti", maintain_order="left")
     told = grid.filter(pl.col("ts") >= present - _DAYS - timedelta(hours=BEHIND + 1))
-    slots = told.with_columns(_precedent()).filter(
+    slots = _with_precedent(told).filter(
         pl.col("ts").is_between(start, present + timedelta(hours=AHEAD - 1))
     )
     slots = slots.join(_usual(clean), on=["id", "slot"], how="left").join(
@@ -138,25 +136,36 @@ def _usual(hours: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _lagged(lag: int) -> pl.Expr:
+def _short_runs(far: pl.DataFrame) -> pl.DataFrame:
+    """Return the hours of `far` that lie in rows of less than a day: what lasts is no spike."""
+    hour = pl.col("ts").dt.epoch("s") // 3600
+    run = far.select("id", "ts", (hour - pl.int_range(pl.len()).over("id")).alias("run"))
+    return run.filter(pl.len().over("id", "run") < _LASTING)
+
+
+def _lagged(column: str, lag: int) -> pl.Expr:
     """Return what was so many hours before, within its series."""
-    return pl.when(pl.col("id").shift(lag) == pl.col("id")).then(pl.col("x").shift(lag))
+    return pl.when(pl.col("id").shift(lag) == pl.col("id")).then(pl.col(column).shift(lag))
 
 
-def _precedent() -> pl.Expr:
-    """Return the most that was seen at this time before: what recurs is no spike.
+def _with_precedent(hours: pl.DataFrame) -> pl.DataFrame:
+    """Add the most that was seen at this time before: what recurs is no spike.
 
     An hour earlier or later counts. Once in the last two weeks at this time of the week is enough,
     or twice in the last seven days at this time of the day.
     """
-    weeks = [_lagged(_WEEK * k + by) for k in (1, 2) for by in (-1, 0, 1)]
-    days = [pl.max_horizontal(*(_lagged(_DAY * k + by) for by in (-1, 0, 1))) for k in range(1, 8)]
-    highest = pl.max_horizontal(*days)
+    around = pl.max_horizontal(*(_lagged("x", by) for by in (-1, 0, 1))).alias("around")
+    weeks = [_lagged("around", _WEEK * k) for k in (1, 2)]
+    names = [f"day_{k}" for k in range(1, 8)]
+    days = [_lagged("around", _DAY * k).alias(name) for k, name in enumerate(names, 1)]
+    highest = pl.max_horizontal(*names)
     # The second highest: the most below the highest, or that one again if it was reached twice.
-    reached = pl.sum_horizontal(*((day >= highest).fill_null(value=False) for day in days))
-    others = pl.max_horizontal(*(pl.when(day < highest).then(day) for day in days))
+    reached = pl.sum_horizontal(*((pl.col(day) >= highest).fill_null(value=False) for day in names))
+    others = pl.max_horizontal(*(pl.when(pl.col(day) < highest).then(day) for day in names))
     second = pl.when(reached >= 2).then(highest).otherwise(others)
-    return pl.max_horizontal(*weeks, second).fill_null(0.0).alias("precedent")
+    week = pl.max_horizontal(*weeks).alias("week")
+    found = hours.with_columns(around).with_columns(week, *days)
+    return found.with_columns(pl.max_horizontal("week", second).fill_null(0.0).alias("precedent"))
 
 
 def _chosen(slots: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
