@@ -96,8 +96,10 @@ CALLS = pl.Schema(
         "conversation_id": pl.String(),
         "trace_id": pl.String(),
         "span_id": pl.String(),
-        "prompt_digest": pl.String(),
+        "prompt_digest": pl.String(),  # of the whole request
         "guarded": pl.Boolean(),
+        "turn_digest": pl.String(),  # of what the request adds to the one before it
+        "answer_digest": pl.String(),  # of the answer, ids of its tool calls left out
     }
 )
 
@@ -167,6 +169,32 @@ POOLS = pl.Schema(
         "enforcement": pl.String(),
         "agents": pl.List(pl.String()),  # who spend from it; NULL: all
         "spenders": pl.List(pl.String()),  # those who spent most of it, the most first
+    }
+)
+
+ISSUES = pl.Schema(
+    {
+        "issue_id": pl.String(),
+        "kind": pl.String(),  # auth, quota, rate_limit, ... as rules/issues/kinds.py has them
+        "state": pl.String(),  # new, ongoing, regressed
+        "title": pl.String(),
+        "tldr": pl.String(),
+        "cause": pl.String(),  # the masked message of most of its errors
+        "action": pl.String(),  # one thing to do
+        "transient": pl.Boolean(),  # whether errors of this kind often pass by themselves
+        "provider": pl.String(),  # NULL where it is no provider's, as are those below
+        "family": pl.String(),
+        "tool": pl.String(),
+        "http_status": pl.Int64(),
+        "agents": pl.List(pl.String()),  # the one with most errors first
+        "first_seen": _TIME,
+        "last_seen": _TIME,
+        "count": pl.Int64(),
+        "last_day": pl.Int64(),  # errors of the last 24 hours
+        "cost": pl.Int64(),  # nano-USD of its failed calls, as far as it is known
+        "unpriced": pl.Int64(),  # failed calls of unknown cost
+        "priority": pl.Int64(),  # 1 critical to 4 low
+        "regressions": pl.Int64(),  # how often it came back after it was resolved
     }
 )
 
@@ -244,6 +272,7 @@ class Frames:
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
     `thresholds`: the simple limits that people named.
+    `issues` (schema `ISSUES`): groups of similar errors that are not resolved.
     """
 
     budgets: pl.DataFrame
@@ -258,3 +287,4 @@ class Frames:
     baselines: pl.DataFrame = field(default_factory=_none_of(BASELINES))
     references: pl.DataFrame = field(default_factory=_none_of(REFERENCES))
     pools: pl.DataFrame = field(default_factory=_none_of(POOLS))
+    issues: pl.DataFrame = field(default_factory=_none_of(ISSUES))

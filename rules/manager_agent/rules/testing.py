@@ -12,6 +12,7 @@ from manager_agent.analytics.frames import (
     CALLS,
     GUARDED,
     HOURS,
+    ISSUES,
     MINUTES,
     POOLS,
     REFERENCES,
@@ -40,6 +41,7 @@ def frames(
     baselines: Sequence[Mapping[str, object]] = (),
     references: Sequence[Mapping[str, object]] = (),
     pools: Sequence[Mapping[str, object]] = (),
+    issues: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
     thresholds: Thresholds | None = None,
 ) -> Frames:
@@ -60,6 +62,7 @@ def frames(
         baselines=pl.DataFrame(list(baselines), schema=BASELINES),
         references=pl.DataFrame(list(references), schema=REFERENCES),
         pools=pl.DataFrame(list(pools), schema=POOLS),
+        issues=pl.DataFrame(list(issues), schema=ISSUES),
     )
 
 
