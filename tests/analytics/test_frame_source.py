@@ -232,7 +232,7 @@ def test_what_is_kept_equals_what_is_read_anew_often(
     check(deeds, seed, zone)
 
 
-HOURLY = {"baselines", "references"}
+HOURLY = {"baselines", "references", "creep"}
 """Computed once an hour: what came late meanwhile is in them a few minutes later."""
 
 
