@@ -10,6 +10,7 @@ from manager_agent.analytics.frames import (
     BASELINES,
     BUDGETS,
     CALLS,
+    CREEP,
     GUARDED,
     HOURS,
     ISSUES,
@@ -41,6 +42,7 @@ def frames(
     baselines: Sequence[Mapping[str, object]] = (),
     references: Sequence[Mapping[str, object]] = (),
     pools: Sequence[Mapping[str, object]] = (),
+    creep: Sequence[Mapping[str, object]] = (),
     issues: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
     thresholds: Thresholds | None = None,
@@ -62,6 +64,7 @@ def frames(
         baselines=pl.DataFrame(list(baselines), schema=BASELINES),
         references=pl.DataFrame(list(references), schema=REFERENCES),
         pools=pl.DataFrame(list(pools), schema=POOLS),
+        creep=pl.DataFrame(list(creep), schema=CREEP),
         issues=pl.DataFrame(list(issues), schema=ISSUES),
     )
 
