@@ -18,6 +18,8 @@ from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
+from manager_agent.app.issue_desk import IssueDesk
+from manager_agent.app.issue_mirror import IssueMirror
 from manager_agent.app.loop_stops import LoopStops
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
@@ -27,6 +29,7 @@ from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
+from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
@@ -46,6 +49,7 @@ from manager_agent.store.control import ControlStore
 from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
+from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from manager_agent.store.room import Room
@@ -116,7 +120,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
         ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
         others = stack.enter_context(PeopleStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, ledger, others, door, secret)
+        issues = stack.enter_context(IssueStore(directory / "control.sqlite"))
+        manager = _wired(settings, facts, control, ledger, others, issues, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
         manager.truth.start()
@@ -133,6 +138,7 @@ def _wired(
     control: ControlStore,
     ledger: LedgerStore,
     others: PeopleStore,
+    issues: IssueStore,
     door: Door,
     secret: bytes,
 ) -> Manager:
@@ -152,18 +158,14 @@ def _wired(
         commits.add()
 
     policy = budget_policy(settings)
-    ticker = Ticker(
-        *(facts.cursor, control, rules_from(settings.rules), policy, worker.wake),
-        thresholds=thresholds(settings),
-        source=FrameSource(told=True),
-    )
-    facts.touched = ticker.source.note
+    ticker = _ticker(settings, facts, control, policy, worker.wake)
     now_us = time_ns() // 1000
     authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
     ticker.act = LoopStops(clerk.ask).act
+    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     return Manager(
         settings=settings,
         facts=facts,
@@ -172,6 +174,8 @@ def _wired(
         ticker=ticker,
         mirror=AlertMirror(control, facts),
         events=EventMirror(Audit(control), facts),
+        issues=issue_desk,
+        issue_mirror=IssueMirror(issues, issue_desk, facts),
         desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
@@ -186,6 +190,22 @@ def _wired(
         truth=telling,
         slack=settings.slack.webhook_url is not None,
     )
+
+
+def _ticker(
+    settings: Settings,
+    facts: FactStore,
+    control: ControlStore,
+    policy: BudgetPolicy,
+    wake: Callable[[], None],
+) -> Ticker:
+    ticker = Ticker(
+        *(facts.cursor, control, rules_from(settings.rules), policy, wake),
+        thresholds=thresholds(settings),
+        source=FrameSource(told=True),
+    )
+    facts.touched = ticker.source.note
+    return ticker
 
 
 def _intake(
@@ -260,13 +280,13 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
 
 
 async def _copy_alerts(manager: Manager) -> None:
-    """Copy what changed of alerts and control to where SQL sees it; raises what the store raises.
+    """Copy what changed of alerts, issues, control to where SQL sees it; raises what stores raise.
 
     After every look, so that what a crash or a full disk kept back is made up for.
     """
 
     def copy() -> None:
-        if manager.mirror.copy() + manager.events.copy():
+        if manager.mirror.copy() + manager.events.copy() + manager.issue_mirror.copy():
             manager.commits.add()
 
     done = manager.intake.between_commits(copy)

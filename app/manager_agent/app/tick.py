@@ -11,6 +11,7 @@ import structlog
 
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.frames import LedgerRow, Thresholds
+from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.rules.alert import AlertRow
@@ -29,6 +30,7 @@ class Ticker:
     `ledger` gives the limits as the budget ledger has them; `drift` is how far it was from the
     spans at the last look, in nano-USD, by scope, name and period. `act` is given each alert that
     changed, before that is remembered: what it does may be done twice, and is never forgotten.
+    `issues` groups what failed.
     """
 
     read: Callable[[], duckdb.DuckDBPyConnection]
@@ -45,6 +47,7 @@ class Ticker:
     thresholds: Thresholds = field(default_factory=Thresholds)
     source: FrameSource = field(default_factory=FrameSource)
     act: Callable[[Sequence[AlertRow]], None] = lambda changed: None
+    issues: IssueDesk | None = None
 
     def tick(self, now: datetime) -> None:
         """Look once at `now` (UTC), and commit memory and messages in one transaction.
@@ -59,6 +62,8 @@ class Ticker:
             frames = self.source.frames(cursor, now, self.policy, ledger, self.thresholds)
         finally:
             cursor.close()
+        if self.issues is not None:
+            frames = self.issues.follow(frames, now)
         seen = look(self.rules, frames, now)
         for name, error in seen.failed.items():
             _log.error("a rule broke", rule=name, error=error)

@@ -8,7 +8,7 @@ until it speaks: a failing agent does not hammer for a heartbeat.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from manager_agent.contract import guard
@@ -125,6 +125,23 @@ class Breakers:
                 self._wake()
         else:
             self._late.append(ended)
+        if self._late:
+            self._count_late()
+
+    def ended_well(self, many: Sequence[Ended]) -> None:
+        """Count calls that were taken to have ended well, as `ended` does each of them."""
+        if self._late or not self._lock.acquire(blocking=False):
+            for ended in many:
+                self.ended(ended)
+            return
+        wanted = False
+        try:
+            for ended in many:
+                wanted = self._count(ended) or wanted
+        finally:
+            self._lock.release()
+        if wanted:
+            self._wake()
         if self._late:
             self._count_late()
 

@@ -199,6 +199,10 @@ class FactStore:
         """Append changes of alerts (the columns of `alert_events`) in one transaction."""
         self._append("append_alerts", rows)
 
+    def append_issues(self, rows: Sequence[dict[str, object]]) -> None:
+        """Append versions of issues (the columns of `issue_events`) in one transaction."""
+        self._append("append_issues", rows)
+
     def append_control_events(self, rows: Sequence[dict[str, object]]) -> None:
         """Append rows of `control_events` in one transaction."""
         self._append("append_control_events", rows)

@@ -1,4 +1,4 @@
--- name: 0005_turns
+-- name: 0007_turns
 -- What a request adds to the one before it, as a keyed digest: loops whose requests grow show it.
 
 -- Both tables in the same order: a call is moved from one to the other column by column.
