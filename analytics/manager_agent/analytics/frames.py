@@ -98,8 +98,7 @@ CALLS = pl.Schema(
         "span_id": pl.String(),
         "prompt_digest": pl.String(),  # of the whole request
         "guarded": pl.Boolean(),
-        "turn_digest": pl.String(),  # of what the request adds to the one before it
-        "answer_digest": pl.String(),  # of the answer, ids of its tool calls left out
+        "turn_digest": pl.String(),  # of the last answer in the request, and what followed it
     }
 )
 

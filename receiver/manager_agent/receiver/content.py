@@ -8,6 +8,7 @@ from hashlib import blake2b
 from math import isfinite
 from typing import Any
 
+from manager_agent.contract.turn import last_turn
 from manager_agent.receiver.shape import Shape
 from manager_agent.receiver.span import Attributes
 from manager_agent.receiver.tables import table
@@ -117,6 +118,17 @@ class Door:
             return None
         return self.digest({key: attributes[key] for key in parts})
 
+    def turn_digest(self, attributes: Attributes, keys: PromptKeys | None = None) -> str | None:
+        """Return the keyed digest of a prompt's last turn, None where it has no earlier answer."""
+        whole, parts = prompt_keys(attributes) if keys is None else keys
+        found = self._first(attributes, whole)
+        if found is None and parts:
+            found = [{_last(key): attributes[key]} for key in _in_order(parts)]
+        if found is None:
+            return None
+        turn = last_turn(found if isinstance(found, str) else json.dumps(found, default=str))
+        return None if turn is None else self.digest(turn)
+
     def arguments_digest(self, attributes: Attributes) -> str | None:
         """Return the keyed digest of a tool call's arguments, None without."""
         found = self._first(attributes, self._arguments_keys)
@@ -140,6 +152,15 @@ class Door:
             if value not in (None, "", [], {}):
                 return value
         return None
+
+
+def _in_order(keys: Iterable[str]) -> list[str]:
+    """Return keys such as `llm.input_messages.10.message.role` in the order of their numbers."""
+    return sorted(keys, key=lambda key: [p.zfill(6) for p in key.split(".") if p.isdigit()])
+
+
+def _last(key: str) -> str:
+    return key.rsplit(".", 1)[-1]
 
 
 def harmless_message(message: str | None) -> str | None:

@@ -68,7 +68,7 @@ class CallTraits(NamedTuple):
     counted by itself. `estimated`: it says that it did. `leased`: a
     guard says to which leases it charged the call. `costed`: a reported cost is in USD;
     `by_hand`: it holds even where it is 0.
-    `digest`: of the prompt, made by the sender.
+    `digest`, `turn`: digests of the prompt and of its last turn, made by the sender.
     """
 
     operation: str
@@ -94,6 +94,7 @@ class CallTraits(NamedTuple):
     estimated: bool
     call_id: Told
     digest: Told
+    turn: Told
     prompt: PromptKeys
     part: str | None
     continues_seconds: float | None
@@ -227,6 +228,7 @@ def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -
         estimated=flag(attributes.get(names.USAGE_ESTIMATED)) or False,
         call_id=_told_by(names.CALL_ID, attributes, varying),
         digest=_told_by(names.PROMPT_DIGEST, attributes, varying),
+        turn=_told_by(names.TURN_DIGEST, attributes, varying),
         prompt=prompt_keys(attributes),
         part=part.name if part else None,
         continues_seconds=part.seconds if part else None,

@@ -254,6 +254,7 @@ _CALLS = _schema(
     " http_status:i streaming:b finish_reason:s conversation_id:s user_id:s trace_id:s span_id:s"
     " response_id:s emitters:s prompt_digest:s guarded:b usage_estimated:b reported_cost_nano:i"
     " cost_by_provider:b service_tier:s holder:s usd_lease:i token_lease:i settled_nano:i"
+    " turn_digest:s"
 )
 _DECISIONS = _schema(
     "ts:t agent:s decision:s reason:s limit_name:s limit_nano:i spent_nano:i reserved_nano:i"
