@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from structlog.testing import capture_logs
 
-from manager_agent.analytics.frames import Frames
+from manager_agent.analytics.frames import Frames, Thresholds
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import health
 from manager_agent.app.serve import _wired
@@ -112,6 +112,25 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 # The tick
+
+
+def test_rules_see_the_thresholds_that_are_named(world: World) -> None:
+    seen: list[Thresholds] = []
+
+    @rule
+    class Watching:
+        """Remembers what it is shown."""
+
+        def find(self, frames: Frames, now: datetime) -> Iterable[Finding]:
+            seen.append(frames.thresholds)
+            return ()
+
+    world.ticker.rules = [Watching()]
+    world.ticker.tick(START)
+    world.ticker.thresholds = Thresholds(20.0, 10)
+    world.ticker.tick(START)
+
+    assert seen == [Thresholds(None, None), Thresholds(20.0, 10)]
 
 
 def test_a_budget_that_is_crossed_is_told_once_per_share_and_window(world: World) -> None:

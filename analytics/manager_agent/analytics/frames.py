@@ -188,6 +188,19 @@ class BudgetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The simple limits on behaviour, as people named them under `thresholds`.
+
+    `cost_spike_percentage`, `infinite_loop_calls_per_minute`: None where the configuration does not
+    name the key, and then nothing is to be told of it. `max_consecutive_failures`: always there.
+    """
+
+    cost_spike_percentage: float | None = None
+    infinite_loop_calls_per_minute: int | None = None
+    max_consecutive_failures: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Frames:
     """The world at one moment, as small tables taken from rollups.
 
@@ -200,6 +213,7 @@ class Frames:
     `minutes` (schema `MINUTES`): usage by minute of the last two hours.
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
+    `thresholds`: the simple limits that people named.
     `issues` (schema `ISSUES`): groups of similar errors that are not resolved.
     """
 
@@ -211,4 +225,5 @@ class Frames:
     minutes: pl.DataFrame = field(default_factory=_none_of(MINUTES))
     calls: pl.DataFrame = field(default_factory=_none_of(CALLS))
     tools: pl.DataFrame = field(default_factory=_none_of(TOOLS))
+    thresholds: Thresholds = field(default_factory=Thresholds)
     issues: pl.DataFrame = field(default_factory=_none_of(ISSUES))

@@ -6,15 +6,17 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from time import monotonic, time_ns
 
 import structlog
 
+from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.install import install
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
-from manager_agent.app.budget_settings import budget_policy, conduct
+from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.issue_desk import IssueDesk
@@ -142,18 +144,8 @@ def _wired(
     commits = Commits()
     room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
-
-    def price(call: Call) -> Call:
-        return costed(call, book)
-
-    limits = Limits(
-        pending_bytes=settings.receiver.max_pending_mib * _MIB,
-        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
-        most_spans=settings.receiver.max_window_spans,
-    )
-    intake = Intake(
-        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
-    )
+    price = partial(costed, book=book)
+    intake = _intake(settings, facts, door, price, commits, room)
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
 
@@ -162,13 +154,19 @@ def _wired(
         commits.add()
 
     policy = budget_policy(settings)
-    ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
+    issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
+    ticker = Ticker(
+        *(facts.cursor, control, rules_from(settings.rules), policy, worker.wake),
+        thresholds=thresholds(settings),
+        source=FrameSource(told=True),
+        issues=issue_desk,
+    )
+    facts.touched = ticker.source.note
     now_us = time_ns() // 1000
     authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
-    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     return Manager(
         settings=settings,
         facts=facts,
@@ -192,6 +190,24 @@ def _wired(
         people=beside,
         truth=telling,
         slack=settings.slack.webhook_url is not None,
+    )
+
+
+def _intake(
+    settings: Settings,
+    facts: FactStore,
+    door: Door,
+    price: Callable[[Call], Call],
+    commits: Commits,
+    room: Room,
+) -> Intake:
+    limits = Limits(
+        pending_bytes=settings.receiver.max_pending_mib * _MIB,
+        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+        most_spans=settings.receiver.max_window_spans,
+    )
+    return Intake(
+        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
 
 

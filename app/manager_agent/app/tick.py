@@ -9,8 +9,8 @@ from typing import Literal
 import duckdb
 import structlog
 
-from manager_agent.analytics.frames import LedgerRow
-from manager_agent.analytics.load import load
+from manager_agent.analytics.frame_source import FrameSource
+from manager_agent.analytics.frames import LedgerRow, Thresholds
 from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
@@ -41,6 +41,8 @@ class Ticker:
     broken: dict[str, str] = field(default_factory=dict)
     ledger: Callable[[], Sequence[LedgerRow]] = tuple
     drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    source: FrameSource = field(default_factory=FrameSource)
     issues: IssueDesk | None = None
 
     def tick(self, now: datetime) -> None:
@@ -52,7 +54,8 @@ class Ticker:
         cursor = self.read()
         try:
             # First the ledger: spans that come meanwhile are of what it knows.
-            frames = load(cursor, now, self.policy, self.ledger())
+            ledger = self.ledger()
+            frames = self.source.frames(cursor, now, self.policy, ledger, self.thresholds)
         finally:
             cursor.close()
         if self.issues is not None:

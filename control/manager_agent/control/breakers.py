@@ -153,12 +153,13 @@ class FleetBreakers:
                     book.see(BreakerKey(agent=agent), None)
 
     def _capped(self, key: BreakerKey, reason: str, now_us: int) -> bool:
-        """Say whether so many agents are stopped already that people must decide about more."""
+        """Say whether so many agents are stopped already that people must decide about more.
+
+        Also one that people hold counts: when they let go, it is stopped again by itself.
+        """
         book = self._book
         stopped = sum(
-            1
-            for one, breaker in book.breakers.items()
-            if one.agent and breaker.phase != "closed" and breaker.held is None
+            1 for one, breaker in book.breakers.items() if one.agent and breaker.phase != "closed"
         )
         most = max(1, len(book.agents) * _CAP_PERCENT // 100)
         if stopped < most:

@@ -17,6 +17,7 @@ from manager_agent.analytics.frames import (
     UNPRICED,
     BudgetRow,
     Frames,
+    Thresholds,
 )
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Unit
 from manager_agent.contract.money import nano_usd
@@ -36,6 +37,7 @@ def frames(
     tools: Sequence[Mapping[str, object]] = (),
     issues: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
+    thresholds: Thresholds | None = None,
 ) -> Frames:
     """Return frames that hold just these rows; `budget` and others below make one each.
 
@@ -50,6 +52,7 @@ def frames(
         minutes=pl.DataFrame(list(minutes), schema=MINUTES),
         calls=pl.DataFrame(list(calls), schema=CALLS),
         tools=pl.DataFrame(list(tools), schema=TOOLS),
+        thresholds=thresholds or Thresholds(),
         issues=pl.DataFrame(list(issues), schema=ISSUES),
     )
 
