@@ -23,6 +23,7 @@ from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.app.issue_mirror import IssueMirror
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.outlook import services
 from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
@@ -125,6 +126,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         stack.callback(manager.clerk.stop)
         manager.truth.start()
         stack.callback(manager.truth.stop)
+        manager.outcomes.start()
+        stack.callback(manager.outcomes.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
@@ -167,6 +170,9 @@ def _wired(
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
+    ticker.breakers = lambda: beside.breakers.views
+    outcomes = SpanOutcomes(clerk.tell, time_ns)
+    facts.called = outcomes.note
     return Manager(
         settings=settings,
         facts=facts,
@@ -189,6 +195,7 @@ def _wired(
         clerk=clerk,
         people=beside,
         truth=telling,
+        outcomes=outcomes,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -248,6 +255,7 @@ async def _run(
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
     await asyncio.to_thread(manager.truth.stop)
+    await asyncio.to_thread(manager.outcomes.stop)
     await asyncio.to_thread(manager.clerk.stop)
 
 

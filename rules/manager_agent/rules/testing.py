@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from manager_agent.analytics.frames import (
+    BREAKERS,
     BUDGETS,
     CALLS,
     GUARDED,
@@ -36,6 +37,7 @@ def frames(
     calls: Sequence[Mapping[str, object]] = (),
     tools: Sequence[Mapping[str, object]] = (),
     issues: Sequence[Mapping[str, object]] = (),
+    breakers: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
     thresholds: Thresholds | None = None,
 ) -> Frames:
@@ -54,6 +56,7 @@ def frames(
         tools=pl.DataFrame(list(tools), schema=TOOLS),
         thresholds=thresholds or Thresholds(),
         issues=pl.DataFrame(list(issues), schema=ISSUES),
+        breakers=pl.DataFrame(list(breakers), schema=BREAKERS),
     )
 
 

@@ -32,7 +32,8 @@ _WORDS: tuple[tuple[Kind, str], ...] = (
         "model_not_found",
         r"model[_ ]not[_ ]found|model .{0,80}(does not exist|not found|is not supported"
         r"|has been (deprecated|retired)|not available|no longer available)"
-        r"|not_?found_?error.*model|deploymentnotfound|deployment .*does not exist|no (allowed providers|endpoints found)"
+        r"|not_?found_?error.*model|deploymentnotfound|deployment .*does not exist"
+        r"|no (allowed providers|endpoints found)"
         r"|not a valid model|invalid model|unknown model|decommissioned"
         r"|don't have access to the model|model identifier is invalid|end of its life"
         r"|unsupported model",
