@@ -32,9 +32,6 @@ T = TypeVar("T")
 
 NOW = datetime.fromtimestamp(NOW_NS / 1e9, UTC)
 SECOND, MINUTE, HOUR = 10**9, 60 * 10**9, 3600 * 10**9
-HOURLY = ("baselines", "references")
-"""What comes late to hours that are over changes these at the next ten minutes' mark only."""
-
 EVERY = Limits(
     hourly_limit_usd=Decimal(1),
     daily_limit_usd=Decimal(10),

@@ -216,6 +216,22 @@ CREEP = pl.Schema(
     }
 )
 
+BREAKERS = pl.Schema(
+    {
+        "key": pl.String(),  # as people write it
+        "agent": pl.String(),  # NULL for one of a provider's model family
+        "provider": pl.String(),  # NULL for one of an agent, as family is
+        "family": pl.String(),
+        "state": pl.String(),  # closed, open, half_open
+        "reason": pl.String(),
+        "since": _TIME,  # NULL where it never changed
+        "until": _TIME,  # when calls are tried again, of one that is open by itself
+        "openings": pl.Int64(),  # without having closed for good in between
+        "failures": pl.Int64(),  # in a row
+        "held_by": pl.String(),  # NULL where people do not hold it
+    }
+)
+
 
 def _none_of(schema: pl.Schema) -> Callable[[], pl.DataFrame]:
     return lambda: pl.DataFrame(schema=schema)
@@ -292,6 +308,7 @@ class Frames:
     of `ts`; at most the newest 200,000.
     `thresholds`: the simple limits that people named.
     `issues` (schema `ISSUES`): groups of similar errors that are not resolved.
+    `breakers` (schema `BREAKERS`): circuit breakers that are not closed, and those that count.
     """
 
     budgets: pl.DataFrame
@@ -308,3 +325,4 @@ class Frames:
     pools: pl.DataFrame = field(default_factory=_none_of(POOLS))
     issues: pl.DataFrame = field(default_factory=_none_of(ISSUES))
     creep: pl.DataFrame = field(default_factory=_none_of(CREEP))
+    breakers: pl.DataFrame = field(default_factory=_none_of(BREAKERS))

@@ -8,6 +8,7 @@ import polars as pl
 
 from manager_agent.analytics.frames import (
     BASELINES,
+    BREAKERS,
     BUDGETS,
     CALLS,
     CREEP,
@@ -44,6 +45,7 @@ def frames(
     pools: Sequence[Mapping[str, object]] = (),
     creep: Sequence[Mapping[str, object]] = (),
     issues: Sequence[Mapping[str, object]] = (),
+    breakers: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
     thresholds: Thresholds | None = None,
 ) -> Frames:
@@ -66,6 +68,7 @@ def frames(
         pools=pl.DataFrame(list(pools), schema=POOLS),
         creep=pl.DataFrame(list(creep), schema=CREEP),
         issues=pl.DataFrame(list(issues), schema=ISSUES),
+        breakers=pl.DataFrame(list(breakers), schema=BREAKERS),
     )
 
 
