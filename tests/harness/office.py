@@ -30,12 +30,12 @@ from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.clock import now_ns
-from manager_agent.instrumentation.deciding import Parts
 from manager_agent.instrumentation.guard import Guard
 from manager_agent.instrumentation.identity import Identity
 from manager_agent.instrumentation.known_rates import KnownRates
 from manager_agent.instrumentation.receipt import Receipt
 from manager_agent.instrumentation.sender import UnreachableError
+from manager_agent.instrumentation.settlement import Parts
 from manager_agent.instrumentation.speaker import Speaker, Subjects
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.word import Word
@@ -206,6 +206,7 @@ class Office:
         )
         self.speaker = Speaker(subjects, self.manager.connect, self.clock)
         self.word.wake = self.speaker.wake
+        self.word.hungers = self.speaker.hungers
 
     def clock(self) -> int:
         return now_ns() + self.offset_ns
