@@ -20,7 +20,8 @@ _ENTITY = ["agent", "provider", "model"]
 def creep(history: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Return each agent's models as they are now and were two weeks ago (schema `CREEP`).
 
-    `history`: as `Frames.hours`, of the last six weeks; its complete days (UTC) count. What is younger than three weeks has no row.
+    `history`: as `Frames.hours`, of the last six weeks; its complete days (UTC) count. What is
+    younger than three weeks has no row.
     """
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     known = history.filter(
