@@ -1,8 +1,9 @@
 """Each limit with what was spent of it, as a frame."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 
 import duckdb
 import polars as pl
@@ -24,6 +25,8 @@ _SPENT = pl.Schema(
         "unpriced_calls": pl.Int64(),
     }
 )
+
+_VALUES = attrgetter(*(field.name for field in fields(BudgetRow)))  # astuple copies each value
 
 
 class BudgetsFrame:
@@ -55,8 +58,8 @@ class BudgetsFrame:
             period: {agent: Spend(*row) for agent, *row in found[each].iter_rows()}
             for period, each in ranges.items()
         }
-        rows = [astuple(row) for row in limits_spent(policy, windows, spends)]
-        self._frame = pl.DataFrame(rows, schema=BUDGETS, orient="row")
+        rows = map(_VALUES, limits_spent(policy, windows, spends))
+        self._frame = pl.DataFrame(list(rows), schema=BUDGETS, orient="row")
         self.pools = pools_spent(policy, windows, spends)
         self._last = (policy, sums, windows)
         return self._frame

@@ -205,13 +205,11 @@ class Ended:
 
     def is_sound(self, most_bytes: int) -> bool:
         """Say whether it came whole, tells of no error, and is not read yet, nor is it large."""
-        answer = self._answer
-        return (
-            answer is not None
-            and self.ending == "whole"
-            and self.held_bytes() <= most_bytes
-            and answer.is_sound()
-        )
+        answer, body = self._answer, self.ask.body
+        if answer is None or self.ending != "whole":
+            return False
+        size = answer.size if body is None else answer.size + len(body)
+        return size <= most_bytes and answer.is_sound()
 
     def held_bytes(self) -> int:
         """Return the bytes of request and answer that this holds on to."""

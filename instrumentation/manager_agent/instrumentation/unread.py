@@ -52,7 +52,8 @@ class WholeAnswer:
 
     def is_sound(self) -> bool:
         """Say whether it is an object that tells of no error."""
-        return self._body[:1] == b"{" and not says(self._body, b'"error"')
+        body = self._body
+        return body[:1] == b"{" and (b'"error"' not in body or not says(body, b'"error"'))
 
     def _read(self) -> Told:
         """Return what a whole body tells, be it a stream's that somebody collected."""

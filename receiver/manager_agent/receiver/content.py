@@ -30,6 +30,10 @@ PromptKeys = tuple[tuple[str, ...], tuple[str, ...]]
 """Attributes that hold a prompt whole, best first, and those that hold a part of it."""
 
 
+_Member = tuple[str, str, bool]
+"""An attribute's key, the key as JSON with its colon, and whether its text may be kept."""
+
+
 def prompt_keys(attributes: Iterable[str]) -> PromptKeys:
     """Return those of `attributes` in which a prompt is."""
     rows = table("content")["prompt"]
@@ -53,36 +57,50 @@ class Door:
         self._arguments_keys: list[str] = rows["arguments"]["keys"]
         self._result_keys: list[str] = rows["result"]["keys"]
 
-    def kept(self, attributes: Attributes, shape: Shape | None = None) -> str:
-        """Return those of a span's attributes that may be stored, as a JSON object."""
+    def kept(self, own: Attributes, shape: Shape | None = None) -> str:
+        """Return those of a span's attributes that may be stored, as a JSON object.
+
+        `own`: those that its shape does not tell; all of them where there is none.
+        """
         if self._capture:
-            return json.dumps(attributes, default=str, ensure_ascii=False)
+            every = own if shape is None else {**shape.constants, **own}
+            return json.dumps(every, default=str, ensure_ascii=False)
         if shape is None:
-            return "{" + ",".join(self._pairs(attributes)) + "}"
+            return "{" + ",".join(self._pairs(own, self._members(own))) + "}"
         known = shape.kept
         if known is None or known[0] is not self:
-            known = shape.kept = self, self._pairs(shape.constants)
-        shared: list[str] = known[1]
-        return "{" + ",".join([*shared, *self._pairs(attributes, shape.varying)]) + "}"
+            shared = self._pairs(shape.constants, self._members(shape.constants))
+            known = shape.kept = self, shared, self._members(shape.varying)
+        return "{" + ",".join([*known[1], *self._pairs(own, known[2])]) + "}"
 
-    def _pairs(self, attributes: Attributes, keys: Iterable[str] | None = None) -> list[str]:
+    def _members(self, keys: Iterable[str]) -> list[_Member]:
+        """Return how the members of a JSON object with these keys begin."""
+        keep = self._keep
+        return [
+            (key, _member(key), key in keep)
+            for key in keys
+            if len(key) <= _LONGEST_KEY or key in keep
+        ]
+
+    def _pairs(self, attributes: Attributes, members: Iterable[_Member]) -> list[str]:
         """Return the members of a JSON object of those attributes that may be stored."""
         pairs = []
-        for key in attributes if keys is None else keys:
+        for key, member, may_be_text in members:
             value = attributes[key]
             kind = type(value)
-            if kind is str:
-                if key in self._keep:
-                    pairs.append(f"{_member(key)}{_quoted(value[:_LONGEST_TEXT])}")
-            elif kind is int:
-                if len(key) <= _LONGEST_KEY:
-                    pairs.append(f"{_member(key)}{value}")
-            elif kind is float or kind is bool:
-                if len(key) <= _LONGEST_KEY and isfinite(value):
-                    pairs.append(f"{_member(key)}{_ENCODER.encode(value)}")
-            elif kind is list and key in self._keep:
+            if kind is int:
+                pairs.append(f"{member}{value}")
+            elif kind is str:
+                if may_be_text:
+                    pairs.append(f"{member}{_quoted(value[:_LONGEST_TEXT])}")
+            elif kind is float:
+                if isfinite(value):
+                    pairs.append(f"{member}{value!r}")
+            elif kind is bool:
+                pairs.append(f"{member}{'true' if value else 'false'}")
+            elif kind is list and may_be_text:
                 items = [_scalar(item) for item in value[:_MOST_ITEMS]]
-                pairs.append(f"{_member(key)}{_ENCODER.encode(items)}")
+                pairs.append(f"{member}{_ENCODER.encode(items)}")
         return pairs
 
     def prompt_digest(self, attributes: Attributes, keys: PromptKeys | None = None) -> str | None:

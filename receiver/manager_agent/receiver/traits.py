@@ -155,7 +155,25 @@ def _shared(span: Span, shape: Shape) -> Any:
     failed = (traits.call and traits.call.ended.error_type) or (
         traits.tool and traits.tool.error_type
     )
-    return _OWN if failed else traits
+    if failed:
+        return _OWN
+    shape.enough = _asks_only(traits, frozenset(shape.varying))
+    return traits
+
+
+def _asks_only(traits: Traits, varying: Collection[str]) -> bool:
+    """Tell whether recognition asks for no other attributes than those that vary."""
+    call = traits.call
+    if traits.tool or traits.role == "decision" or (call and (call.leased or call.guesses)):
+        return False
+    told: list[Told] = [each for each in traits if isinstance(each, Told)]
+    asked = [key for each in told for key, _ in each.ask]
+    if call is not None:
+        entries = [call.cost.ask, call.call_id.ask, call.digest.ask, call.answer_ids]
+        entries += [ask for _, ask in call.counting]
+        asked += [key for ask in entries for key, _ in ask]
+        asked += [key for keys in call.prompt for key in keys]
+    return all(key in varying for key in asked)
 
 
 def _read(span: Span, varying: Collection[str]) -> Traits | None:

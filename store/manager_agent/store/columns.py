@@ -59,7 +59,7 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
             "response_id": [call.response_id if call else None for call in calls],
             "call_id": [call.call_id if call else None for call in calls],
             "process": [resource.process for resource in of],
-            "attributes": [door.kept(span.attributes, span.shape) for span in spans],
+            "attributes": [door.kept(span.own, span.shape) for span in spans],
             "fact": [to_json(fact) if fact else None for fact in facts],
             "received_ts": [changes.now_ns // 1000] * len(spans),
         },
