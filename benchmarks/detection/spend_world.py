@@ -125,7 +125,8 @@ def _spikes(fleet: list[_Agent], random: Random, days: int) -> Iterator[Spike]:
         agent = old[number % len(old)]
         for _ in range(500):
             start = BEGIN + timedelta(hours=random.randrange(2, days * 24 - 8), minutes=10)
-            if agent.normal(start) * (factor - 1) >= _LEAST_EXCESS:
+            least = min(agent.normal(start + timedelta(hours=hour)) for hour in (0, 1, 2))
+            if least * (factor - 1) >= _LEAST_EXCESS:
                 yield Spike(
                     *(agent.name, kind, factor, start),
                     start + timedelta(hours=random.randint(2, 5)),
