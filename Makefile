@@ -21,7 +21,7 @@ test: $(READY) ## Install all it needs; run the fast tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: $(READY) collector test-duckdb2 ## The slow tests too: kills, full disks, a real collector, the other DuckDB version
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --durations=25
 
 test-duckdb2: $(READY) ## The fast tests on DuckDB 2.0.0
 	@$(PYTHON) -m venv $(NEXT)

@@ -6,7 +6,7 @@ import pytest
 
 from manager_agent.app.outcomes import GRACE_NS, SpanOutcomes, result_of
 from manager_agent.contract.guard import Outcomes
-from manager_agent.control.breakers import BreakerCommand, FleetBreakers
+from manager_agent.control.breakers import FleetBreakers
 from manager_agent.control.commands import Tick
 from manager_agent.control.observed import SPANS
 from manager_agent.receiver.changes import CallVersion
@@ -39,7 +39,7 @@ class World:
         """Let time pass; return how many calls were told, and have the breakers hear of them."""
         self.now_ns += int(seconds * SECOND_NS)
         told = self.outcomes.tell_now()
-        commands: list[BreakerCommand] = [*self.told, Tick()]
+        commands: list[Outcomes | Tick] = [*self.told, Tick()]
         self.told.clear()
         said = self.breakers.decide(commands, self.now_ns // 1000)
         assert SPANS not in [one.holder for one in said], "nobody is there to be told"

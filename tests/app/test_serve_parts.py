@@ -364,7 +364,7 @@ def test_facts_that_were_lost_get_all_alerts_again(world: World, tmp_path: Path)
 # What this version does not do
 
 
-@pytest.mark.parametrize("key", ["cost_spike_percentage", "infinite_loop_calls_per_minute"])
+@pytest.mark.parametrize("key", ["infinite_loop_calls_per_minute"])
 def test_what_is_not_acted_on_is_said(key: str) -> None:
     with capture_logs() as logs:
         warn_unused(

@@ -35,12 +35,14 @@ from manager_agent.rules.breaker import Breaker, Held
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.track import Tracker
+from manager_agent.rules.silence import Silence, matcher
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_file import newest_schema
 from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
+from manager_agent.store.silences import SilenceStore
 from manager_agent.store.sql_files import migrations
 from tests.harness.facts import opened
 from tests.harness.stories import Receiver, agent, llm
@@ -59,6 +61,12 @@ ALERT: dict[str, object] = {
     "message": "writer spent $1.00 of its $1.00 hourly limit",
     "resolved_ts": None,
     "evidence": '{"agent": "writer"}',
+    "changed_ts": datetime(2027, 1, 15, 8, 0, 2),
+    "reason": "worsened",
+    "told": False,
+    "muted_by": "spike-1",
+    "muted_why": "its spike",
+    "silenced_by": None,
 }
 
 ISSUE: dict[str, object] = {
@@ -147,6 +155,17 @@ APPROVALS = [
 ]
 
 
+SILENCE = Silence(
+    id="5111ece0",
+    matchers=(matcher("rule=loop"), matcher("agent=~w.*")),
+    starts=datetime(2027, 1, 15, 9, tzinfo=UTC),
+    ends=datetime(2027, 1, 15, 11, tzinfo=UTC),
+    by="ann",
+    why="a deploy",
+    created=datetime(2027, 1, 15, 9, tzinfo=UTC),
+)
+
+
 def make_control(folder: Path) -> Path:
     """Write a control database with a row of every kind: of alerts, messages, budgets, audit."""
     path = folder / "control.sqlite"
@@ -158,6 +177,8 @@ def make_control(folder: Path) -> Path:
         store.give_up(second.message.key, LATER, "channel_not_found")
     with LedgerStore(path) as ledger:
         ledger.keep(LEDGER)
+    with ControlStore(path) as store:
+        SilenceStore(store).add(SILENCE)
     with PeopleStore(path) as people:
         people.breakers.keep(BREAKERS)
         people.approvals.keep(APPROVALS)

@@ -15,9 +15,10 @@ from typing import Any
 
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
+from manager_agent.contract.frame import messages_of
 from manager_agent.contract.guard import FromGuard, FromManager, Grant, Pauses, Policy
 from manager_agent.contract.usage import Usage
-from manager_agent.contract.wire_format import decode, encode
+from manager_agent.contract.wire_format import encode
 from manager_agent.control.authority import Authority
 from manager_agent.control.book import micros
 from manager_agent.control.commands import Command, To
@@ -29,12 +30,12 @@ from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.clock import now_ns
-from manager_agent.instrumentation.deciding import Parts
 from manager_agent.instrumentation.guard import Guard
 from manager_agent.instrumentation.identity import Identity
 from manager_agent.instrumentation.known_rates import KnownRates
 from manager_agent.instrumentation.receipt import Receipt
 from manager_agent.instrumentation.sender import UnreachableError
+from manager_agent.instrumentation.settlement import Parts
 from manager_agent.instrumentation.speaker import Speaker, Subjects
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.word import Word
@@ -142,7 +143,8 @@ class Line:
         if self.lost:
             raise UnreachableError("lost")
         for each in messages:
-            self.manager.hear(self, decode(FromGuard, each))
+            for message in messages_of(FromGuard, each):
+                self.manager.hear(self, message)
 
     def receive(self, seconds: float) -> list[bytes]:
         with self.changed:
@@ -204,6 +206,7 @@ class Office:
         )
         self.speaker = Speaker(subjects, self.manager.connect, self.clock)
         self.word.wake = self.speaker.wake
+        self.word.hungers = self.speaker.hungers
 
     def clock(self) -> int:
         return now_ns() + self.offset_ns

@@ -1,18 +1,19 @@
 """Each limit with what was spent of it, as a frame."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import fields
 from datetime import datetime
-from decimal import Decimal
+from operator import attrgetter
 
 import duckdb
 import polars as pl
 
-from manager_agent.analytics.frames import BUDGETS, BudgetRow
+from manager_agent.analytics.frames import BUDGETS, POOLS, BudgetRow
 from manager_agent.analytics.kept import DAY, HOUR, MINUTE, Kept
+from manager_agent.analytics.pools_frame import pools_spent
+from manager_agent.analytics.spend import Spend, Spends, spent
 from manager_agent.analytics.tiled import Tiled
-from manager_agent.contract.budget import BudgetPolicy, Limit
-from manager_agent.contract.money import nano_usd
+from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.window import PERIODS, Period, Window, window
 
 _SPENT = pl.Schema(
@@ -25,17 +26,7 @@ _SPENT = pl.Schema(
     }
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What one agent spent in a window."""
-
-    cost_usd: Decimal = Decimal(0)
-    tokens: int = 0
-    unpriced_calls: int = 0
-
-
-Spends = Mapping[Period, Mapping[str, Spend]]
+_VALUES = attrgetter(*(field.name for field in fields(BudgetRow)))  # astuple copies each value
 
 
 class BudgetsFrame:
@@ -50,6 +41,8 @@ class BudgetsFrame:
         self._tiled = Tiled(*self.kept)
         self._last: tuple[BudgetPolicy, list[pl.DataFrame], dict[Period, Window]] | None = None
         self._frame = pl.DataFrame(schema=BUDGETS)
+        self.pools = pl.DataFrame(schema=POOLS)
+        """`Frames.pools`, as of the last `frame`."""
 
     def frame(
         self, con: duckdb.DuckDBPyConnection, now: datetime, policy: BudgetPolicy
@@ -65,8 +58,9 @@ class BudgetsFrame:
             period: {agent: Spend(*row) for agent, *row in found[each].iter_rows()}
             for period, each in ranges.items()
         }
-        rows = [astuple(row) for row in limits_spent(policy, windows, spends)]
-        self._frame = pl.DataFrame(rows, schema=BUDGETS, orient="row")
+        rows = map(_VALUES, limits_spent(policy, windows, spends))
+        self._frame = pl.DataFrame(list(rows), schema=BUDGETS, orient="row")
+        self.pools = pools_spent(policy, windows, spends)
         self._last = (policy, sums, windows)
         return self._frame
 
@@ -114,14 +108,10 @@ def _rows(
             period=limit.period,
             unit=limit.unit,
             limit=limit.amount,
-            spent=_spent(spend, limit),
+            spent=spent(spend, limit),
             window_start=windows[limit.period].start,
             resets_at=windows[limit.period].end,
             unpriced_calls=spend.unpriced_calls,
             priority=limits.priority,
             enforcement=limits.enforcement,
         )
-
-
-def _spent(spend: Spend, limit: Limit) -> int:
-    return nano_usd(spend.cost_usd) if limit.unit == "usd" else spend.tokens

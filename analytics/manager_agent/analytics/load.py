@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from manager_agent.analytics.budgets_frame import Spend, limits_spent, windows_of
+from manager_agent.analytics.budgets_frame import limits_spent, windows_of
+from manager_agent.analytics.creep import creep
 from manager_agent.analytics.frames import BudgetRow, Frames, LedgerRow, Thresholds
 from manager_agent.analytics.kept import text
 from manager_agent.analytics.kept_frames import KeptFrames
+from manager_agent.analytics.spend import Spend
+from manager_agent.analytics.weeks_frames import normal_hours
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.window import Window
 
@@ -32,6 +35,7 @@ def load(
     are missing.
     """
     kept = kept or KeptFrames()
+    normal, usual = normal_hours(con, now, policy.zone, kept.hourly)
     return Frames(
         budgets=kept.budgets.frame(con, now, policy),
         unpriced=kept.unpriced.frame(con, now),
@@ -42,6 +46,10 @@ def load(
         calls=kept.usage.calls(con, now),
         tools=kept.usage.tools(con, now),
         thresholds=thresholds or Thresholds(),
+        baselines=normal,
+        references=usual,
+        pools=kept.budgets.pools,
+        creep=kept.hourly.get("creep", con, now, lambda history: creep(history, now)),
     )
 
 

@@ -21,6 +21,7 @@ from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.app.issue_mirror import IssueMirror
+from manager_agent.app.loop_stops import LoopStops
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
@@ -30,6 +31,7 @@ from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
+from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
@@ -157,19 +159,14 @@ def _wired(
         commits.add()
 
     policy = budget_policy(settings)
-    issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
-    ticker = Ticker(
-        *(facts.cursor, control, rules_from(settings.rules), policy, worker.wake),
-        thresholds=thresholds(settings),
-        source=FrameSource(told=True),
-        issues=issue_desk,
-    )
-    facts.touched = ticker.source.note
+    ticker = _ticker(settings, facts, control, policy, worker.wake)
+    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
     authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
+    ticker.act = LoopStops(clerk.ask).act
     ticker.breakers = lambda: beside.breakers.views
     outcomes = SpanOutcomes(clerk.tell, time_ns)
     facts.called = outcomes.note
@@ -198,6 +195,22 @@ def _wired(
         outcomes=outcomes,
         slack=settings.slack.webhook_url is not None,
     )
+
+
+def _ticker(
+    settings: Settings,
+    facts: FactStore,
+    control: ControlStore,
+    policy: BudgetPolicy,
+    wake: Callable[[], None],
+) -> Ticker:
+    ticker = Ticker(
+        *(facts.cursor, control, rules_from(settings.rules), policy, wake),
+        thresholds=thresholds(settings),
+        source=FrameSource(told=True),
+    )
+    facts.touched = ticker.source.note
+    return ticker
 
 
 def _intake(

@@ -16,6 +16,7 @@ from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.control.breaker_rows import BreakerView
+from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.look import look
 from manager_agent.rules.rule import Rule
 from manager_agent.rules.step import step
@@ -29,8 +30,9 @@ class Ticker:
     """Runs the rules. `read` gives a cursor on the facts, `committed` is told of new messages.
 
     `ledger` gives the limits as the budget ledger has them; `drift` is how far it was from the
-    spans at the last look, in nano-USD, by scope, name and period. `issues` groups what failed;
-    `breakers` gives those of the fleet.
+    spans at the last look, in nano-USD, by scope, name and period. `act` is given each alert that
+    changed, before that is remembered: what it does may be done twice, and is never forgotten.
+    `issues` groups what failed; `breakers` gives those of the fleet.
     """
 
     read: Callable[[], duckdb.DuckDBPyConnection]
@@ -46,6 +48,7 @@ class Ticker:
     drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=Thresholds)
     source: FrameSource = field(default_factory=FrameSource)
+    act: Callable[[Sequence[AlertRow]], None] = lambda changed: None
     issues: IssueDesk | None = None
     breakers: Callable[[], Sequence[BreakerView]] = tuple
 
@@ -69,6 +72,7 @@ class Ticker:
         for name, error in seen.failed.items():
             _log.error("a rule broke", rule=name, error=error)
         done = step(self.control.memory(), seen.findings, now, seen.failed.keys())
+        self.act(done.alerts)
         self.control.commit(done)
         self.broken = dict(seen.failed)
         self.drift = {

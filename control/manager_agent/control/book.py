@@ -243,7 +243,10 @@ class Book:
             del self.current[place]
 
     def _index(self, lease: Lease) -> None:
+        known = self.leases.get(lease.id)
         self.leases[lease.id] = lease
+        if known and (known.accounts, known.closed) == (lease.accounts, lease.closed):
+            return  # its totals alone are others
         self.next_lease = max(self.next_lease, lease.id + 1)
         place = (lease.holder, lease.agent, lease.unit, lease.offline)
         if not lease.closed and self.current.get(place, 0) < lease.id:

@@ -182,7 +182,8 @@ def _look_ahead(book: Book, lease: Lease) -> None:
     more = sizing.amount(_draws(book, lease), wish.want, 0) if wish.want > 0 else 0
     if more > 0 and any(book.accounts[key].bound is not None for key in lease.accounts):
         booking.grant(book, lease, more)
-    book.wish(lease, replace(wish, want=0))
+    if wish.want:
+        book.wish(lease, replace(wish, want=0))
 
 
 def _recalls(

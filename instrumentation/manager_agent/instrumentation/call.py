@@ -4,12 +4,14 @@ Both are made on the way of every call, so what is costly and not needed to deci
 when it is first asked for, which is mostly in the thread that sends spans.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Literal, Protocol
 
 from opentelemetry.context import Context
 
 from manager_agent.contract.decision import Allow
+from manager_agent.contract.turn import last_turn
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.identity import Identity
@@ -34,6 +36,7 @@ class Ask:
 
     __slots__ = (
         "_digest",
+        "_turn",
         "asked",
         "body",
         "call_id",
@@ -61,6 +64,7 @@ class Ask:
         self.started_ns = started_ns
         self.body = body
         self._digest: bytes | None = None
+        self._turn: bytes | None = None
 
     @property
     def body_digest(self) -> bytes | None:
@@ -69,10 +73,18 @@ class Ask:
             self._digest = blake2b(self.body, digest_size=16).digest()
         return self._digest
 
+    @property
+    def turn_digest(self) -> bytes | None:
+        """Return a digest of what the body adds to the request before, as `body_digest`."""
+        if self._turn is None and self.body is not None:
+            turn = last_turn(self.body.decode("utf-8", "replace"))
+            self._turn = b"" if turn is None else blake2b(turn.encode(), digest_size=16).digest()
+        return self._turn or None
+
     def let_go(self) -> None:
-        """Keep of the body its digest alone."""
+        """Keep of the body its digests alone."""
         if self.body is not None:
-            self._digest = self.body_digest
+            self._digest, self._turn = self.body_digest, self.turn_digest
             self.body = None
 
 
@@ -88,6 +100,9 @@ class Unread(Protocol):
     def told(self) -> Told:
         """Return all that it tells. Never raises."""
 
+    def is_sound(self) -> bool:
+        """Say whether it tells of no error, as far as a glance can tell; False where in doubt."""
+
 
 class Ended:
     """One attempt that went out, settled exactly once. Times: nanoseconds since 1970 UTC.
@@ -95,7 +110,7 @@ class Ended:
     `first_chunk_ns`: when a stream's first bytes came. `status`: of the HTTP answer, None without
     one. `failure`: the class of the exception that ended it, None where none did.
     `sent`: False where it is certain that nothing was asked of the provider: no connection was had.
-    `receipt`: what the policy charged for it, once it was settled. `left_ns`: when it left, after
+    `left_ns`: when it left, after
     all waiting at the gate; 0 where nobody noted it. `retry_after_seconds`: when an answer that is
     an error asked to come again.
     """
@@ -103,6 +118,8 @@ class Ended:
     __slots__ = (
         "_answer",
         "_counted",
+        "_receipt",
+        "_settle",
         "_told",
         "ask",
         "decision",
@@ -111,7 +128,6 @@ class Ended:
         "failure",
         "first_chunk_ns",
         "left_ns",
-        "receipt",
         "retry_after_seconds",
         "sent",
         "status",
@@ -140,7 +156,8 @@ class Ended:
         self.first_chunk_ns = first_chunk_ns
         self.failure = failure
         self.sent = sent
-        self.receipt = receipt
+        self._receipt = receipt
+        self._settle: Callable[[], None] | None = None
         self.left_ns = left_ns
         self.retry_after_seconds = retry_after_seconds
         if type(told) is Told:
@@ -150,6 +167,22 @@ class Ended:
         else:
             self._told = self._counted = None
             self._answer = told  # type: ignore[assignment]
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """Return what the policy charged for it; it is settled now if it was not yet."""
+        if self._settle is not None:
+            self._settle()
+        return self._receipt
+
+    @receipt.setter
+    def receipt(self, receipt: Receipt | None) -> None:
+        self._receipt = receipt
+        self._settle = None
+
+    def settled_by(self, settle: Callable[[], None]) -> None:
+        """Leave it to `settle`, which is called when somebody wants the receipt, if not before."""
+        self._settle = settle
 
     @property
     def told(self) -> Told:
@@ -169,6 +202,14 @@ class Ended:
             assert self._answer is not None
             found = self._counted = self._answer.counted()
         return found
+
+    def is_sound(self, most_bytes: int) -> bool:
+        """Say whether it came whole, tells of no error, and is not read yet, nor is it large."""
+        answer, body = self._answer, self.ask.body
+        if answer is None or self.ending != "whole":
+            return False
+        size = answer.size if body is None else answer.size + len(body)
+        return size <= most_bytes and answer.is_sound()
 
     def held_bytes(self) -> int:
         """Return the bytes of request and answer that this holds on to."""

@@ -6,20 +6,16 @@ that much money held. Everything that needs the manager is the speaker's, in a t
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.contract.guard import Policy, Question
 from manager_agent.instrumentation import reentry, shortfall
-from manager_agent.instrumentation.absence import Absence
-from manager_agent.instrumentation.approvals import Approvals
 from manager_agent.instrumentation.bound import Bound
-from manager_agent.instrumentation.bounds import Bounds
-from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.receipt import Receipt
-from manager_agent.instrumentation.wallet import Reservation, Shortage, Wallet
-from manager_agent.instrumentation.word import UNHEARD, Word
+from manager_agent.instrumentation.settlement import Held, Parts, Settlement
+from manager_agent.instrumentation.wallet import Shortage, Wallet
+from manager_agent.instrumentation.word import UNHEARD
 
 WITHIN, _OBSERVED = Allow("within_budget"), Allow("observed")
 APPROVED, UNREACHABLE = Allow("approved"), Allow("manager_unreachable")
@@ -34,26 +30,8 @@ _STOPPED_NS, _PASSES_NS = 5 * SECOND_NS, 2 * SECOND_NS
 it, and one that would pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a guard is made of."""
-
-    word: Word
-    bounds: Bounds
-    breakers: Breakers
-    approvals: Approvals
-    absence: Absence
-
-
-_Held = tuple[Wallet | None, Reservation, Bound]
-"""What one call holds; without a wallet it passes with nobody there to ask. A tuple for speed."""
-
-
 class Deciding:
-    """Half of a guard: what needs no waiting.
-
-    `longest_ms`: how long a call of this process took at most.
-    """
+    """Half of a guard: what needs no waiting."""
 
     def __init__(self, parts: Parts, start: Callable[[], None], clock: Callable[[], int]) -> None:
         """`start` sees to it that the speaker speaks; `clock`: that of the wallets."""
@@ -62,14 +40,16 @@ class Deciding:
         self._approvals, self._absence = parts.approvals, parts.absence
         self._start = start
         self._clock = clock
-        self._held: dict[str, _Held] = {}
+        self._settlement = Settlement(parts, clock)
+        self._word.settle = self.drain
+        self._held: dict[str, Held] = {}
         self._asked: dict[str, Question] = {}
         self._approved: set[str] = set()
-        self.longest_ms = 0
 
     def after_fork(self) -> None:
         """Begin anew in a child: it holds nothing, and its parent's calls are its parent's."""
         self._word.after_fork()
+        self._settlement.after_fork()
         self._held, self._asked, self._approved = {}, {}, set()
         self._breakers.forget()
         self._approvals.forget()
@@ -112,46 +92,40 @@ class Deciding:
             if wallet.heard and not wallet.unlimited_usd:
                 return self._stopped(ask, unpriced(ask))
             nano = 0
-        reservation = wallet.reserve(nano, bound.input_tokens + bound.output_tokens, self._clock())
+        tokens = bound.input_tokens + bound.output_tokens
+        reservation = wallet.reserve(nano, tokens, self._clock())
+        if reservation is None:
+            self.drain()  # nobody is stopped while what others did not use has not come back
+            reservation = wallet.reserve(nano, tokens, self._clock())
         if reservation is not None:
             self._held[ask.call_id] = wallet, reservation, bound
             return _OBSERVED if policy.enforcement in ("soft", "observe") else WITHIN
         return self._stopped(ask, self._short(ask, wallet, bound, policy))
 
     def settle(self, ended: Ended) -> Receipt | None:
-        """Settle a call at what it cost, or is thought to have cost; return what was charged."""
-        took_ms = (ended.ended_ns - ended.ask.started_ns) // 1_000_000
-        if took_ms > self.longest_ms:
-            self.longest_ms = took_ms
-        held = self._held.pop(ended.ask.call_id, None)
-        self._breakers.ended(ended)
-        self._bounds.ended(ended)
-        self._approvals.ended(ended)
-        if held is None:
-            return None
-        wallet, reservation, bound = held
-        nano, tokens, estimated = self._bounds.spent(ended, bound)
-        now_ns = self._clock()
-        if wallet is None:
-            self._absence.settle(nano or None, tokens, now_ns)
-            return None
-        wallet.settle(reservation, nano, tokens, now_ns, estimated)
-        usd, reserved, counted, _ = reservation
-        if usd is not None:
-            holder = usd.holder
-        else:
-            holder = self._word.epoch.holder if counted is None else counted.holder
-        return Receipt(
-            holder,
-            0 if usd is None else usd.id,
-            0 if counted is None else counted.id,
-            reserved,
-            nano,
-            estimated,
-        )
+        """Settle a call at what it cost, or is thought to have cost; return what was charged.
+
+        None where nothing was, and where it is settled later: then `ended.receipt` tells.
+        """
+        return self._settlement.settle(ended, self._held.pop(ended.ask.call_id, None))
+
+    def drain(self) -> None:
+        """Settle what has ended and is not settled yet."""
+        self._settlement.drain()
+
+    def leave(self) -> None:
+        """Settle it, and from now on all at once: this process is about to end."""
+        self._settlement.prompt = True
+        self.drain()
+
+    @property
+    def longest_ms(self) -> int:
+        """Return how long a call of this process took at most, in milliseconds."""
+        return self._settlement.longest_ms
 
     def in_flight(self) -> int:
         """Return how many calls have not been settled."""
+        self.drain()
         return len(self._held)
 
     def _first_of(self, agent: str) -> Wallet:

@@ -18,12 +18,12 @@ from manager_agent.instrumentation.approvals import Approvals
 from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.clock import now_ns
-from manager_agent.instrumentation.deciding import Parts
 from manager_agent.instrumentation.destination import Destination
 from manager_agent.instrumentation.guard import Guard
 from manager_agent.instrumentation.identity import resource_attributes
 from manager_agent.instrumentation.loading import loaded
 from manager_agent.instrumentation.peer import Channel
+from manager_agent.instrumentation.settlement import Parts
 from manager_agent.instrumentation.speaker import Speaker, Subjects
 from manager_agent.instrumentation.word import Word
 
@@ -73,6 +73,7 @@ class _Running:
     def _renew(self) -> None:
         self.speaker = Speaker(self._subjects, self._connected, now_ns)
         self._word.wake = self.speaker.wake
+        self._word.hungers = self.speaker.hungers
 
     def _start(self) -> None:
         self.speaker.start()
@@ -93,6 +94,7 @@ def current() -> Guard:
 def leave(seconds: float) -> None:
     """Give back what this process holds and take leave of the manager, within so many seconds."""
     if _guard is not None:
+        _guard.guard.leave()
         _guard.speaker.leave(min(seconds, _LEAVING_SECONDS))
 
 

@@ -200,7 +200,9 @@ class Call:
 
     def _tell(self, ended: Ended) -> None:
         try:
-            ended.receipt = self._policy.settle(ended)
+            receipt = self._policy.settle(ended)
+            if receipt is not None:
+                ended.receipt = receipt
         except Exception as error:  # noqa: BLE001 - not the agent's concern
             mishap.note("policy.settle", "the policy failed to settle a call", error)
         try:

@@ -22,5 +22,6 @@ class Policy(Protocol):
     def settle(self, ended: Ended) -> Receipt | None:
         """Take note of how an allowed call ended; called exactly once for each.
 
-        Return what was charged for it here, None where nothing was.
+        Return what was charged for it here; None where nothing was, or where it is settled later:
+        then `ended.settled_by` was told.
         """

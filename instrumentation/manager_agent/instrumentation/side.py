@@ -63,6 +63,12 @@ class Side:
         self._hungry = True
         return True
 
+    def is_hungry(self) -> bool:
+        """Say whether it hungers still; if not, it may again."""
+        lease = self.active
+        self._hungry = self._hungry and lease is not None and lease.available < self.low
+        return self._hungry
+
     def shortage(self, amount: int) -> Grant | None:
         """Return why `amount` cannot be had, if the manager said so and nothing came since."""
         refused = self._refused

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from manager_agent.contract.frame import frames, messages_of
 from manager_agent.contract.guard import Bye, FromGuard, FromManager, Hello
-from manager_agent.contract.wire_format import WireError, decode, encode
+from manager_agent.contract.wire_format import WireError
 from manager_agent.instrumentation import journal, mishap, reentry
 from manager_agent.instrumentation.approvals import Approvals
 from manager_agent.instrumentation.bell import Bell
@@ -21,6 +22,7 @@ from manager_agent.instrumentation.journal import Found
 from manager_agent.instrumentation.peer import Channel, Stream
 from manager_agent.instrumentation.sender import GaveUpError, UnreachableError
 from manager_agent.instrumentation.wallet import Wallet
+from manager_agent.instrumentation.wanted import Wanted
 from manager_agent.instrumentation.word import Word
 
 METHOD = "/manager_agent.control.v1.Guard/Session"
@@ -72,7 +74,7 @@ class Speaker:
         self._bell = Bell()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._agents: set[str] = set()
+        self._wanted = Wanted()
         self._asked_ns: int | None = None
         self._woken = False
         self._leaving_ns: int | None = None
@@ -91,8 +93,18 @@ class Speaker:
 
     def wake(self, agent: str = "") -> None:
         """Ask for a report of an agent soon; from any thread, never blocks."""
-        if agent:
-            self._agents.add(agent)
+        self._wanted.report(agent)
+        self._ring()
+
+    def hungers(self, agent: str) -> None:
+        """Ask for a report of an agent if it still has little when what has ended is settled.
+
+        "" asks for settling alone. From any thread, never blocks.
+        """
+        self._wanted.settling(agent)
+        self._ring()
+
+    def _ring(self) -> None:
         if self._woken:
             return
         self._woken = True
@@ -100,13 +112,6 @@ class Speaker:
         if channel is not None:
             channel.wake()
         self._bell.ring()
-
-    def asked_for(self) -> set[str]:
-        """Return the agents that a report was asked for, and forget them."""
-        found: set[str] = set()
-        while self._agents:  # one by one: another set in its place would lose one just added
-            found.add(self._agents.pop())
-        return found
 
     def leave(self, seconds: float) -> None:
         """Give back all money, say bye, and end; blocks at most so long."""
@@ -161,6 +166,7 @@ class Speaker:
 
     def _offline(self) -> None:
         with reentry.inside():
+            self._word.settle()
             now_ns = self._clock()
             for wallet in list(self._word.wallets.values()):
                 wallet.go_offline(now_ns)
@@ -176,7 +182,9 @@ class Speaker:
             self._bell.wait(min(until_ns - now_ns, _SECOND) / _SECOND)
             if self._woken:
                 self._woken = False
-                until_ns = min(until_ns, soon_ns)
+                with reentry.inside():
+                    if self._wanted.take(self._word.settle, self._word.wallets):
+                        until_ns = min(until_ns, soon_ns)
             self._offline()
 
     def _session(self, channel: Channel, stream: Stream) -> None:
@@ -194,6 +202,7 @@ class _Session:
     def __init__(self, speaker: Speaker, channel: Channel, stream: Stream) -> None:
         self._speaker = speaker
         self._on, self._word, self._clock = speaker._on, speaker._word, speaker._clock
+        self._wanted = speaker._wanted
         self._channel, self._stream = channel, stream
         self._found: list[Found] = []
         self._heartbeat_ns = _HEARTBEAT_NS
@@ -236,7 +245,9 @@ class _Session:
         self._hear(max(0.0, (due_ns - self._clock()) / _SECOND))
         if self._speaker._woken:
             self._speaker._woken = False
-            self._asked_ns = self._asked_ns or self._clock()
+            with reentry.inside():
+                if self._wanted.take(self._word.settle, self._word.wallets):
+                    self._asked_ns = self._asked_ns or self._clock()
 
     def _due_ns(self) -> int:
         """Return when to report next: asked to, by the heartbeat, or since a window has ended."""
@@ -280,9 +291,11 @@ class _Session:
     def _tell(self, all_agents: bool) -> None:
         """Report what was asked for, or all; tell of outcomes and questions."""
         with reentry.inside():
+            self._word.settle()
             self._told_ns, self._asked_ns = self._clock(), None
-            agents = self._speaker.asked_for()
-            if all_agents:
+            agents = self._wanted.agents()
+            all_agents = all_agents or agents.issuperset(self._word.wallets)
+            if all_agents:  # who reports all of it for money needs no heartbeat for a while
                 self._beat_ns = self._told_ns + self._heartbeat_ns
             holder = self._word.epoch.holder
             longest_ms = min(max(_LEAST_LONGEST_MS, self._on.longest_ms()), _MOST_LONGEST_MS)
@@ -299,7 +312,7 @@ class _Session:
     def _send(self, said: Sequence[FromGuard], answered: bool = False) -> None:
         if answered and self._unanswered_ns is None:
             self._unanswered_ns = self._clock()
-        self._stream.send([encode(one) for one in said])
+        self._stream.send(list(frames(said)))
 
     def _hear(self, seconds: float) -> None:
         came = self._stream.receive(seconds)
@@ -308,12 +321,13 @@ class _Session:
         self._unanswered_ns = None
         for payload in came:
             try:
-                message = decode(FromManager, payload)
+                messages = messages_of(FromManager, payload)
             except WireError as error:
                 mishap.note("speaker.decode", "the manager said what cannot be read", error)
                 continue
             with reentry.inside():
-                self._take(message)
+                for message in messages:
+                    self._take(message)
         if not self._word.link.up:
             self._speaker._failures = 0
             self._word.link.heard()
@@ -358,6 +372,7 @@ class _Session:
         """Give back what is left, wait until the manager knows, and take leave."""
         wallets = list(self._word.wallets.values())
         with reentry.inside():
+            self._word.settle()
             for wallet in wallets:
                 wallet.end()
         self._tell(all_agents=True)

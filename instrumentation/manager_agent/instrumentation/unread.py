@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from manager_agent.instrumentation import mishap
 from manager_agent.instrumentation.call import Ask
 from manager_agent.instrumentation.estimate import estimated
+from manager_agent.instrumentation.lenient import says
 from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.wire import Headers
 from manager_agent.instrumentation.wires import WIRES
@@ -48,6 +49,11 @@ class WholeAnswer:
             mishap.note("meter.whole", "an answer cannot be metered", error)
             told = Told()
         return with_estimate(ask, told)
+
+    def is_sound(self) -> bool:
+        """Say whether it is an object that tells of no error."""
+        body = self._body
+        return body[:1] == b"{" and (b'"error"' not in body or not says(body, b'"error"'))
 
     def _read(self) -> Told:
         """Return what a whole body tells, be it a stream's that somebody collected."""

@@ -54,10 +54,21 @@ class Epoch:
 class Wallet:
     """Leases of one agent, in USD and in tokens, and the callers that wait for them, in order."""
 
-    def __init__(self, agent: str, epoch: Epoch, wake: Callable[[], None]) -> None:
-        """`wake` asks the speaker to report soon; it must not block."""
+    def __init__(
+        self,
+        agent: str,
+        epoch: Epoch,
+        wake: Callable[[], None],
+        hungers: Callable[[], None] | None = None,
+        settle: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wake` asks the speaker to report soon, `hungers` to do so if `is_hungry`; neither must
+        block. `settle` settles what has ended, before somebody waits for its money.
+        """
         self.agent = agent
         self._wake = wake
+        self._hungers = wake if hungers is None else hungers
+        self._settle = settle
         self.begin(epoch)
 
     def begin(self, epoch: Epoch) -> None:
@@ -153,7 +164,11 @@ class Wallet:
 
     def _lined_up(self, waiter: Waiter, now_ns: int) -> Reservation | Shortage | None:
         with reentry.inside():
-            return self.queue(waiter, now_ns)
+            self._settle()
+            answer = self.queue(waiter, now_ns)
+            if answer is None:
+                self._settle()  # what was lined up by one who did not see that somebody waits
+            return answer
 
     def _withdrawn(
         self, waiter: Waiter, now_ns: int, wanted: bool = True
@@ -254,6 +269,17 @@ class Wallet:
                     journal.close(entry)
             self._entries = [lease.entry for lease in leases if lease.entry is not None]
 
+    def is_hungry(self) -> bool:
+        """Say whether one of those who reserved was left with too little; ask once for each."""
+        with self._lock:
+            usd, tokens = self._usd.is_hungry(), self._tokens.is_hungry()
+            return usd or tokens
+
+    @property
+    def waited_for(self) -> bool:
+        """Say whether somebody waits for money, and what comes back is wanted at once."""
+        return bool(self._waiting)
+
     @property
     def heard(self) -> bool:
         """Say whether the manager has said of both units what bounds them."""
@@ -328,7 +354,7 @@ class Wallet:
             if usd_lease.entry is not None:
                 usd_lease.note()
             if usd_lease.available < usd_side.low and usd_side.hungers():
-                self._wake()
+                self._hungers()
         if tokens_lease is not None:
             tokens_lease.available -= tokens
             tokens_lease.begun += 1
@@ -337,7 +363,7 @@ class Wallet:
             if tokens_lease.entry is not None:
                 tokens_lease.note()
             if tokens_lease.available < tokens_side.low and tokens_side.hungers():
-                self._wake()
+                self._hungers()
         return usd_lease, usd, tokens_lease, tokens
 
     def _serve(self, now_ns: int) -> None:

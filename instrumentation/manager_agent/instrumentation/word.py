@@ -22,7 +22,9 @@ _MOST_AGENTS = 1_000
 class Word:
     """The manager's word and this process's money: a wallet for each agent, one epoch for all.
 
-    `wake`: asks the speaker to report of an agent soon; set by whoever makes the speaker.
+    `wake`: asks the speaker to report of an agent soon; `hungers`: to do so if it has little money
+    left once what has ended is settled; set by whoever makes the speaker. `settle`: settles what
+    has ended; set by whoever decides.
     """
 
     def __init__(self, state: Path | None, boot_id: str) -> None:
@@ -33,6 +35,8 @@ class Word:
         self.paused = Paused()
         self.policies: dict[str, Policy] = {}
         self.wake: Callable[[str], None] = lambda agent: None
+        self.hungers: Callable[[str], None] = lambda agent: self.wake(agent)
+        self.settle: Callable[[], None] = lambda: None
         self.begin()
 
     def begin(self) -> None:
@@ -63,7 +67,13 @@ class Word:
                         f"more than {_MOST_AGENTS} agents call from one process; a name that"
                         " changes with every run is no agent's: see MANAGER_AGENT_ID",
                     )
-                self.wallets[agent] = Wallet(agent, self.epoch, partial(self._wake, agent))
+                self.wallets[agent] = Wallet(
+                    agent,
+                    self.epoch,
+                    partial(self._wake, agent),
+                    partial(self._hungers, agent),
+                    self._settle,
+                )
             return self.wallets[agent]
 
     def new_session(self) -> None:
@@ -110,5 +120,15 @@ class Word:
                 return
         wallet.record(self.journal)
 
+    def settle_soon(self) -> None:
+        """Ask the speaker to settle what has ended; from any thread, never blocks."""
+        self.hungers("")
+
     def _wake(self, agent: str) -> None:
         self.wake(agent)
+
+    def _hungers(self, agent: str) -> None:
+        self.hungers(agent)
+
+    def _settle(self) -> None:
+        self.settle()

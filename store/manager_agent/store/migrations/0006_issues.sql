@@ -1,4 +1,4 @@
--- name: 0005_issues
+-- name: 0006_issues
 -- Groups of similar errors are rows now: versions, of which the view `issues` shows the last.
 DROP TABLE issues;
 

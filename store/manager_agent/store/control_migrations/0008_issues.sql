@@ -1,4 +1,4 @@
--- name: 0007_issues
+-- name: 0008_issues
 -- Groups of similar errors. Times are microseconds since 1970, UTC. Documents are JSON, written and
 -- read by rules/issues/document.py.
 BEGIN IMMEDIATE;
@@ -29,5 +29,5 @@ CREATE TABLE issue_horizon (
     horizon_us INTEGER NOT NULL
 );
 
-PRAGMA user_version = 7;
+PRAGMA user_version = 8;
 COMMIT;
