@@ -9,8 +9,9 @@ from typing import Any
 
 import grpc
 
+from manager_agent.contract.frame import messages_of
 from manager_agent.contract.guard import Bye, FromGuard, FromManager, Hello, Report
-from manager_agent.contract.wire_format import decode, encode
+from manager_agent.contract.wire_format import encode
 from manager_agent.control.session import SESSION_METHOD
 
 _PATIENCE = 120.0
@@ -61,10 +62,11 @@ class _Guard:
         )
         await self._say(FromGuard(report=report))
         while True:
-            heard = decode(FromManager, await self._stream.read()).grant
-            if heard is not None and heard.seq >= self._seq and heard.lease:
-                self.lease = heard.lease
-                return time.monotonic() - began
+            for message in messages_of(FromManager, await self._stream.read()):
+                heard = message.grant
+                if heard is not None and heard.seq >= self._seq and heard.lease:
+                    self.lease = heard.lease
+                    return time.monotonic() - began
 
     async def leave(self) -> None:
         await self._say(FromGuard(bye=Bye(self.holder)))

@@ -26,6 +26,12 @@ SOURCE = "agent-budget-semantics==0.5.0"
 SCENARIOS = ("S1", "S2", "S6", "S7", "S8", "S9", "S12")
 TURNS_PAID = 3
 """Where a scenario has no token limit of its own: what so many of its first turns use."""
+LEAST = {"S1": 1, "S2": 1, "S6": 2, "S7": 2, "S8": 2, "S9": 1, "S12": 1}
+"""Calls of each scenario that have to go out: a guard that refuses all holds every limit."""
+MOST = {"S6": 3, "S7": 2, "S8": 2}
+EARLY = {"S1", "S6"}
+"""Limits of a few hundred tokens, below what one of their calls may use at most: each byte of a
+request may be a token. They are held, and the call is refused; the note tells what is lacking."""
 BY_SCRIPT = {"S8"}
 """Scripts that bill far more tokens than their requests have bytes; one call of it goes over."""
 
@@ -76,11 +82,16 @@ def _line(found: Mapping[str, Any], limit: int, enforcement: str) -> Line:
     name, billed = found["scenario"], found["billed"]
     exact = found["reported"] == billed
     within = billed <= limit or name in BY_SCRIPT
-    note = f"{found['calls']} calls, {billed} of {limit} tokens; reported {found['reported']}"
+    calls = found["calls"]
+    lacking = max(0, LEAST[name] - calls)
+    usable = (name in EARLY or not lacking) and calls <= MOST.get(name, calls)
+    note = f"{calls} calls, {billed} of {limit} tokens; reported {found['reported']}"
+    if lacking:
+        note += f"; {LEAST[name]} calls could have gone out: {found['refusal']}"
     case = f"{name}, {enforcement}"
     over = max(0.0, (billed - limit) * 100 / limit)
     figures = {**found, "limit": limit}
-    passed = exact and within
+    passed = exact and within and usable
     return Line(15, case, "manager-agent", over, billed * 100 / limit, passed, note, figures)
 
 

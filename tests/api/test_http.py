@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from manager_agent.api.app import build, metrics_app
 from manager_agent.api.door import host_name, is_loopback
 from manager_agent.api.prometheus import exposition, registry
-from manager_agent.api.services import Health, People, Services
+from manager_agent.api.services import Health, Issues, People, Services
 from manager_agent.contract.metric import Metric, Sample
 
 Live = Any
@@ -255,9 +255,10 @@ DOCUMENT = json.loads((files("manager_agent.api") / "openapi.json").read_text("u
 
 def test_the_document_names_exactly_the_routes(services: Services) -> None:
     people = People(list, print, str, list, print)
+    issues = Issues(list, print, print, lambda *asked: "")
     served = {
         (re.sub(r":\w+}", "}", route.path), method.lower())
-        for route in build(replace(services, people=people)).routes
+        for route in build(replace(services, people=people, issues=issues)).routes
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
     }

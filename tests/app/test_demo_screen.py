@@ -24,18 +24,18 @@ NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 DASHBOARD: dict[str, Any] = {
     "generated_at": "2026-03-01T12:30:00Z",
     "totals": {
-        "hour": {"cost_usd": "0.46", "calls": 61, "tokens": 423000, "success_rate": 0.98},
-        "month": {"cost_usd": "9.46", "calls": 961, "tokens": 9423000, "success_rate": 0.98},
+        "hour": {"cost_usd": "0.02", "calls": 6, "tokens": 23000, "success_rate": 0.98},
+        "month": {"cost_usd": "0.46", "calls": 61, "tokens": 423000, "success_rate": 0.98},
     },
     "agents": [
         {
             "agent": "research-agent",
             "budgets": [
                 {"period": "day", "unit": "usd", "limit": "9", "spent": "5"},
-                {"period": "hour", "unit": "usd", "limit": "0.4", "spent": "0.41"},
+                {"period": "month", "unit": "usd", "limit": "0.4", "spent": "0.41"},
                 {"period": "hour", "unit": "tokens", "limit": 1000000, "spent": 400000},
             ],
-            "hour": {"cost_usd": "0.41", "calls": 55, "tokens": 400000},
+            "hour": {"cost_usd": "0.21", "calls": 55, "tokens": 400000},
             "success_rate": 0.98,
             "last_seen": "2026-03-01T12:29:58Z",
         },
@@ -51,13 +51,13 @@ DASHBOARD: dict[str, Any] = {
         {
             "alert_id": "a1",
             "rule": "budget",
-            "title": "research-agent: hourly limit",
-            "message": "research-agent spent $0.41 of its $0.40 hourly limit",
+            "title": "research-agent: monthly limit",
+            "message": "research-agent spent $0.41 of its $0.40 monthly limit",
             "severity": "critical",
             "state": "firing",
             "agent": "research-agent",
             "ts": "2026-03-01T12:29:50",
-            "evidence": {"period": "hour", "spent_usd": "0.41", "percent": 102},
+            "evidence": {"period": "month", "spent_usd": "0.41", "percent": 102},
         }
     ],
     "issues": [],
@@ -86,9 +86,8 @@ def alert(reading: Reading) -> Seen:
     return Seen(reading.alerts[0], 21.3)
 
 
-def test_a_dashboard_is_read_by_the_hour(reading: Reading) -> None:
+def test_a_dashboard_is_read_by_the_month(reading: Reading) -> None:
     assert (reading.cost, reading.calls, reading.tokens) == (Decimal("0.46"), 61, 423000)
-    assert reading.tokens_month == 9423000
     assert reading.agents[0] == AgentRow("a-stranger", Decimal(0), None, 0, None, None, None)
     assert reading.agents[1] == AgentRow(
         agent="research-agent",
@@ -131,9 +130,9 @@ def test_used_is_none_without_a_limit(reading: Reading) -> None:
 def test_the_screen_shows_agents_the_alert_and_what_to_try(reading: Reading, alert: Seen) -> None:
     text = shown(screen(reading, [alert], now=NOW, up_seconds=25, api_url="http://h:1"))
 
-    assert "this hour $0.4600, 61 calls, 423,000 tokens" in text
-    assert "102%   $0.4100   $0.40      55   400,000   98%   2 s ago" in text
-    assert "research-agent spent $0.41 of its $0.40 hourly limit" in text
+    assert "this month $0.4600, 61 calls, 423,000 tokens" in text
+    assert "102%   $0.4100   $0.40        55    400,000   98%   2 s ago" in text
+    assert "research-agent spent $0.41 of its $0.40 monthly limit" in text
     assert "export MANAGER_API_URL=http://h:1" in text
     assert 'manager-agent sql "SELECT agent, sum(cost_usd) FROM llm_calls GROUP BY 1"' in text
 
@@ -154,7 +153,7 @@ def test_the_screen_fits_the_terminal(reading: Reading, alert: Seen, width: int)
 def test_the_frame_holds_title_sentence_and_facts(alert: Seen) -> None:
     text = shown(slack_frame(alert.alert))
 
-    assert "research-agent spent $0.41 of its $0.40 hourly limit" in text
+    assert "research-agent spent $0.41 of its $0.40 monthly limit" in text
     assert "Spent" in text
     assert "$0.41" in text
     assert "critical · budget · 2026-03-01 12:29 UTC" in text
@@ -176,11 +175,11 @@ def test_slacks_markup_becomes_text(markup: str, text: str) -> None:
 
 def test_lines_for_a_pipe(reading: Reading, alert: Seen) -> None:
     assert progress_line(reading, 5.04) == (
-        "[  5.0 s] this hour $0.4600, 61 calls, 423,000 tokens"
+        "[  5.0 s] this month $0.4600, 61 calls, 423,000 tokens"
         " | a-stranger $0.0000  research-agent $0.4100 of $0.40"
     )
     assert alert_text(alert).startswith("alert, 21.3 s after the server was up:\n")
-    assert "research-agent spent $0.41 of its $0.40 hourly limit" in alert_text(alert)
+    assert "research-agent spent $0.41 of its $0.40 monthly limit" in alert_text(alert)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +197,7 @@ def test_the_summary_sets_the_providers_count_beside_ours(
     text = summary(reading, [alert], tokens_served=truth, tokens_counted=counted, up_seconds=60.2)
 
     assert "first alert 21.3 s after the server was up" in text
-    assert "research-agent     $0.4100   budget $0.40 an hour" in text
+    assert "research-agent     $0.4100   budget $0.40 a month" in text
     assert f"served 423,000 tokens, the manager counted {counted:,}{end}" in text.replace(" (", "(")
 
 
@@ -237,5 +236,5 @@ def test_the_configuration_budgets_the_whole_fleet() -> None:
     settings = settings_of(config_yaml(FLEET).encode(), "the demo's", {})
 
     assert set(settings.agent_budgets) == {member.agent for member in FLEET}
-    assert settings.agent_budgets[LOOPING.agent].hourly_limit_usd == LOOPING.hourly_limit_usd
+    assert settings.agent_budgets[LOOPING.agent].monthly_limit_usd == LOOPING.monthly_limit_usd
     assert settings.monitoring.check_interval_seconds == 2

@@ -49,10 +49,10 @@ def test_the_loop_is_stopped_raised_and_goes_on() -> None:
 
     assert texts(story) == [
         "research-agent is stopped by its hard limit of $0.40: the provider billed $0.3200",
-        "$ manager-agent budget set research-agent --hourly-usd 0.80",
+        "$ manager-agent budget set research-agent --monthly-usd 0.80",
         "research-agent goes on, with nothing to restart",
     ]
-    assert terminal.commands == ["budget set research-agent --hourly-usd 0.80"]
+    assert terminal.commands == ["budget set research-agent --monthly-usd 0.80"]
     assert story.held
 
 

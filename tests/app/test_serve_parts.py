@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from structlog.testing import capture_logs
 
-from manager_agent.analytics.frames import Frames
+from manager_agent.analytics.frames import Frames, Thresholds
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import health
 from manager_agent.app.serve import _wired
@@ -27,6 +27,7 @@ from manager_agent.rules.finding import Finding
 from manager_agent.rules.rule import Rule, rule
 from manager_agent.store.control import ControlStore
 from manager_agent.store.duck import FactStore
+from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from tests.harness.facts import KEY, added, call, opened, records, rows
@@ -61,6 +62,7 @@ class World:
     control: ControlStore
     ledger: LedgerStore
     people: PeopleStore
+    issues: IssueStore
     rules: list[Rule] = field(default_factory=lambda: [Budget(), UnpricedModel()])
     news: int = 0
     calls: int = 0
@@ -100,12 +102,35 @@ def world(tmp_path: Path) -> Iterator[World]:
     with ControlStore(tmp_path / "control.sqlite") as control:
         facts = opened(tmp_path)
         path = tmp_path / "control.sqlite"
-        with LedgerStore(path) as ledger, PeopleStore(path) as people:
-            yield World(facts, control, ledger, people)
+        with (
+            LedgerStore(path) as ledger,
+            PeopleStore(path) as people,
+            IssueStore(path) as issues,
+        ):
+            yield World(facts, control, ledger, people, issues)
         facts.close()
 
 
 # The tick
+
+
+def test_rules_see_the_thresholds_that_are_named(world: World) -> None:
+    seen: list[Thresholds] = []
+
+    @rule
+    class Watching:
+        """Remembers what it is shown."""
+
+        def find(self, frames: Frames, now: datetime) -> Iterable[Finding]:
+            seen.append(frames.thresholds)
+            return ()
+
+    world.ticker.rules = [Watching()]
+    world.ticker.tick(START)
+    world.ticker.thresholds = Thresholds(20.0, 10)
+    world.ticker.tick(START)
+
+    assert seen == [Thresholds(None, None), Thresholds(20.0, 10)]
 
 
 def test_a_budget_that_is_crossed_is_told_once_per_share_and_window(world: World) -> None:
@@ -190,7 +215,7 @@ def test_memory_outlives_the_process(world: World, tmp_path: Path) -> None:
     world.told(START + MINUTE)
 
     with ControlStore(tmp_path / "control.sqlite") as control:
-        again = World(world.facts, control, world.ledger, world.people)
+        again = World(world.facts, control, world.ledger, world.people, world.issues)
         assert again.told(START + 2 * MINUTE) == []
 
 
@@ -239,7 +264,7 @@ def number(ticker: Ticker, name: str) -> float:
 def test_health_names_the_rule_that_raises_and_what_people_did_not_hear(
     world: World,
 ) -> None:
-    stores = (world.control, world.ledger, world.people)
+    stores = (world.control, world.ledger, world.people, world.issues)
     manager = _wired(Settings(), world.facts, *stores, Door(KEY), KEY)
     well = health(manager)
     SHAKY.append("boom")
@@ -339,7 +364,7 @@ def test_facts_that_were_lost_get_all_alerts_again(world: World, tmp_path: Path)
 # What this version does not do
 
 
-@pytest.mark.parametrize("key", ["cost_spike_percentage", "infinite_loop_calls_per_minute"])
+@pytest.mark.parametrize("key", ["infinite_loop_calls_per_minute"])
 def test_what_is_not_acted_on_is_said(key: str) -> None:
     with capture_logs() as logs:
         warn_unused(

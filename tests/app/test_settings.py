@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager_agent.app.budget_settings import budget_policy
+from manager_agent.analytics.frames import Thresholds
+from manager_agent.app.budget_settings import budget_policy, thresholds
 from manager_agent.app.config_errors import ConfigError
 from manager_agent.app.settings import Settings, custom_prices, load, parse
 from manager_agent.contract.budget import Limits
@@ -101,6 +102,16 @@ def test_warnings_and_zone_reach_the_policy_in_order() -> None:
     policy = budget_policy(read("timezone: Europe/Berlin\nbudgets: {warn_at: [1, 0.5, 0.5]}"))
     assert policy.warn_at == (Decimal("0.5"), Decimal(1))
     assert policy.zone.key == "Europe/Berlin"
+
+
+def test_a_threshold_is_active_only_where_it_is_named() -> None:
+    named = parse(
+        b"thresholds: {cost_spike_percentage: 20.0, infinite_loop_calls_per_minute: 10}", "c", {}
+    )
+    unnamed = parse(b"thresholds: {cost_spike_percentage:, max_consecutive_failures: 3}", "c", {})
+
+    assert thresholds(named) == Thresholds(20.0, 10, 5)
+    assert thresholds(unnamed) == Thresholds(None, None, 3)
 
 
 def test_own_prices_reach_the_price_book() -> None:

@@ -1,4 +1,7 @@
-"""The agent's half beside each runtime of protobuf that agents pin, each in an environment."""
+"""The agent's half beside each runtime of protobuf that agents pin.
+
+In one environment, in which pip brings along what goes with each: all else in it is the same.
+"""
 
 import hashlib
 import os
@@ -43,19 +46,23 @@ print(version("protobuf").partition(".")[0])
 
 
 def interpreter(major: int) -> Path:
-    """Return the Python of an environment with us and that runtime; made once."""
-    wanted = (ROOT / "pyproject.toml").read_bytes() + f"{major} {sys.version}".encode()
+    """Return the Python of the environment, made once, with us and that runtime in it."""
+    wanted = (ROOT / "pyproject.toml").read_bytes() + sys.version.encode()
     home = ROOT / ".cache" / "protobuf" / hashlib.sha256(wanted).hexdigest()[:12]
-    python = home / "bin" / "python"
-    if not (home / "made").exists():
+    python, made = home / "bin" / "python", home / "made"
+    ours = ["manager-agent"]  # as it is there: pip keeps to what it asks for
+    if not made.exists():
         venv.create(home, with_pip=True, clear=True)
+        ours = ["--editable", str(ROOT)]
+    if not made.exists() or made.read_text() != str(major):
+        made.unlink(missing_ok=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         runtime = f"protobuf>={major},<{major + 1}"
         done = subprocess.run(
-            [*pip, "--editable", str(ROOT), runtime], capture_output=True, text=True, check=False
+            [*pip, "--no-compile", *ours, runtime], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        (home / "made").touch()
+        made.write_text(str(major))
     return python
 
 

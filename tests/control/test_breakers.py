@@ -295,6 +295,24 @@ def test_one_agent_in_ten_is_stopped_without_people(fleet: BreakerFleet) -> None
     assert str(told[0].why).endswith("but 2 of 25 agents are stopped already")
 
 
+def test_an_agent_that_people_hold_open_is_still_one_that_was_stopped(fleet: BreakerFleet) -> None:
+    """Else two of few are stopped at once when people let go of the first."""
+    for agent in ("a", "b"):
+        for _ in range(5):
+            for _ in range(3):  # the family does not fail
+                fleet.call("h2", 200, "c")
+                fleet.exchange()
+            fleet.call("h1", 500, agent)
+            fleet.exchange()
+        if agent == "a":
+            assert fleet.state("a") == "open"
+            fleet.people("a", "open", 5)
+
+    assert fleet.state("b") == "closed"
+    fleet.tick(6)
+    assert (fleet.state("a"), fleet.state("b")) == ("open", "closed")
+
+
 def test_an_agent_that_fails_alone_is_stopped_alone(fleet: BreakerFleet) -> None:
     for _ in range(5):
         fleet.call("h2", 200, "b")

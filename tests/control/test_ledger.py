@@ -8,8 +8,10 @@ import pytest
 
 from manager_agent.contract.budget import BudgetPolicy, Group, Limits
 from manager_agent.contract.guard import Bye, Hello
-from manager_agent.control.book import micros
-from manager_agent.control.commands import Charge, Configure, Reconcile, Tick
+from manager_agent.control import serving
+from manager_agent.control.book import Book, micros
+from manager_agent.control.commands import Charge, Configure, PauseCalls, Reconcile, Tick
+from manager_agent.control.rows import AccountKey, Lease
 from tests.control.desk import NOON, SECOND, Desk, policy, share, tokens
 from tests.control.memory_keeper import MemoryKeeper
 
@@ -520,3 +522,68 @@ def test_what_stands_in_doubt_is_not_forgotten_while_it_matters(desk: Desk) -> N
 
     [account] = desk.authority.book.accounts.values()
     assert (account.settled, account.doubt) == (45, 15)
+
+
+def test_what_comes_together_is_looked_at_together_the_critical_first() -> None:
+    """Whoever speaks first in a batch does not get what somebody more critical asks for in it."""
+    group = Group(frozenset({"a", "b"}), tokens(hour=100))
+    desk = Desk(
+        BudgetPolicy(agents={"a": Limits(priority=4), "b": Limits(priority=1)}, groups={"g": group})
+    )
+    desk.hello("h1", "h2")
+
+    desk.tell(desk.written("h1", "a", need=60), desk.written("h2", "b", need=60))
+
+    assert (desk.answer("h1").verdict, desk.answer("h1").granted_total) == ("wait", 0)
+    assert (desk.answer("h2").verdict, desk.answer("h2").granted_total) == ("ok", 60)
+
+
+def test_in_a_batch_the_first_of_equals_is_served_first(desk: Desk) -> None:
+    desk.tell(*(desk.written(holder, need=60) for holder in ("h2", "h1", "h3")))
+
+    granted = {holder: desk.answer(holder).granted_total for holder in ("h1", "h2", "h3")}
+    assert granted == {"h1": 0, "h2": 60, "h3": 0}
+
+
+def test_what_is_given_back_in_a_batch_serves_who_asked_before_it(desk: Desk) -> None:
+    first = desk.report("h1", need=100)
+
+    desk.tell(desk.written("h2", need=30), desk.written("h1", lease=first.lease, returned_total=50))
+
+    assert (desk.answer("h2").verdict, desk.answer("h2").granted_total) == ("ok", 30)
+
+
+def test_who_asks_and_takes_leave_in_one_batch_keeps_nothing(desk: Desk) -> None:
+    desk.tell(desk.written("h1", want=5), Bye("h1"), desk.written("h2", need=10))
+
+    assert desk.lease(1).closed
+    assert desk.sums() == (0, 5, 10)  # of h1 what it was granted before it left, in doubt
+    assert desk.answer("h2").granted_total == 10
+
+
+def test_a_pause_in_a_batch_finds_those_before_it_answered(desk: Desk) -> None:
+    desk.tell(desk.written("h1", need=10), PauseCalls("agent", "a"), desk.written("h2", need=10))
+
+    assert [desk.answer(holder).verdict for holder in ("h1", "h2")] == ["ok", "paused"]
+
+
+def test_a_thousand_who_wait_are_looked_at_once_for_a_batch(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    real = serving._met
+
+    def met(book: Book, lease: Lease, short: dict[AccountKey, int]) -> serving.Answer:
+        looks.append(lease.id)
+        return real(book, lease, short)
+
+    monkeypatch.setattr(serving, "_met", met)
+    desk.report("h1", need=100)
+    holders = [f"w{number}" for number in range(1000)]
+    desk.hello(*holders)
+    looks.clear()
+
+    desk.tell(*(desk.written(holder, need=10) for holder in holders))
+
+    assert len(looks) == 1000
+    assert {desk.answer(holder).verdict for holder in holders} == {"wait"}

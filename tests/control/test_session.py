@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from manager_agent.contract.frame import frames
 from manager_agent.contract.guard import Bye, FromGuard, Hello, Outcomes, Question, Report
 from manager_agent.contract.token import Token, Tokens, digest_of
 from manager_agent.contract.wire_format import MAX_BYTES, encode
@@ -62,9 +63,15 @@ class Door:
         self.loop.close()
         self.table.clerk.stop()
 
+    def messages(self) -> tuple[float, float]:
+        """Return how many messages came in and went out."""
+        [metric] = [one for one in self.service.metrics() if "messages" in one.name]
+        found = {dict(sample.labels)["direction"]: sample.value for sample in metric.samples}
+        return found.get("in", 0), found.get("out", 0)
+
     def refused(self, reason: str) -> float:
         """Return how many streams were ended for a reason."""
-        [_, metric] = self.service.metrics()
+        [metric] = [one for one in self.service.metrics() if "refused" in one.name]
         found = {dict(sample.labels)["reason"]: sample.value for sample in metric.samples}
         return found.get(reason, 0)
 
@@ -106,6 +113,22 @@ def test_a_process_is_granted_money_and_told_how_to_treat_its_calls(opened: Door
         ]
         assert kinds == ["pauses", "policy", "grant"]
         assert "s1" in [one.holder for one in opened.table.clerk.holders()]
+
+
+def test_what_a_guard_says_together_is_answered_together(opened: Door) -> None:
+    """A message costs either side more than what is in it: a heartbeat of many leases is one."""
+    with Guard(opened.address, "many") as guard:
+        guard.until("a welcome", lambda: guard.heard)
+        before = opened.messages()
+        reports = [Report("many", seq, agent=f"a{seq}", unit="tokens") for seq in range(1, 51)]
+        [frame] = frames(FromGuard(report=one) for one in reports)
+        guard.say_bytes(frame)
+
+        guard.until("fifty grants", lambda: len(guard.grants()) == 50)
+        sent, answered = opened.messages()
+        assert sent - before[0] == 1
+        assert answered - before[1] <= 5  # what came while one was written waits for the next
+        assert {one.agent for one in guard.grants()} == {one.agent for one in reports}
 
 
 def test_an_epoch_that_was_given_up_begins_anew_on_the_same_stream(opened: Door) -> None:

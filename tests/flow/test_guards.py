@@ -60,17 +60,17 @@ def test_a_limit_changed_over_rest_holds_for_guards_at_once(
     with Guard(running.where["otlp_grpc"], "f2", agent="d") as guard:
         assert guard.ask(need=5).limit_name == "monthly_token_limit of the fleet"
 
-        put = rest.put("/api/v1/budgets/d", json={"hourly_token_limit": 10, "why": "too much"})
+        put = rest.put("/api/v1/budgets/d", json={"daily_token_limit": 10, "why": "too much"})
         assert put.status_code == 200, put.text
         lease = guard.ask(need=20).lease
         assert guard.grants()[-1].verdict == "exhausted"
 
-        rest.put("/api/v1/budgets/d", json={"hourly_token_limit": 500, "enforcement": "firm"})
+        rest.put("/api/v1/budgets/d", json={"daily_token_limit": 500, "enforcement": "firm"})
         guard.until("the raise", lambda: guard.grants()[-1].verdict == "ok")
         assert guard.ask(lease=lease, need=400).verdict == "ok"
         assert guard.policies()[-1].enforcement == "hard", "the fleet's limit is"
 
-        rest.put("/api/v1/budgets/d", json={"hourly_token_limit": 100})
+        rest.put("/api/v1/budgets/d", json={"daily_token_limit": 100})
         guard.until("the recall", lambda: any(one.recall_to == 0 for one in guard.grants()))
 
     events = until(
@@ -85,7 +85,7 @@ def test_a_limit_changed_over_rest_holds_for_guards_at_once(
         ]
     )
     assert (first["before"], first["why"]) == (None, "too much")
-    assert first["after"]["hourly_token_limit"] == 10
+    assert first["after"]["daily_token_limit"] == 10
     assert events[0]["actor"] == "api 127.0.0.1"
 
 

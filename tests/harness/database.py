@@ -33,11 +33,16 @@ from manager_agent.control.rows import (
 from manager_agent.receiver.testing import NOW_NS, span
 from manager_agent.rules.breaker import Breaker, Held
 from manager_agent.rules.finding import Finding
+from manager_agent.rules.issues.error import Failed
+from manager_agent.rules.issues.track import Tracker
+from manager_agent.rules.silence import Silence, matcher
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_file import newest_schema
+from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
+from manager_agent.store.silences import SilenceStore
 from manager_agent.store.sql_files import migrations
 from tests.harness.facts import opened
 from tests.harness.stories import Receiver, agent, llm
@@ -56,6 +61,35 @@ ALERT: dict[str, object] = {
     "message": "writer spent $1.00 of its $1.00 hourly limit",
     "resolved_ts": None,
     "evidence": '{"agent": "writer"}',
+    "changed_ts": datetime(2027, 1, 15, 8, 0, 2),
+    "reason": "worsened",
+    "told": False,
+    "muted_by": "spike-1",
+    "muted_why": "its spike",
+    "silenced_by": None,
+}
+
+ISSUE: dict[str, object] = {
+    "issue_id": "0123456789abcdef",
+    "revision": 9,
+    "kind": "rate_limit",
+    "title": "OpenAI gpt-4o: too many requests or tokens a minute",
+    "tldr": "OpenAI gpt-4o: 2 failed calls",
+    "first_seen": datetime(2027, 1, 15, 8),
+    "last_seen": datetime(2027, 1, 15, 8, 1),
+    "count": 2,
+    "agents": "writer",
+    "cost_usd": Decimal("0.5"),
+    "state": "ongoing",
+    "priority": 3,
+    "provider": "openai",
+    "model_family": "gpt-4o",
+    "tool": None,
+    "error_type": None,
+    "http_status": None,
+    "template": "slow down",
+    "resolved_by": None,
+    "last_call_id": "c1",
 }
 
 
@@ -74,6 +108,7 @@ def make(folder: Path) -> Path:
     receiver.take([llm("c", 1, scope="one", attributes=same, start_ns=at_ns)])
     receiver.take([llm("d", 1, 0, start_ns=at_ns, status=2, message="Error code: 429 - slow down")])
     store.append_alerts([ALERT])
+    store.append_issues([ISSUE])
     assert receiver.now_ns == NOW_NS + 1400 * 10**9
     store.close()
     return store.path
@@ -120,6 +155,17 @@ APPROVALS = [
 ]
 
 
+SILENCE = Silence(
+    id="5111ece0",
+    matchers=(matcher("rule=loop"), matcher("agent=~w.*")),
+    starts=datetime(2027, 1, 15, 9, tzinfo=UTC),
+    ends=datetime(2027, 1, 15, 11, tzinfo=UTC),
+    by="ann",
+    why="a deploy",
+    created=datetime(2027, 1, 15, 9, tzinfo=UTC),
+)
+
+
 def make_control(folder: Path) -> Path:
     """Write a control database with a row of every kind: of alerts, messages, budgets, audit."""
     path = folder / "control.sqlite"
@@ -131,9 +177,13 @@ def make_control(folder: Path) -> Path:
         store.give_up(second.message.key, LATER, "channel_not_found")
     with LedgerStore(path) as ledger:
         ledger.keep(LEDGER)
+    with ControlStore(path) as store:
+        SilenceStore(store).add(SILENCE)
     with PeopleStore(path) as people:
         people.breakers.keep(BREAKERS)
         people.approvals.keep(APPROVALS)
+    with IssueStore(path) as issues:
+        issues.keep(Tracker().follow(ERRORS, BEGAN, BEGAN - timedelta(hours=1)))
     with sqlite3.connect(path) as con:
         con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     con.close()
@@ -154,6 +204,22 @@ def control_finding(subject: str) -> Finding:
 
 BEGAN = datetime(2027, 1, 15, 8, tzinfo=UTC)
 LATER = BEGAN + timedelta(hours=2)
+ERRORS = [
+    Failed(
+        key=f"call {number}",
+        ts=BEGAN - timedelta(minutes=number),
+        source="call",
+        agent="writer",
+        provider="openai",
+        model="gpt-4o",
+        error_type="RateLimitError",
+        http_status=429,
+        message="Error code: 429 - slow down",
+        cost=5,
+        call_id=str(number),
+    )
+    for number in range(2)
+]
 CONTROL_STEPS = [
     ([control_finding("a"), control_finding("b")], BEGAN),
     ([control_finding("a")], BEGAN + timedelta(minutes=30)),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from manager_agent.contract.frame import messages_of
 from manager_agent.contract.guard import (
     Bye,
     FromGuard,
@@ -19,7 +20,7 @@ from manager_agent.contract.guard import (
     Question,
     Report,
 )
-from manager_agent.contract.wire_format import decode, encode
+from manager_agent.contract.wire_format import encode
 from manager_agent.control.session import SESSION_METHOD
 
 T = TypeVar("T")
@@ -131,7 +132,7 @@ class Guard:
         try:
             for payload in _payloads(self._call):
                 with self._news:
-                    self.heard.append(decode(FromManager, payload))
+                    self.heard += messages_of(FromManager, payload)
                     self._news.notify_all()
         except grpc.RpcError as error:
             self.error = error

@@ -15,9 +15,10 @@ from typing import Any
 
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
+from manager_agent.contract.frame import messages_of
 from manager_agent.contract.guard import FromGuard, FromManager, Grant, Pauses, Policy
 from manager_agent.contract.usage import Usage
-from manager_agent.contract.wire_format import decode, encode
+from manager_agent.contract.wire_format import encode
 from manager_agent.control.authority import Authority
 from manager_agent.control.book import micros
 from manager_agent.control.commands import Command, To
@@ -142,7 +143,8 @@ class Line:
         if self.lost:
             raise UnreachableError("lost")
         for each in messages:
-            self.manager.hear(self, decode(FromGuard, each))
+            for message in messages_of(FromGuard, each):
+                self.manager.hear(self, message)
 
     def receive(self, seconds: float) -> list[bytes]:
         with self.changed:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from manager_agent.rules.look import look
-from manager_agent.rules.registry import RuleSettingsError, catalog, rules_from
+from manager_agent.rules.registry import RuleSettingsError, catalog, entries_from, rules_from
 from manager_agent.rules.rule import Rule, name_of
 from manager_agent.rules.testing import NOW, frames
 
@@ -26,6 +26,15 @@ def test_settings_reach_the_rule_of_their_name() -> None:
     rules = {name_of(rule): rule for rule in rules_from({"unpriced_model": {"min_calls": 7}})}
 
     assert getattr(rules["unpriced_model"], "min_calls") == 7  # noqa: B009
+
+
+def test_a_rule_that_is_switched_off_does_not_run() -> None:
+    off = {"unpriced_model": {"enabled": False}}
+
+    assert "unpriced_model" not in {name_of(rule) for rule in rules_from(off)}
+    assert {one.name: one.enabled for one in entries_from(off)} == {
+        name: name != "unpriced_model" for name in catalog()
+    }
 
 
 @pytest.mark.parametrize(
@@ -43,8 +52,23 @@ def test_settings_reach_the_rule_of_their_name() -> None:
         ),
         pytest.param(
             {"budget": {"limit": 2}},
-            "rules.budget.limit: there is no such setting; there are none",
+            "rules.budget.limit: there is no such setting; there is only enabled",
             id="a setting where there is none",
+        ),
+        pytest.param(
+            {"budget": {"enabeld": False}},
+            "rules.budget.enabeld: there is no such setting; did you mean enabled?",
+            id="a misspelt switch",
+        ),
+        pytest.param(
+            {"budget": {"enabled": "no"}},
+            "rules.budget.enabled: Input should be true or false, found 'no'",
+            id="a switch that is neither on nor off",
+        ),
+        pytest.param(
+            {"unpriced_model": {"enabled": False, "min_calls": -1}},
+            "rules.unpriced_model.min_calls: Input should be greater than or equal to 1, found -1",
+            id="a wrong setting of a rule that is off",
         ),
         pytest.param(
             {"unpriced_model": {"min_calls": 0}},

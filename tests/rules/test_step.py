@@ -4,9 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import pytest
-
-from manager_agent.rules.alert import Alert, AlertRow, row
+from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.catalog.budget import Budget
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.memory import Memory
@@ -53,6 +51,9 @@ class Story:
 
     def states(self) -> list[str]:
         return [change.state for change in self.rows]
+
+    def reasons(self) -> list[str | None]:
+        return [change.reason for change in self.rows]
 
 
 def test_a_finding_that_stays_is_told_once() -> None:
@@ -101,24 +102,35 @@ def test_also_within_one_moment() -> None:
 def test_what_must_hold_is_pending_first() -> None:
     patient = replace(FINDING, hold=timedelta(minutes=2))
     story = Story().at(0, patient).at(1, patient)
-    assert (story.said, story.rows) == ([], [])
+    assert (story.said, story.reasons()) == ([], ["pending"])
 
     story.at(2, patient)
 
-    assert [change.ts for change in story.rows] == [START + timedelta(minutes=2)]
+    assert story.reasons() == ["pending", "fired"]
+    assert [change.ts for change in story.rows] == [START, START + timedelta(minutes=2)]
+    assert len({change.alert_id for change in story.rows}) == 1
 
 
 def test_what_does_not_hold_is_forgotten() -> None:
     patient = replace(FINDING, hold=timedelta(minutes=2))
     story = Story().at(0, patient).at(1).at(2, patient).at(3, patient)
 
-    assert (story.said, story.rows) == ([], [])
+    assert story.said == []
+    assert story.reasons() == ["pending", "dropped", "pending"]
+    assert story.states() == ["pending", "dropped", "pending"]
 
 
 def test_a_clock_put_back_delays_nothing() -> None:
     story = Story().at(0, replace(FINDING, hold=timedelta(minutes=2))).at(-1, FINDING)
 
-    assert story.states() == ["firing"]
+    assert story.states() == ["pending", "firing"]
+
+
+def test_a_clock_put_back_by_a_day_does_not_hold_for_a_day() -> None:
+    patient = replace(FINDING, hold=timedelta(minutes=2))
+    story = Story().at(0, patient).at(-1440, patient).at(-1438, patient)
+
+    assert story.reasons() == ["pending", "fired"]
 
 
 def test_another_severity_is_recorded_not_told() -> None:
@@ -213,11 +225,6 @@ def test_what_can_no_more_return_is_forgotten() -> None:
     story = Story().spent(0, "0.5").spent(1, "0.4").spent(61, "0")
 
     assert story.memory.alerts == ()
-
-
-def test_a_pending_alert_has_no_row() -> None:
-    with pytest.raises(ValueError, match="pending"):
-        row(Alert(FINDING, "pending", since=START))
 
 
 def test_a_limit_is_compared_without_rounding() -> None:

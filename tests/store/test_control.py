@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -20,6 +19,7 @@ from manager_agent.rules.finding import Finding
 from manager_agent.rules.memory import Memory
 from manager_agent.rules.step import Step, step
 from manager_agent.store.control import ControlStore, ControlStoreError, GivenUp
+from manager_agent.store.sql_files import migrations
 
 NOW = datetime(2026, 11, 23, 14, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -172,9 +172,9 @@ def test_alerts_as_they_are_and_as_they_changed(store: ControlStore) -> None:
 
 
 def test_a_change_has_the_columns_of_the_table_users_query() -> None:
-    spine = files("manager_agent.store").joinpath("migrations", "0001_spine.sql")
     with duckdb.connect() as con:
-        con.execute(spine.read_text("utf-8"))
+        for _, _, text in migrations():
+            con.execute(text)
         columns = con.table("alert_events").columns
 
     names = [field.name.removesuffix("_json") for field in fields(AlertRow)]

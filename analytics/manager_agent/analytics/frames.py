@@ -96,8 +96,9 @@ CALLS = pl.Schema(
         "conversation_id": pl.String(),
         "trace_id": pl.String(),
         "span_id": pl.String(),
-        "prompt_digest": pl.String(),
+        "prompt_digest": pl.String(),  # of the whole request
         "guarded": pl.Boolean(),
+        "turn_digest": pl.String(),  # of the last answer in the request, and what followed it
     }
 )
 
@@ -114,6 +115,120 @@ TOOLS = pl.Schema(
         "result_digest": pl.String(),
         "conversation_id": pl.String(),
         "trace_id": pl.String(),
+    }
+)
+
+BASELINES = pl.Schema(
+    {
+        "ts": _TIME,  # start of the hour: the present one, some before, and the next day's
+        "agent": pl.String(),
+        "provider": pl.String(),
+        "model": pl.String(),  # NULL: all models of the agent together
+        "expected": pl.Int64(),  # nano-USD; what the hour normally costs
+        "centre": pl.Float64(),  # log1p of expected in units of five cents
+        "scale": pl.Float64(),  # of the logarithm: one standard deviation, robustly; NULL: unknown
+        "precedent": pl.Int64(),  # nano-USD; the most at this time of week or day before
+        "basis": pl.String(),  # week, day, idle, low: see analytics/baseline.py
+        "samples": pl.Int64(),  # hours that it rests on
+        "first": _TIME,  # hour of the first call in six weeks
+    }
+)
+
+REFERENCES = pl.Schema(
+    {
+        "agent": pl.String(),
+        "provider": pl.String(),
+        "model": pl.String(),
+        "hours": pl.Int64(),  # that the sums below are of
+        "calls": pl.Int64(),
+        "input_tokens": pl.Int64(),
+        "output_tokens": pl.Int64(),
+        "cache_read_tokens": pl.Int64(),
+        "cache_write_tokens": pl.Int64(),
+        "cost": pl.Int64(),  # nano-USD
+        "weight_input": pl.Float64(),  # what tokens cost beside each other, at list prices
+        "weight_cache_read": pl.Float64(),
+        "weight_cache_write": pl.Float64(),
+        "weight_output": pl.Float64(),
+    }
+)
+
+POOLS = pl.Schema(
+    {
+        "scope": pl.String(),  # group, fleet
+        "name": pl.String(),  # "" for the fleet
+        "period": pl.String(),  # hour, day, month
+        "unit": pl.String(),  # usd, tokens
+        "limit": pl.Int64(),  # nano-USD or tokens, by unit
+        "spent": pl.Int64(),  # in the window so far, of all its agents
+        "window_start": _TIME,
+        "resets_at": _TIME,
+        "unpriced_calls": pl.Int64(),
+        "priority": pl.Int64(),
+        "enforcement": pl.String(),
+        "agents": pl.List(pl.String()),  # who spend from it; NULL: all
+        "spenders": pl.List(pl.String()),  # those who spent most of it, the most first
+    }
+)
+
+ISSUES = pl.Schema(
+    {
+        "issue_id": pl.String(),
+        "kind": pl.String(),  # auth, quota, rate_limit, ... as rules/issues/kinds.py has them
+        "state": pl.String(),  # new, ongoing, regressed
+        "title": pl.String(),
+        "tldr": pl.String(),
+        "cause": pl.String(),  # the masked message of most of its errors
+        "action": pl.String(),  # one thing to do
+        "transient": pl.Boolean(),  # whether errors of this kind often pass by themselves
+        "provider": pl.String(),  # NULL where it is no provider's, as are those below
+        "family": pl.String(),
+        "tool": pl.String(),
+        "http_status": pl.Int64(),
+        "agents": pl.List(pl.String()),  # the one with most errors first
+        "first_seen": _TIME,
+        "last_seen": _TIME,
+        "count": pl.Int64(),
+        "last_day": pl.Int64(),  # errors of the last 24 hours
+        "cost": pl.Int64(),  # nano-USD of its failed calls, as far as it is known
+        "unpriced": pl.Int64(),  # failed calls of unknown cost
+        "priority": pl.Int64(),  # 1 critical to 4 low
+        "regressions": pl.Int64(),  # how often it came back after it was resolved
+    }
+)
+
+CREEP = pl.Schema(
+    {
+        "agent": pl.String(),
+        "provider": pl.String(),
+        "model": pl.String(),
+        "week_calls": pl.Int64(),  # in the last seven complete days
+        "week_cost": pl.Int64(),  # nano-USD, of these
+        # Smoothed (EWMA) up to yesterday, and up to two weeks before that:
+        "now_cost_per_call": pl.Float64(),  # nano-USD
+        "then_cost_per_call": pl.Float64(),
+        "now_input_tokens_per_call": pl.Float64(),
+        "then_input_tokens_per_call": pl.Float64(),
+        "now_output_tokens_per_call": pl.Float64(),
+        "then_output_tokens_per_call": pl.Float64(),
+        "now_cached_share": pl.Float64(),  # of the input, 0 to 1; NULL without input
+        "then_cached_share": pl.Float64(),
+    }
+)
+
+BREAKERS = pl.Schema(
+    {
+        "key": pl.String(),  # as people write it
+        "agent": pl.String(),  # NULL for one of a provider's model family
+        "provider": pl.String(),  # NULL for one of an agent, as family is
+        "family": pl.String(),
+        "state": pl.String(),  # closed, open, half_open
+        "reason": pl.String(),
+        "since": _TIME,  # NULL where it never changed
+        "until": _TIME,  # when calls are tried again, of one that is open by itself
+        "openings": pl.Int64(),  # without having closed for good in between
+        "failures": pl.Int64(),  # in a row
+        "held_by": pl.String(),  # NULL where people do not hold it
     }
 )
 
@@ -162,6 +277,19 @@ class BudgetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The simple limits on behaviour, as people named them under `thresholds`.
+
+    `cost_spike_percentage`, `infinite_loop_calls_per_minute`: None where the configuration does not
+    name the key, and then nothing is to be told of it. `max_consecutive_failures`: always there.
+    """
+
+    cost_spike_percentage: float | None = None
+    infinite_loop_calls_per_minute: int | None = None
+    max_consecutive_failures: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Frames:
     """The world at one moment, as small tables taken from rollups.
 
@@ -172,8 +300,15 @@ class Frames:
     that of the spans.
     `hours` (schema `HOURS`): usage by clock hour (UTC) of the last 49 hours, the present one last.
     `minutes` (schema `MINUTES`): usage by minute of the last two hours.
+    `baselines` (schema `BASELINES`): what hours around the present one normally cost.
+    `references` (schema `REFERENCES`): what was used in the hours that baselines rest on.
+    `pools` (schema `POOLS`): one row a limit of a group or of the fleet, as spans have it.
+    `creep` (schema `CREEP`): what a call of a model costs an agent now, and weeks ago.
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
+    `thresholds`: the simple limits that people named.
+    `issues` (schema `ISSUES`): groups of similar errors that are not resolved.
+    `breakers` (schema `BREAKERS`): circuit breakers that are not closed, and those that count.
     """
 
     budgets: pl.DataFrame
@@ -184,3 +319,10 @@ class Frames:
     minutes: pl.DataFrame = field(default_factory=_none_of(MINUTES))
     calls: pl.DataFrame = field(default_factory=_none_of(CALLS))
     tools: pl.DataFrame = field(default_factory=_none_of(TOOLS))
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    baselines: pl.DataFrame = field(default_factory=_none_of(BASELINES))
+    references: pl.DataFrame = field(default_factory=_none_of(REFERENCES))
+    pools: pl.DataFrame = field(default_factory=_none_of(POOLS))
+    issues: pl.DataFrame = field(default_factory=_none_of(ISSUES))
+    creep: pl.DataFrame = field(default_factory=_none_of(CREEP))
+    breakers: pl.DataFrame = field(default_factory=_none_of(BREAKERS))

@@ -1,30 +1,19 @@
-"""Takes the frames for the rules from the rollups of a DuckDB connection."""
+"""Takes the frames for the rules from a DuckDB connection."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from importlib.resources import files
-from typing import Any
 
 import duckdb
-import polars as pl
 
-from manager_agent.analytics.frames import BUDGETS, GUARDED, UNPRICED, BudgetRow, Frames, LedgerRow
-from manager_agent.contract.budget import BudgetPolicy, Limit
-from manager_agent.contract.money import nano_usd
-from manager_agent.contract.window import PERIODS, Period, Window, window
-
-UNPRICED_WITHIN = timedelta(hours=24)
-RECENT = timedelta(minutes=2)
-"""Spend that is younger need not be known yet on both sides: by spans, and by the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Spend:
-    cost_usd: Decimal = Decimal(0)
-    tokens: int = 0
-    unpriced_calls: int = 0
+from manager_agent.analytics.budgets_frame import limits_spent, windows_of
+from manager_agent.analytics.creep import creep
+from manager_agent.analytics.frames import BudgetRow, Frames, LedgerRow, Thresholds
+from manager_agent.analytics.kept import text
+from manager_agent.analytics.kept_frames import KeptFrames
+from manager_agent.analytics.spend import Spend
+from manager_agent.analytics.weeks_frames import normal_hours
+from manager_agent.contract.budget import BudgetPolicy
+from manager_agent.contract.window import Window
 
 
 def load(
@@ -32,21 +21,35 @@ def load(
     now: datetime,
     policy: BudgetPolicy,
     ledger: Sequence[LedgerRow] = (),
+    thresholds: Thresholds | None = None,
+    kept: KeptFrames | None = None,
 ) -> Frames:
-    """Return what rules may see at `now`; reads rollups only, each within a range of time.
+    """Return what rules may see at `now`; each table is read within a range of time.
 
-    `ledger`: the limits in their present windows, as the ledger has them at `now`.
+    `ledger`: the limits in their present windows, as the ledger has them at `now`. `thresholds`:
+    those that people named; none by default. `kept`: what is known from an earlier look and did
+    not change since; see `FrameSource`.
 
-    All that the windows of `now` hold is counted, also rows stamped after `now` by a clock that
-    is ahead. Raises `duckdb.Error` where the views of `install` are missing.
+    Budgets count all that the windows of `now` hold, also rows stamped after `now` by a clock that
+    is ahead; the other frames leave those out. Raises `duckdb.Error` where the views of `install`
+    are missing.
     """
+    kept = kept or KeptFrames()
+    normal, usual = normal_hours(con, now, policy.zone, kept.hourly)
     return Frames(
-        budgets=pl.DataFrame(
-            [astuple(row) for row in budget_rows(con, now, policy)], schema=BUDGETS, orient="row"
-        ),
-        unpriced=_unpriced(con, now),
+        budgets=kept.budgets.frame(con, now, policy),
+        unpriced=kept.unpriced.frame(con, now),
         policy=policy,
-        guarded=_guarded(con, now, ledger),
+        guarded=kept.guarded.frame(con, now, ledger),
+        hours=kept.usage.hours(con, now),
+        minutes=kept.usage.minutes(con, now),
+        calls=kept.usage.calls(con, now),
+        tools=kept.usage.tools(con, now),
+        thresholds=thresholds or Thresholds(),
+        baselines=normal,
+        references=usual,
+        pools=kept.budgets.pools,
+        creep=kept.hourly.get("creep", con, now, lambda history: creep(history, now)),
     )
 
 
@@ -58,44 +61,12 @@ def budget_rows(
     Agents are those with an entry of their own, and those seen in a window that limits are set
     for, where `default` gives them limits; or `only` one, seen or not.
     """
-    windows = {
-        period: window(period, now, policy.zone) for period in PERIODS if period in policy.periods()
-    }
+    windows = windows_of(now, policy)
     spends = {period: _spend(con, found) for period, found in windows.items()}
-    agents = {only} if only is not None else set(policy.agents).union(*spends.values())
-    return [row for agent in sorted(agents) for row in _rows(agent, policy, windows, spends)]
+    return limits_spent(policy, windows, spends, only)
 
 
-def _rows(
-    agent: str,
-    policy: BudgetPolicy,
-    windows: Mapping[Period, Window],
-    spends: Mapping[Period, Mapping[str, _Spend]],
-) -> Iterator[BudgetRow]:
-    limits = policy.limits_of(agent)
-    if limits is None:
-        return
-    for limit in limits.each():
-        spend = spends[limit.period].get(agent, _Spend())
-        yield BudgetRow(
-            agent=agent,
-            period=limit.period,
-            unit=limit.unit,
-            limit=limit.amount,
-            spent=_spent(spend, limit),
-            window_start=windows[limit.period].start,
-            resets_at=windows[limit.period].end,
-            unpriced_calls=spend.unpriced_calls,
-            priority=limits.priority,
-            enforcement=limits.enforcement,
-        )
-
-
-def _spent(spend: _Spend, limit: Limit) -> int:
-    return nano_usd(spend.cost_usd) if limit.unit == "usd" else spend.tokens
-
-
-def _spend(con: duckdb.DuckDBPyConnection, found: Window) -> dict[str, _Spend]:
+def _spend(con: duckdb.DuckDBPyConnection, found: Window) -> dict[str, Spend]:
     hours_start, hours_end = whole_hours(found)
     ends = {
         "start": _naive(found.start),
@@ -103,7 +74,9 @@ def _spend(con: duckdb.DuckDBPyConnection, found: Window) -> dict[str, _Spend]:
         "hours_end": _naive(hours_end),
         "end": _naive(found.end),
     }
-    return {agent: _Spend(*sums) for agent, *sums in _run(con, "spend", ends)}
+    with con.cursor() as cursor:
+        rows = cursor.execute(text("spend"), ends).fetchall()
+    return {agent: Spend(*sums) for agent, *sums in rows}
 
 
 def whole_hours(found: Window) -> tuple[datetime, datetime]:
@@ -115,52 +88,6 @@ def whole_hours(found: Window) -> tuple[datetime, datetime]:
 
 def _hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _unpriced(con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
-    rows = _run(con, "unpriced", {"since": _naive(now - UNPRICED_WITHIN), "now": _naive(now)})
-    aware = [(*row[:-2], *(moment.replace(tzinfo=UTC) for moment in row[-2:])) for row in rows]
-    return pl.DataFrame(aware, schema=UNPRICED, orient="row")
-
-
-def _guarded(
-    con: duckdb.DuckDBPyConnection, now: datetime, ledger: Sequence[LedgerRow]
-) -> pl.DataFrame:
-    windows: dict[tuple[datetime, datetime], list[LedgerRow]] = {}
-    for row in ledger:
-        windows.setdefault((row.window_start, row.resets_at), []).append(row)
-    rows: list[tuple[object, ...]] = []
-    for (start, end), those in windows.items():
-        params = {"start": _naive(start), "end": _naive(end), "recent": _naive(now - RECENT)}
-        spends = {agent: tuple(sums) for agent, *sums in _run(con, "leased_spend", params)}
-        rows += filter(None, (_guarded_row(one, spends) for one in those))
-    return pl.DataFrame(rows, schema=GUARDED, orient="row")
-
-
-def _guarded_row(
-    row: LedgerRow, spends: Mapping[str, tuple[int, ...]]
-) -> tuple[object, ...] | None:
-    """Return a limit beside what spans say of it; None where no guard spent from it."""
-    mine = [sums for agent, sums in spends.items() if row.agents is None or agent in row.agents]
-    receipts, nano, tokens, recent_nano, recent_tokens = (
-        map(sum, zip(*mine, strict=True)) if mine else (0,) * 5
-    )
-    usd = row.unit == "usd"
-    spans, recent = (nano, recent_nano) if usd else (tokens, recent_tokens)
-    if not (row.guarded or spans):
-        return None
-    said = (row.scope, row.name, row.period, row.unit, row.guarded, receipts if usd else spans)
-    return (*said, spans, recent, row.window_start, row.resets_at)
-
-
-def _run(
-    con: duckdb.DuckDBPyConnection, name: str, params: Mapping[str, object]
-) -> list[tuple[Any, ...]]:
-    sql = (
-        files("manager_agent.analytics").joinpath("sql", "frames", f"{name}.sql").read_text("utf-8")
-    )
-    with con.cursor() as cursor:
-        return cursor.execute(sql, dict(params)).fetchall()
 
 
 def _naive(moment: datetime) -> datetime:

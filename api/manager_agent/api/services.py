@@ -28,6 +28,7 @@ from manager_agent.control.commands import (
 from manager_agent.control.rows import LimitKey
 from manager_agent.control.views import AccountView, HolderView, PauseView, Sums
 from manager_agent.rules.alert import AlertRow
+from manager_agent.rules.issues.view import IssueView
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
 
@@ -116,6 +117,22 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
+class Issues:
+    """Groups of similar errors. `seen`: all of them as they are now, what matters most first.
+
+    The others may block, and what they did is durable when they return; who did it and why are
+    their last arguments. They raise `SteeringError` where it cannot be done, else `BusyError`.
+    `resolve(issue)`, `merge(issue, others)`, `split(issue, pattern, wording)`, which returns the
+    new issue's id.
+    """
+
+    seen: Callable[[], Sequence[IssueView]]
+    resolve: Callable[[str, str, str], None]
+    merge: Callable[[str, list[str], str, str], None]
+    split: Callable[[str, str, str | None, str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
 
@@ -127,7 +144,8 @@ class Services:
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
     `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where nothing may be
-    changed. `oversight`: of budgets that hold; None where nobody holds any.
+    changed. `oversight`: of budgets that hold; None where nobody holds any. `issues`: groups of
+    similar errors; None where nobody groups them.
     """
 
     started: datetime
@@ -150,3 +168,4 @@ class Services:
     by_hand: ByHand | None = None
     oversight: Oversight | None = None
     people: People | None = None
+    issues: Issues | None = None

@@ -1,5 +1,6 @@
 """What is configured about budgets, as the ledger, the rules and the guards take it."""
 
+from manager_agent.analytics.frames import Thresholds
 from manager_agent.app.sections import BudgetEntry, Enforcement, Fleet
 from manager_agent.app.sections import Group as GroupSection
 from manager_agent.app.settings import Settings
@@ -22,6 +23,17 @@ def budget_policy(settings: Settings) -> BudgetPolicy:
         groups={name: _group(one, otherwise) for name, one in settings.groups.items()},
         fleet=fleet if any(fleet.each()) else None,
         unreachable=settings.budgets.unreachable,
+    )
+
+
+def thresholds(settings: Settings) -> Thresholds:
+    """Return the simple limits as the rules take them; None where the key is not named."""
+    named = settings.thresholds
+    percent = named.cost_spike_percentage
+    return Thresholds(
+        cost_spike_percentage=None if percent is None else float(percent),
+        infinite_loop_calls_per_minute=named.infinite_loop_calls_per_minute,
+        max_consecutive_failures=named.max_consecutive_failures,
     )
 
 

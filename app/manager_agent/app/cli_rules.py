@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter
 
+from manager_agent.app.cli_replay import replay
+from manager_agent.app.cli_rules_test import run_tests
 from manager_agent.app.options import Json
 from manager_agent.rules.registry import catalog
 
@@ -17,6 +19,8 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     _rules.command("list")(list_rules)
     _rules.command()(explain)
+    _rules.command()(replay)
+    _rules.command("test")(run_tests)
     app.add_typer(_rules, name="rules")
 
 

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.event_mirror import EventMirror
+from manager_agent.app.issue_desk import IssueDesk
+from manager_agent.app.issue_mirror import IssueMirror
 from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.people import People
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
@@ -46,6 +49,8 @@ class Manager:
     ticker: Ticker
     mirror: AlertMirror
     events: EventMirror
+    issues: IssueDesk
+    issue_mirror: IssueMirror
     desk: BudgetDesk
     commits: Commits
     worker: Worker
@@ -58,6 +63,7 @@ class Manager:
     clerk: Clerk
     people: People
     truth: Truth
+    outcomes: SpanOutcomes
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 

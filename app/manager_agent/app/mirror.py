@@ -42,6 +42,12 @@ def _values(row: AlertRow) -> dict[str, object]:
         "message": row.message,
         "resolved_ts": _naive(row.resolved_ts) if row.resolved_ts else None,
         "evidence": row.evidence_json,
+        "changed_ts": _naive(row.changed_ts) if row.changed_ts else None,
+        "reason": row.reason,
+        "told": row.told,
+        "muted_by": row.muted_by,
+        "muted_why": row.muted_why,
+        "silenced_by": row.silenced_by,
     }
 
 

@@ -1,9 +1,12 @@
 """What the API sees of a running manager."""
 
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.load import budget_rows
 from manager_agent.api.guard import Denials
-from manager_agent.api.services import Health, Services
+from manager_agent.api.services import BusyError, Health, Issues, Services
 from manager_agent.app.by_hand import by_hand
 from manager_agent.app.manager import Manager, now
 from manager_agent.app.oversight import oversight
@@ -12,7 +15,11 @@ from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
+from manager_agent.control.keeper import KeeperError
 from manager_agent.control.session import GuardService
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services:
@@ -38,6 +45,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
             *manager.room.metrics(),
             *manager.clerk.metrics(),
             *manager.truth.metrics(),
+            *manager.outcomes.metrics(),
             *guards.metrics(),
         ]
 
@@ -73,7 +81,24 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         ),
         oversight=oversight(manager.clerk),
         people=for_api(manager.people, manager.clerk),
+        issues=_issues(manager),
     )
+
+
+def _issues(manager: Manager) -> Issues:
+    """Return what the API sees and does of issues; a disk that fails is busy."""
+    desk = manager.issues
+    return Issues(desk.all, _kept(desk.resolve), _kept(desk.merge), _kept(desk.split))
+
+
+def _kept(do: Callable[P, T]) -> Callable[P, T]:
+    def done(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return do(*args, **kwargs)
+        except KeeperError as error:
+            raise BusyError(f"it cannot be stored at present and was not done: {error}") from error
+
+    return done
 
 
 def health(manager: Manager) -> Health:

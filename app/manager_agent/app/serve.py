@@ -6,25 +6,32 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from time import monotonic, time_ns
 
 import structlog
 
+from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.install import install
 from manager_agent.api.sql import SqlRunner
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
-from manager_agent.app.budget_settings import budget_policy, conduct
+from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
+from manager_agent.app.issue_desk import IssueDesk
+from manager_agent.app.issue_mirror import IssueMirror
+from manager_agent.app.loop_stops import LoopStops
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.outlook import services
 from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
+from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
@@ -44,6 +51,7 @@ from manager_agent.store.control import ControlStore
 from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
+from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from manager_agent.store.room import Room
@@ -114,11 +122,14 @@ def _built(settings: Settings) -> Iterator[Manager]:
         control = stack.enter_context(ControlStore(directory / "control.sqlite"))
         ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
         others = stack.enter_context(PeopleStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, ledger, others, door, secret)
+        issues = stack.enter_context(IssueStore(directory / "control.sqlite"))
+        manager = _wired(settings, facts, control, ledger, others, issues, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
         manager.truth.start()
         stack.callback(manager.truth.stop)
+        manager.outcomes.start()
+        stack.callback(manager.outcomes.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
@@ -131,24 +142,15 @@ def _wired(
     control: ControlStore,
     ledger: LedgerStore,
     others: PeopleStore,
+    issues: IssueStore,
     door: Door,
     secret: bytes,
 ) -> Manager:
     commits = Commits()
     room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
-
-    def price(call: Call) -> Call:
-        return costed(call, book)
-
-    limits = Limits(
-        pending_bytes=settings.receiver.max_pending_mib * _MIB,
-        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
-        most_spans=settings.receiver.max_window_spans,
-    )
-    intake = Intake(
-        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
-    )
+    price = partial(costed, book=book)
+    intake = _intake(settings, facts, door, price, commits, room)
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
 
@@ -157,12 +159,17 @@ def _wired(
         commits.add()
 
     policy = budget_policy(settings)
-    ticker = Ticker(facts.cursor, control, rules_from(settings.rules), policy, worker.wake)
+    ticker = _ticker(settings, facts, control, policy, worker.wake)
+    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
     authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
+    ticker.act = LoopStops(clerk.ask).act
+    ticker.breakers = lambda: beside.breakers.views
+    outcomes = SpanOutcomes(clerk.tell, time_ns)
+    facts.called = outcomes.note
     return Manager(
         settings=settings,
         facts=facts,
@@ -171,6 +178,8 @@ def _wired(
         ticker=ticker,
         mirror=AlertMirror(control, facts),
         events=EventMirror(Audit(control), facts),
+        issues=issue_desk,
+        issue_mirror=IssueMirror(issues, issue_desk, facts),
         desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
@@ -183,7 +192,42 @@ def _wired(
         clerk=clerk,
         people=beside,
         truth=telling,
+        outcomes=outcomes,
         slack=settings.slack.webhook_url is not None,
+    )
+
+
+def _ticker(
+    settings: Settings,
+    facts: FactStore,
+    control: ControlStore,
+    policy: BudgetPolicy,
+    wake: Callable[[], None],
+) -> Ticker:
+    ticker = Ticker(
+        *(facts.cursor, control, rules_from(settings.rules), policy, wake),
+        thresholds=thresholds(settings),
+        source=FrameSource(told=True),
+    )
+    facts.touched = ticker.source.note
+    return ticker
+
+
+def _intake(
+    settings: Settings,
+    facts: FactStore,
+    door: Door,
+    price: Callable[[Call], Call],
+    commits: Commits,
+    room: Room,
+) -> Intake:
+    limits = Limits(
+        pending_bytes=settings.receiver.max_pending_mib * _MIB,
+        window_ns=int(settings.receiver.merge_window_seconds * 10**9),
+        most_spans=settings.receiver.max_window_spans,
+    )
+    return Intake(
+        *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
 
 
@@ -224,6 +268,7 @@ async def _run(
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
     await asyncio.to_thread(manager.truth.stop)
+    await asyncio.to_thread(manager.outcomes.stop)
     await asyncio.to_thread(manager.clerk.stop)
 
 
@@ -241,13 +286,13 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
 
 
 async def _copy_alerts(manager: Manager) -> None:
-    """Copy what changed of alerts and control to where SQL sees it; raises what the store raises.
+    """Copy what changed of alerts, issues, control to where SQL sees it; raises what stores raise.
 
     After every look, so that what a crash or a full disk kept back is made up for.
     """
 
     def copy() -> None:
-        if manager.mirror.copy() + manager.events.copy():
+        if manager.mirror.copy() + manager.events.copy() + manager.issue_mirror.copy():
             manager.commits.add()
 
     done = manager.intake.between_commits(copy)

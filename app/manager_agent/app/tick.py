@@ -1,7 +1,7 @@
 """One look at the world: frames from the rollups, findings, and what follows, kept together."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Literal
@@ -9,10 +9,14 @@ from typing import Literal
 import duckdb
 import structlog
 
-from manager_agent.analytics.frames import LedgerRow
-from manager_agent.analytics.load import load
+from manager_agent.analytics.frame_source import FrameSource
+from manager_agent.analytics.frames import LedgerRow, Thresholds
+from manager_agent.app.breakers_frame import breakers_frame
+from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
+from manager_agent.control.breaker_rows import BreakerView
+from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.look import look
 from manager_agent.rules.rule import Rule
 from manager_agent.rules.step import step
@@ -26,7 +30,9 @@ class Ticker:
     """Runs the rules. `read` gives a cursor on the facts, `committed` is told of new messages.
 
     `ledger` gives the limits as the budget ledger has them; `drift` is how far it was from the
-    spans at the last look, in nano-USD, by scope, name and period.
+    spans at the last look, in nano-USD, by scope, name and period. `act` is given each alert that
+    changed, before that is remembered: what it does may be done twice, and is never forgotten.
+    `issues` groups what failed; `breakers` gives those of the fleet.
     """
 
     read: Callable[[], duckdb.DuckDBPyConnection]
@@ -40,6 +46,11 @@ class Ticker:
     broken: dict[str, str] = field(default_factory=dict)
     ledger: Callable[[], Sequence[LedgerRow]] = tuple
     drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    source: FrameSource = field(default_factory=FrameSource)
+    act: Callable[[Sequence[AlertRow]], None] = lambda changed: None
+    issues: IssueDesk | None = None
+    breakers: Callable[[], Sequence[BreakerView]] = tuple
 
     def tick(self, now: datetime) -> None:
         """Look once at `now` (UTC), and commit memory and messages in one transaction.
@@ -50,13 +61,18 @@ class Ticker:
         cursor = self.read()
         try:
             # First the ledger: spans that come meanwhile are of what it knows.
-            frames = load(cursor, now, self.policy, self.ledger())
+            ledger = self.ledger()
+            frames = self.source.frames(cursor, now, self.policy, ledger, self.thresholds)
         finally:
             cursor.close()
+        frames = replace(frames, breakers=breakers_frame(self.breakers()))
+        if self.issues is not None:
+            frames = self.issues.follow(frames, now)
         seen = look(self.rules, frames, now)
         for name, error in seen.failed.items():
             _log.error("a rule broke", rule=name, error=error)
         done = step(self.control.memory(), seen.findings, now, seen.failed.keys())
+        self.act(done.alerts)
         self.control.commit(done)
         self.broken = dict(seen.failed)
         self.drift = {

@@ -7,7 +7,6 @@ from manager_agent.app.settings import Settings
 _log = structlog.get_logger()
 
 _NOT_YET = {
-    "cost_spike_percentage": "cost spikes",
     "infinite_loop_calls_per_minute": "loops",
 }
 

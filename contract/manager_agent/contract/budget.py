@@ -91,6 +91,7 @@ class BudgetPolicy:
         return self.agents.get(agent, self.default)
 
     def periods(self) -> frozenset[Period]:
-        """Return the periods that some limit is set for."""
-        entries = [*self.agents.values(), *([self.default] if self.default else [])]
+        """Return the periods that some limit is set for: of an agent, a group or the fleet."""
+        others = [one for one in (self.default, self.fleet) if one is not None]
+        entries = [*self.agents.values(), *others, *(one.limits for one in self.groups.values())]
         return frozenset(limit.period for entry in entries for limit in entry.each())

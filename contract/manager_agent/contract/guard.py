@@ -28,6 +28,9 @@ Verdict = Literal["unknown", "ok", "wait", "exhausted", "paused"]
 PauseScope = Literal["unknown", "agent", "group", "fleet", "conversation", "trace"]
 AnswerState = Literal["unknown", "pending", "approved", "denied", "expired"]
 
+MORE = 15
+"""The number of the field that holds what is said together with a message."""
+
 _UNIT = ("unknown", "usd", "tokens")
 _VERDICT = ("unknown", "ok", "wait", "exhausted", "paused")
 _ENFORCEMENT = ("unknown", "hard", "firm", "soft", "observe")
@@ -213,18 +216,25 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class FromGuard:
-    """One message of a guard: exactly one field is set, none where it is of a newer program."""
+    """One message of a guard: exactly one field is set, none where it is of a newer program.
+
+    `more`: what is said together with it, see `frame`.
+    """
 
     hello: Hello | None = message(1, Hello, alone=True)
     report: Report | None = message(2, Report, alone=True)
     outcomes: Outcomes | None = message(3, Outcomes, alone=True)
     question: Question | None = message(4, Question, alone=True)
     bye: Bye | None = message(5, Bye, alone=True)
+    more: tuple["FromGuard", ...] = messages(MORE, lambda: FromGuard)
 
 
 @dataclass(frozen=True, slots=True)
 class FromManager:
-    """One message of the manager: exactly one field is set, none where it is of a newer program."""
+    """One message of the manager: exactly one field is set, none where it is of a newer program.
+
+    `more`: what is said together with it, see `frame`.
+    """
 
     grant: Grant | None = message(1, Grant, alone=True)
     fence: Fence | None = message(2, Fence, alone=True)
@@ -232,3 +242,4 @@ class FromManager:
     breakers: Breakers | None = message(4, Breakers, alone=True)
     answer: Answer | None = message(5, Answer, alone=True)
     pauses: Pauses | None = message(6, Pauses, alone=True)
+    more: tuple["FromManager", ...] = messages(MORE, lambda: FromManager)

@@ -12,8 +12,9 @@ Absent is the default (proto3), unknown fields are skipped, and a message field 
 read as the last one says. Anything that is no such message raises `WireError`, nothing else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class WireError(ValueError):
 @dataclass(frozen=True, slots=True)
 class _Field:
     number: int
+    tag: bytes  # number and wire type, as they stand before each value
     write: Callable[[Any], int | bytes]  # a number is written as a varint
     read: Callable[[Any, int], Any]
     wire: int
@@ -45,6 +47,7 @@ class _Field:
 @dataclass(frozen=True, slots=True)
 class _Plan:
     ordered: tuple[_Field, ...]
+    values: Callable[[Any], Any]  # of all fields, in that order
     by_number: Mapping[int, _Field]
     defaults: Mapping[str, Any]
     alone: frozenset[str]
@@ -100,8 +103,11 @@ def message(number: int, kind: type[Any], alone: bool = False) -> Any:
     return field(default=None, metadata=meta)
 
 
-def messages(number: int, kind: type[Any]) -> Any:
-    """Declare a `repeated` message field; a tuple, () by default."""
+def messages(number: int, kind: type[Any] | Callable[[], type[Any]]) -> Any:
+    """Declare a `repeated` message field; a tuple, () by default.
+
+    `kind` may be a function that returns it, where it is not there yet.
+    """
     return field(default=(), metadata=_meta(number, encode, _message(kind), _BYTES, repeated=True))
 
 
@@ -115,13 +121,22 @@ def encode(record: Any) -> bytes:
     """Return `record` as bytes. Raises `WireError` where a value does not fit its field."""
     out = bytearray()
     plan = _plan(type(record))
-    for one in plan.ordered:
-        value = getattr(record, one.name)
+    for one, value in zip(plan.ordered, plan.values(record), strict=True):
         if one.repeated:
             for item in value.items() if isinstance(value, Mapping) else value:
                 _put(out, one, item)
         elif value is not None if one.optional else value != plan.defaults[one.name]:
             _put(out, one, value)
+    return bytes(out)
+
+
+def joined(first: bytes, others: Iterable[bytes], number: int) -> bytes:
+    """Return an encoded message with others in its `repeated` message field `number`."""
+    out = bytearray(first)
+    for other in others:
+        _number(out, number << 3 | _BYTES)
+        _number(out, len(other))
+        out += other
     return bytes(out)
 
 
@@ -148,14 +163,21 @@ def _decode(kind: type[T], data: bytes, depth: int) -> T:
         if one.alone:
             values = {name: kept for name, kept in values.items() if name not in plan.alone}
         values[one.name] = read
-    return kind(**{name: _settled(plan.defaults[name], value) for name, value in values.items()})
+    for name, value in values.items():
+        if isinstance(value, list):
+            values[name] = _settled(plan.defaults[name], value)
+    return kind(**values)
 
 
 def _items(data: bytes) -> Iterator[tuple[int, int, Any]]:
     """Yield number, wire type and value of each field, in order."""
     at, size = 0, len(data)
     while at < size:
-        key, at = _varint(data, at)
+        key = data[at]
+        if key < 0x80:  # nearly always; so is a number or a length of one byte
+            at += 1
+        else:
+            key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
         if not 0 < number < 1 << 29:
             raise WireError(f"field number {number} at byte {at}")
@@ -164,7 +186,11 @@ def _items(data: bytes) -> Iterator[tuple[int, int, Any]]:
             yield number, wire, value
             continue
         if wire == _BYTES:
-            length, at = _varint(data, at)
+            length = data[at] if at < size else 0x80
+            if length < 0x80:
+                at += 1
+            else:
+                length, at = _varint(data, at)
         elif wire in (_FIXED64, _FIXED32):
             length = 8 if wire == _FIXED64 else 4
         else:
@@ -193,7 +219,7 @@ def _put(out: bytearray, one: _Field, value: Any) -> None:
         written = one.write(value)
     except (KeyError, TypeError, AttributeError, UnicodeEncodeError, ValueError) as error:
         raise WireError(f"{one.name} = {value!r} cannot be written ({error!r})") from error
-    _number(out, one.number << 3 | one.wire)
+    out += one.tag
     if isinstance(written, int):
         _number(out, written)
     else:
@@ -217,7 +243,9 @@ def _meta(
     optional: bool = False,
     alone: bool = False,
 ) -> Mapping[str, Any]:
-    return {"wire": _Field(number, write, read, wire, repeated, optional, alone)}
+    tag = bytearray()
+    _number(tag, number << 3 | wire)
+    return {"wire": _Field(number, bytes(tag), write, read, wire, repeated, optional, alone)}
 
 
 _PLANS: dict[type[Any], _Plan] = {}
@@ -230,6 +258,7 @@ def _plan(kind: type[Any]) -> _Plan:
         ordered = tuple(sorted(named, key=lambda one: one.number))
         _PLANS[kind] = _Plan(
             ordered=ordered,
+            values=_all_values(tuple(one.name for one in ordered)),
             by_number={one.number: one for one in ordered},
             defaults={
                 one.name: one.default if one.default_factory is MISSING else one.default_factory()
@@ -240,9 +269,13 @@ def _plan(kind: type[Any]) -> _Plan:
     return _PLANS[kind]
 
 
-def _settled(default: Any, value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
+def _all_values(names: Sequence[str]) -> Callable[[Any], Any]:
+    """Return what gets the attributes of these names, always as a tuple."""
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda record: (get(record),)
+
+
+def _settled(default: Any, value: list[Any]) -> Any:
     return dict(value) if isinstance(default, Mapping) else tuple(value)
 
 
@@ -277,8 +310,10 @@ def _text(value: bytes, depth: int) -> str:
         raise WireError(f"a text is no UTF-8: {error}") from error
 
 
-def _message(kind: type[Any]) -> Callable[[bytes, int], Any]:
-    return lambda value, depth: _decode(kind, value, depth)
+def _message(kind: type[Any] | Callable[[], type[Any]]) -> Callable[[bytes, int], Any]:
+    if isinstance(kind, type):
+        return lambda value, depth: _decode(kind, value, depth)
+    return lambda value, depth: _decode(kind(), value, depth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Authority:
         """
         self._refresh(now_us)
         self._stale = True  # until it is stored
-        said = [answer for command in commands for answer in decide(self._book, command, now_us)]
+        said = decide(self._book, commands, now_us)
         changed = self._book.changes()
         if changed:
             self._keeper.keep(changed)

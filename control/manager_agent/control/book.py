@@ -47,7 +47,8 @@ class Book:
     After a failure to store them the book must be read anew: it is ahead of the disk.
 
     `short`: the accounts that lacked something when all who wait were looked at last, with the
-    priority of the first who waits there; `stirred`: something changed since.
+    priority of the first who waits there; `stirred`: something changed since. `asking`: the leases
+    whose holders reported and are to be answered.
     """
 
     configured: BudgetPolicy = field(default_factory=BudgetPolicy)
@@ -70,6 +71,7 @@ class Book:
     waiting: dict[int, dict[int, None]] = field(default_factory=lambda: {p: {} for p in PRIORITIES})
     short: dict[AccountKey, int] = field(default_factory=dict)
     stirred: bool = True
+    asking: dict[int, None] = field(default_factory=dict)
     _changed: dict[tuple[object, ...], Row] = field(default_factory=dict)
 
     def put(self, row: Row) -> None:
@@ -229,6 +231,7 @@ class Book:
 
     def _drop(self, lease: Lease) -> None:
         del self.leases[lease.id]
+        self.asking.pop(lease.id, None)
         self.wishes.pop(lease.id, None)
         self.stirred = True
         self.waiting[lease.priority].pop(lease.id, None)
@@ -240,7 +243,10 @@ class Book:
             del self.current[place]
 
     def _index(self, lease: Lease) -> None:
+        known = self.leases.get(lease.id)
         self.leases[lease.id] = lease
+        if known and (known.accounts, known.closed) == (lease.accounts, lease.closed):
+            return  # its totals alone are others
         self.next_lease = max(self.next_lease, lease.id + 1)
         place = (lease.holder, lease.agent, lease.unit, lease.offline)
         if not lease.closed and self.current.get(place, 0) < lease.id:

@@ -16,7 +16,7 @@ def grant(book: Book, lease: Lease, amount: int) -> Lease:
     for key in lease.accounts:
         account = book.accounts[key]
         book.put(_moved(account, _add(account.used, lease.priority, amount)))
-    return _put(book, replace(lease, granted=lease.granted + amount))
+    return _put(book, _with(lease, lease.granted + amount, lease.returned, lease.settled))
 
 
 def settle(book: Book, lease: Lease, settled: int, returned: int) -> Lease:
@@ -28,7 +28,7 @@ def settle(book: Book, lease: Lease, settled: int, returned: int) -> Lease:
     settled = max(settled, lease.settled)
     returned = min(max(returned, lease.returned), lease.granted)
     granted = max(lease.granted, settled + returned)
-    new = replace(lease, settled=settled, returned=returned, granted=granted)
+    new = _with(lease, granted, returned, settled)
     spent, left = settled - lease.settled, new.left - lease.left
     if not spent and not left:
         return lease
@@ -102,6 +102,26 @@ def _moved(account: Account, used: Shares, spent: int = 0, doubt: int = 0) -> Ac
         used,
         account.external,
         account.excess,
+    )
+
+
+def _with(lease: Lease, granted: int, returned: int, settled: int) -> Lease:
+    """Return a lease with other totals; written out, too."""
+    return Lease(
+        lease.id,
+        lease.holder,
+        lease.agent,
+        lease.unit,
+        lease.priority,
+        lease.accounts,
+        lease.ends_us,
+        lease.offline,
+        granted,
+        returned,
+        settled,
+        lease.calls,
+        lease.estimated,
+        lease.closed,
     )
 
 

@@ -19,14 +19,16 @@ from manager_agent.control.commands import (
     To,
 )
 from manager_agent.control.rows import BudgetSet, Charged, Event, Lease, LimitSet, Paused, Said
-from manager_agent.control.serving import Answer, call_back, name_of, serve, told
+from manager_agent.control.serving import Answer, call_back, name_of, told
 from manager_agent.control.terms import DEFAULT, Terms
 
 Change = Configure | SetBudget | SetLimit | Correct | Charge | PauseCalls | ResumeCalls
+FREEING = (Configure, SetBudget, SetLimit, Correct, Charge)
+"""Those after which there may be money again, or too much is out."""
 
 
 def change(book: Book, command: Change, now_us: int) -> list[To]:
-    """Apply a change, and serve whom it freed money for."""
+    """Apply a change; return what is said of it before those who wait are looked at."""
     match command:
         case Configure():
             book.configured = command.policy
@@ -41,7 +43,15 @@ def change(book: Book, command: Change, now_us: int) -> list[To]:
             _charge(book, command, now_us)
         case PauseCalls() | ResumeCalls():
             return _pause(book, command, now_us)
-    return serve(book, now_us) + _tell_again(book, now_us) + call_back(book, now_us)
+    return []
+
+
+def follow_up(book: Book, now_us: int) -> list[To]:
+    """Return what is said after changes, once those who wait were looked at.
+
+    Who was told that nothing is left may ask again; what is above a limit is called back.
+    """
+    return _tell_again(book, now_us) + call_back(book, now_us)
 
 
 def is_paused(book: Book, agent: str) -> bool:

@@ -5,10 +5,9 @@ from dataclasses import replace
 from manager_agent.contract.guard import Report
 from manager_agent.control import booking
 from manager_agent.control.book import Book
-from manager_agent.control.commands import To
 from manager_agent.control.opening import lease_for
 from manager_agent.control.rows import Event, Holder, Lease, Wish
-from manager_agent.control.serving import TTL_US, serve
+from manager_agent.control.serving import TTL_US
 
 ENDED = "it ended"
 _DIED = "its process died"
@@ -16,7 +15,7 @@ LAST_WORDS = (ENDED, _DIED)
 """Why holders are given up whose last totals are known: they said so, or their journal does."""
 
 
-def let_time_pass(book: Book, now_us: int, deaf_us: int = 0) -> list[To]:
+def let_time_pass(book: Book, now_us: int, deaf_us: int = 0) -> None:
     """Give up holders that were silent for too long; move those who wait to the new windows."""
     if deaf_us:
         for id_, heard in book.heard.items():
@@ -29,7 +28,7 @@ def let_time_pass(book: Book, now_us: int, deaf_us: int = 0) -> list[To]:
         if lease.ends_us <= now_us:
             _move_on(book, lease, now_us)
     book.forget(now_us)
-    return serve(book, now_us)
+    book.stirred = True  # what was called back a while ago is called back again
 
 
 def give_up(book: Book, holder: Holder, now_us: int, reason: str) -> None:

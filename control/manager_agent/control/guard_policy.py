@@ -37,9 +37,17 @@ class Policies:
     def __init__(self, conduct: Conduct) -> None:
         self._conduct = conduct
         self._known: dict[str, Policy] = {}
+        self._terms: Terms | None = None
+        self._current: set[str] = set()
 
     def of(self, agent: str, terms: Terms, now_us: int) -> Policy:
         """Return an agent's policy; its revision rises where something of it changed."""
+        if terms is not self._terms:
+            self._terms = terms
+            self._current.clear()
+        if agent in self._current:
+            return self._known[agent]  # asked for with each grant
+        self._current.add(agent)
         new = policy_of(agent, terms, self._conduct)
         known = self._known.get(agent)
         if known is None or replace(known, revision=0) != new:

@@ -5,6 +5,7 @@ never more than the limit because of a grant; see docs/decisions/0013-ledger.md.
 only after the changes are stored.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Report
@@ -25,21 +26,42 @@ _MOST = 10**17
 """A hundred million USD in nano-USD, and 10^17 tokens: no lease ever sees so much."""
 
 
-def decide(book: Book, command: Command, now_us: int) -> list[To]:
-    """Apply a command to the book; return the answers, to be sent once its changes are stored."""
+_SAID_TOGETHER = (Hello, Report)
+"""What holders say at any time and in any number; of the rest each finds the others answered."""
+
+
+def decide(book: Book, commands: Sequence[Command], now_us: int) -> list[To]:
+    """Apply commands in order; return the answers, to be sent once all changes are stored.
+
+    Those who wait for money are looked at once for all that holders said together.
+    """
+    said: list[To] = []
+    changed = False
+    for command in commands:
+        if book.asking and not isinstance(command, _SAID_TOGETHER):
+            said += serve(book, now_us)
+        said += _applied(book, command, now_us)
+        changed = changed or isinstance(command, changing.FREEING)
+    said += serve(book, now_us)
+    return said + changing.follow_up(book, now_us) if changed else said
+
+
+def _applied(book: Book, command: Command, now_us: int) -> list[To]:
+    """Apply one command; return what is said of it before those who wait are looked at."""
     match command:
         case Hello():
             return _hello(book, command, now_us)
         case Report():
             return _report(book, command, now_us)
         case Bye():
-            return _bye(book, command, now_us)
+            _bye(book, command, now_us)
         case Tick():
-            return let_time_pass(book, now_us, command.deaf_us)
+            let_time_pass(book, now_us, command.deaf_us)
         case Reconcile():
-            return _reconcile(book, command, now_us)
+            _reconcile(book, command)
         case _:
             return changing.change(book, command, now_us)
+    return []
 
 
 def _hello(book: Book, hello: Hello, now_us: int) -> list[To]:
@@ -62,7 +84,7 @@ def _hello(book: Book, hello: Hello, now_us: int) -> list[To]:
     said = [To(hello.holder, changing.pauses(book, now_us))]
     for journal in hello.recovered:
         recover(book, journal, hello.boot_id, now_us)
-    return said + (serve(book, now_us) if hello.recovered else [])
+    return said
 
 
 def _report(book: Book, report: Report, now_us: int) -> list[To]:
@@ -77,7 +99,7 @@ def _report(book: Book, report: Report, now_us: int) -> list[To]:
     if lease is not None:  # None: none yet, or one that ended long ago with nothing left
         lease = _merge(book, lease, report)
     if holder.closed_us is not None:
-        return [To(holder.id, Fence(holder.id, holder.reason)), *serve(book, now_us)]
+        return [To(holder.id, Fence(holder.id, holder.reason))]
     _heard(book, holder.id, now_us, report.longest_call_ms * 1000)
     return _answer(book, report, lease, now_us)
 
@@ -99,9 +121,9 @@ def _merge(book: Book, lease: Lease, report: Report) -> Lease:
 
 
 def _answer(book: Book, report: Report, lease: Lease | None, now_us: int) -> list[To]:
-    """Give a report's wish to the lease of the present windows, and serve."""
+    """Give a report's wish to the lease of the present windows, to be answered with the others."""
     if report.unit == "unknown":
-        return serve(book, now_us)
+        return []
     said: list[To] = []
     if changing.is_paused(book, report.agent):
         _note(book, lease, report, wanted=False)
@@ -110,7 +132,7 @@ def _answer(book: Book, report: Report, lease: Lease | None, now_us: int) -> lis
             if lease
             else To(report.holder, replace(_unlimited(report), verdict="paused", unlimited=False))
         )
-        return said + serve(book, now_us)
+        return said
     opened = report.want > 0 or report.need > 0 or lease is None
     present = lease_for(book, report.holder, report.agent, report.unit, now_us, opened)
     if lease is not None and (present is None or present.id != lease.id):
@@ -119,9 +141,10 @@ def _answer(book: Book, report: Report, lease: Lease | None, now_us: int) -> lis
     if present is None:
         if lease is None:
             said.append(To(report.holder, _unlimited(report)))
-        return said + serve(book, now_us)
+        return said
     _note(book, present, report)
-    return said + serve(book, now_us, present)
+    book.asking[present.id] = None
+    return said
 
 
 def _note(book: Book, lease: Lease | None, report: Report, wanted: bool = True) -> None:
@@ -143,18 +166,16 @@ def _note(book: Book, lease: Lease | None, report: Report, wanted: bool = True) 
     )
 
 
-def _bye(book: Book, bye: Bye, now_us: int) -> list[To]:
+def _bye(book: Book, bye: Bye, now_us: int) -> None:
     holder = book.holders.get(bye.holder)
-    if holder is None or holder.closed_us is not None:
-        return []
-    give_up(book, holder, now_us, ENDED)
-    return serve(book, now_us)
+    if holder is not None and holder.closed_us is None:
+        give_up(book, holder, now_us, ENDED)
 
 
-def _reconcile(book: Book, command: Reconcile, now_us: int) -> list[To]:
+def _reconcile(book: Book, command: Reconcile) -> None:
     lease = book.leases.get(command.lease)
     if lease is None or not lease.closed:
-        return []  # while its holder is there, the holder tells
+        return  # while its holder is there, the holder tells
     holder = book.holders.get(lease.holder)
     reason = holder.reason if holder else ""
     if reason in LAST_WORDS and command.calls == lease.calls:
@@ -164,7 +185,6 @@ def _reconcile(book: Book, command: Reconcile, now_us: int) -> list[To]:
     else:
         # Some spans may be missing, and some calls may never be told of: they died with it.
         booking.settle(book, lease, command.spent, lease.returned)
-    return serve(book, now_us)
 
 
 def _heard(book: Book, holder: str, now_us: int, longest_call_us: int = 0) -> None:

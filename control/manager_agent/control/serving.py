@@ -4,6 +4,7 @@ Demand that cannot be met waits in a queue, critical ones first, then who came f
 overtakes on an account that is short; whoever waits there keeps others' look-ahead waiting, too.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from manager_agent.contract.guard import Grant, Verdict
@@ -27,46 +28,65 @@ class Answer:
     account: Account | None = None
 
 
-def serve(book: Book, now_us: int, asker: Lease | None = None) -> list[To]:
-    """Grant what can be granted to those who wait, then look-ahead to the asker.
+def serve(book: Book, now_us: int) -> list[To]:
+    """Grant what can be granted to those who wait, then look-ahead to those who asked.
 
-    Whoever is granted something or can wait no longer is told; the asker is told in any case.
+    Those are who reported since this was done last: they are told in any case. Of the others who
+    wait, those are told who are granted something or can wait no longer.
     """
-    asked = book.wish_of(asker).need if asker else 0
-    if asker and not book.stirred:
-        said: list[To] = []  # nothing has changed for anybody since they were all looked at
-        answer = _still(book, asker, asked)
-    else:
-        said, answer = _walk(book, now_us, asker)
-    if asker:
-        asker = book.leases[asker.id]
-        others_first = any(book.short.get(key, 5) <= asker.priority for key in asker.accounts)
-        if answer.verdict == "ok" and not others_first:
-            _look_ahead(book, asker)
-            allowance = allowance_for(book, asker, now_us)
-            if allowance is not None:
-                said.append(_beside(told(book, allowance, now_us, Answer("ok")), book, asker))
-        said.append(told(book, asker, now_us, answer, asked))
+    askers = _askers(book)
+    asked = {lease.id: book.wish_of(lease).need for lease in askers}
+    if book.stirred:
+        said, answers = _walk(book, now_us, asked)
+    else:  # nothing has changed for anybody since they were all looked at
+        said, answers = [], {}
+    for asker in askers:
+        answer = answers.get(asker.id) or _still(book, asker, asked[asker.id])
+        said += _answered(book, book.leases[asker.id], answer, asked[asker.id], now_us)
     return said
 
 
-def _walk(book: Book, now_us: int, asker: Lease | None) -> tuple[list[To], Answer]:
-    """Look at all who wait, in order; return what they are told, and the asker's own answer."""
+def _askers(book: Book) -> list[Lease]:
+    """Return the leases whose holders asked, and forget that they did; not those closed since."""
+    found = [book.leases[id_] for id_ in book.asking]
+    book.asking.clear()
+    return [lease for lease in found if not lease.closed]
+
+
+def _answered(book: Book, asker: Lease, answer: Answer, asked: int, now_us: int) -> list[To]:
+    """Give look-ahead to one who asked, where nobody waits for it, and say how it stands."""
     said: list[To] = []
-    answer = Answer("ok")
+    others_first = any(book.short.get(key, 5) <= asker.priority for key in asker.accounts)
+    if answer.verdict == "ok" and not others_first:
+        _look_ahead(book, asker)
+        allowance = allowance_for(book, asker, now_us)
+        if allowance is not None:
+            said.append(_beside(told(book, allowance, now_us, Answer("ok")), book, asker))
+    said.append(told(book, asker, now_us, answer, asked))
+    return said
+
+
+def _walk(book: Book, now_us: int, asked: Mapping[int, int]) -> tuple[list[To], dict[int, Answer]]:
+    """Look at all who wait, in order; return what they are told, and the answers to those `asked`.
+
+    Once for all that was said together: with a thousand who wait, a look for each word of each of
+    them would be a million.
+    """
+    said: list[To] = []
+    answers: dict[int, Answer] = {}
     book.short = {}
     called: dict[tuple[AccountKey, int], int] = {}
     for lease in book.queue():
         need = book.wish_of(lease).need
         got = _met(book, lease, book.short)
-        if asker and lease.id == asker.id:
-            answer = got
+        if lease.id in asked:
+            answers[lease.id] = got
         elif got.verdict != "wait":
             said.append(told(book, lease, now_us, got, need))
         if got.verdict == "wait":
             said += _recalls(book, lease, now_us, called)
     book.stirred = False
-    return said, answer
+    return said, answers
 
 
 def _still(book: Book, asker: Lease, need: int) -> Answer:
@@ -162,7 +182,8 @@ def _look_ahead(book: Book, lease: Lease) -> None:
     more = sizing.amount(_draws(book, lease), wish.want, 0) if wish.want > 0 else 0
     if more > 0 and any(book.accounts[key].bound is not None for key in lease.accounts):
         booking.grant(book, lease, more)
-    book.wish(lease, replace(wish, want=0))
+    if wish.want:
+        book.wish(lease, replace(wish, want=0))
 
 
 def _recalls(

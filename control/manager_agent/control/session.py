@@ -7,10 +7,11 @@ from typing import Any
 import grpc
 import structlog
 
+from manager_agent.contract.frame import frames, messages_of
 from manager_agent.contract.guard import FromGuard, Hello
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.contract.token import Token, Tokens, authorization_of
-from manager_agent.contract.wire_format import WireError, decode, encode
+from manager_agent.contract.wire_format import WireError
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.line import Line
 from manager_agent.control.spoken import RefusedError, Spoken, spoken
@@ -39,6 +40,7 @@ class GuardService(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._lines: set[Line] = set()
         self._closing = False
         self._refused: Counter[str] = Counter()
+        self._frames: Counter[str] = Counter()
 
     def service(self, details: Any) -> Any:
         """Return the method asked for, None where it is not here."""
@@ -55,15 +57,17 @@ class GuardService(grpc.GenericRpcHandler):  # type: ignore[misc]
     def metrics(self) -> list[Metric]:
         """Return how many streams there are, and which were refused for what."""
         refused = [Sample(n, (("reason", word),)) for word, n in sorted(self._refused.items())]
+        streamed = [Sample(n, (("direction", word),)) for word, n in sorted(self._frames.items())]
         return [
             Metric(
                 "manager_guard_streams", "gauge", "Guards' streams.", [Sample(len(self._lines))]
             ),
+            Metric("manager_guard_messages_total", "counter", "On guards' streams.", streamed),
             Metric("manager_guard_refused_total", "counter", "Ended for a message.", refused),
         ]
 
     async def _session(self, requests: Any, context: Any) -> None:
-        stream = _Stream(self._clerk, self._agent(context))
+        stream = _Stream(self._clerk, self._agent(context), self._frames)
         self._lines.add(stream.line)
         reading = asyncio.create_task(stream.read(requests))
         reading.add_done_callback(lambda task: _ended_reading(task, stream.line))
@@ -78,8 +82,9 @@ class GuardService(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     async def _write(self, line: Line, reading: "asyncio.Task[None]", context: Any) -> None:
         while not reading.done() and not self._closing:
-            for message in await line.next():
-                await context.write(encode(message))
+            for frame in frames(await line.next()):
+                self._frames["out"] += 1
+                await context.write(frame)
             if line.overrun:
                 self._refused["too_slow"] += 1
                 await context.abort(
@@ -117,8 +122,9 @@ def _ended_reading(task: "asyncio.Task[None]", line: Line) -> None:
 class _Stream:
     """One stream: whom it speaks for, and what waits to be written to it."""
 
-    def __init__(self, clerk: Clerk, agent: str | None) -> None:
+    def __init__(self, clerk: Clerk, agent: str | None, frames: Counter[str]) -> None:
         self.line = Line()
+        self._frames = frames
         self._clerk = clerk
         self._agent = agent
         self._deliver = self.line.put  # one object: the clerk compares it
@@ -130,13 +136,15 @@ class _Stream:
         Raises `WireError` or `RefusedError` where it must not go on.
         """
         async for payload in requests:
-            said = spoken(decode(FromGuard, payload), self._agent)
-            if said is None:
-                continue  # of a newer guard
-            while self._clerk.waiting(said.holder) >= MOST_WAITING:
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            self._listen(said)
-            self._clerk.tell(said)
+            self._frames["in"] += 1
+            for message in messages_of(FromGuard, payload):
+                said = spoken(message, self._agent)
+                if said is None:
+                    continue  # of a newer guard
+                while self._clerk.waiting(said.holder) >= MOST_WAITING:
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                self._listen(said)
+                self._clerk.tell(said)
 
     def leave(self) -> None:
         """Have nothing delivered here any more."""

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from opentelemetry.context import Context
 
 from manager_agent.contract.decision import Allow
+from manager_agent.contract.turn import last_turn
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.identity import Identity
@@ -35,6 +36,7 @@ class Ask:
 
     __slots__ = (
         "_digest",
+        "_turn",
         "asked",
         "body",
         "call_id",
@@ -62,6 +64,7 @@ class Ask:
         self.started_ns = started_ns
         self.body = body
         self._digest: bytes | None = None
+        self._turn: bytes | None = None
 
     @property
     def body_digest(self) -> bytes | None:
@@ -70,10 +73,18 @@ class Ask:
             self._digest = blake2b(self.body, digest_size=16).digest()
         return self._digest
 
+    @property
+    def turn_digest(self) -> bytes | None:
+        """Return a digest of what the body adds to the request before, as `body_digest`."""
+        if self._turn is None and self.body is not None:
+            turn = last_turn(self.body.decode("utf-8", "replace"))
+            self._turn = b"" if turn is None else blake2b(turn.encode(), digest_size=16).digest()
+        return self._turn or None
+
     def let_go(self) -> None:
-        """Keep of the body its digest alone."""
+        """Keep of the body its digests alone."""
         if self.body is not None:
-            self._digest = self.body_digest
+            self._digest, self._turn = self.body_digest, self.turn_digest
             self.body = None
 
 

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from manager_agent.contract.frame import frames, messages_of
 from manager_agent.contract.guard import Bye, FromGuard, FromManager, Hello
-from manager_agent.contract.wire_format import WireError, decode, encode
+from manager_agent.contract.wire_format import WireError
 from manager_agent.instrumentation import journal, mishap, reentry
 from manager_agent.instrumentation.approvals import Approvals
 from manager_agent.instrumentation.bell import Bell
@@ -293,7 +294,8 @@ class _Session:
             self._word.settle()
             self._told_ns, self._asked_ns = self._clock(), None
             agents = self._wanted.agents()
-            if all_agents:
+            all_agents = all_agents or agents.issuperset(self._word.wallets)
+            if all_agents:  # who reports all of it for money needs no heartbeat for a while
                 self._beat_ns = self._told_ns + self._heartbeat_ns
             holder = self._word.epoch.holder
             longest_ms = min(max(_LEAST_LONGEST_MS, self._on.longest_ms()), _MOST_LONGEST_MS)
@@ -310,7 +312,7 @@ class _Session:
     def _send(self, said: Sequence[FromGuard], answered: bool = False) -> None:
         if answered and self._unanswered_ns is None:
             self._unanswered_ns = self._clock()
-        self._stream.send([encode(one) for one in said])
+        self._stream.send(list(frames(said)))
 
     def _hear(self, seconds: float) -> None:
         came = self._stream.receive(seconds)
@@ -319,12 +321,13 @@ class _Session:
         self._unanswered_ns = None
         for payload in came:
             try:
-                message = decode(FromManager, payload)
+                messages = messages_of(FromManager, payload)
             except WireError as error:
                 mishap.note("speaker.decode", "the manager said what cannot be read", error)
                 continue
             with reentry.inside():
-                self._take(message)
+                for message in messages:
+                    self._take(message)
         if not self._word.link.up:
             self._speaker._failures = 0
             self._word.link.heard()

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from manager_agent.receiver.call import Call
@@ -185,6 +186,14 @@ class SpendKey(NamedTuple):
 def spent_in(usage: Usage) -> frozenset[SpendKey]:
     """Return the quarters of agents that `usage` changes."""
     return frozenset(SpendKey(k.bucket_ns // QUARTER_NS * QUARTER_NS, k.agent) for k in usage)
+
+
+def minutes_in(changes: Changes) -> frozenset[int]:
+    """Return the minutes (since 1970) whose calls, tool calls or usage `changes` change."""
+    tools = (each.tool.start_ns for each in changes.tools)
+    gone = (each.start_ns for each in changes.retracted_tools)
+    usage = (key.bucket_ns for key in changes.minutes)
+    return frozenset(start // MINUTE_NS for start in chain(usage, tools, gone))
 
 
 def spend_of(usage: Usage) -> dict[SpendKey, UsageDelta]:

@@ -1,57 +1,67 @@
 """The life of one alert: pending, firing, resolved. Written once, for every rule."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
 from typing import Literal
 
-from manager_agent.rules.alert import Alert
+from manager_agent.rules.alert import Alert, Reason
 from manager_agent.rules.finding import Finding
 
-Reason = Literal[
-    "pending",  # seen, but not for long enough
-    "fired",  # an alert from now on: people are told
-    "worsened",  # a new high: people are told
-    "changed",  # another severity at no new high: only recorded
-    "continues",  # nothing new but the numbers
-    "reopened",  # back at a level that was told before: only recorded
-    "resolved",  # over
-    "remembered",  # over, kept so that its return is not told again
-    "dropped",  # went away before it became an alert
-    "forgotten",  # over for good
-]
+Outcome = (
+    Reason
+    | Literal[
+        "waits",  # still pending
+        "continues",  # nothing new but the numbers
+        "missing",  # gone, not for long enough to be over
+        "kept",  # its rule could not look: as it was
+        "remembered",  # over, kept so that its return is not told again
+        "forgotten",  # over for good
+    ]
+)
+"""What became of an alert: a reason to record, or nothing that is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """An alert after one tick and why it is so."""
+    """An alert after one tick and why it is so; `found`: whether its finding was made."""
 
-    reason: Reason
+    reason: Outcome
     alert: Alert
+    found: bool = False
 
 
-def seen(alert: Alert | None, finding: Finding, now: datetime, revision: int) -> Transition:
-    """Return the alert now that its finding was made; `revision` is used if it changes."""
+def seen(alert: Alert | None, finding: Finding, now: datetime) -> Transition:
+    """Return the alert now that its finding was made."""
     if alert is None:
-        alert = Alert(finding, "pending", since=now)
-    if alert.state != "pending":
-        return _again(alert, finding, revision)
-    alert = replace(alert, finding=finding)
-    held = max(now - alert.since, timedelta(0))  # a clock put back is no reason to wait
-    if held < finding.hold:
-        return Transition("pending", alert)
-    return Transition("fired", _fire(alert, now, revision))
+        return _waiting("pending", Alert(finding, "pending", since=now), now)
+    if alert.state == "pending":
+        # A clock put back must not make it wait for as long as it was put back.
+        return _waiting("waits", replace(alert, finding=finding, since=min(alert.since, now)), now)
+    return _again(alert, finding)
 
 
-def unseen(alert: Alert, now: datetime, revision: int) -> Transition:
-    """Return the alert now that its finding was not made; `revision` is used if it changes."""
+def unseen(alert: Alert, now: datetime) -> Transition:
+    """Return the alert now that its finding was not made."""
     if alert.state == "pending":
         return Transition("dropped", alert)
     if alert.state == "firing":
-        return Transition(
-            "resolved", replace(alert, state="resolved", resolved=now, revision=revision)
-        )
+        missing = now if alert.missing is None else min(alert.missing, now)
+        if now - missing < alert.finding.keep:
+            return Transition("missing", replace(alert, missing=missing))
+        return Transition("resolved", over(alert, now))
     return Transition("remembered" if may_return(alert, now) else "forgotten", alert)
+
+
+def withdrawn(alert: Alert, now: datetime) -> Transition:
+    """Return the alert now that nobody looks for it any more."""
+    if alert.state == "firing":
+        return Transition("withdrawn", over(alert, now))
+    return unseen(alert, now)
+
+
+def over(alert: Alert, now: datetime) -> Alert:
+    """Return the alert as resolved."""
+    return replace(alert, state="resolved", resolved=now, missing=None)
 
 
 def may_return(alert: Alert, now: datetime) -> bool:
@@ -59,29 +69,19 @@ def may_return(alert: Alert, now: datetime) -> bool:
     return alert.finding.until is not None and now < alert.finding.until
 
 
-def _fire(alert: Alert, now: datetime, revision: int) -> Alert:
-    return replace(
-        alert,
-        state="firing",
-        alert_id=_identifier(alert.finding, revision),
-        fired=now,
-        told=alert.finding.level,
-        revision=revision,
-    )
+def _waiting(outcome: Literal["pending", "waits"], alert: Alert, now: datetime) -> Transition:
+    if now - alert.since < alert.finding.hold:
+        return Transition(outcome, alert, found=True)
+    level = alert.finding.level
+    return Transition("fired", replace(alert, state="firing", fired=now, peak=level), found=True)
 
 
-def _again(alert: Alert, finding: Finding, revision: int) -> Transition:
-    current = replace(alert, finding=finding)
-    changed = replace(current, state="firing", resolved=None, revision=revision)
-    if alert.told is None or finding.level > alert.told:
-        return Transition("worsened", replace(changed, told=finding.level))
+def _again(alert: Alert, finding: Finding) -> Transition:
+    current = replace(alert, finding=finding, state="firing", resolved=None, missing=None)
+    if alert.peak is None or finding.level > alert.peak:
+        return Transition("worsened", replace(current, peak=finding.level), found=True)
     if alert.state == "resolved":
-        return Transition("reopened", changed)
+        return Transition("reopened", current, found=True)
     if finding.severity != alert.finding.severity:
-        return Transition("changed", changed)
-    return Transition("continues", current)
-
-
-def _identifier(finding: Finding, revision: int) -> str:
-    """Return 16 hex digits; the revision makes each firing of one finding another alert."""
-    return sha256(f"{finding.rule}\n{finding.subject}\n{revision}".encode()).hexdigest()[:16]
+        return Transition("changed", current, found=True)
+    return Transition("continues", current, found=True)

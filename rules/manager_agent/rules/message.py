@@ -15,8 +15,9 @@ class Message:
     """One thing to tell people, at most once per `key`.
 
     `key`: idempotency key; the outbox keeps one row a key, whatever the number of ticks.
-    `kind`: the rule's name, e.g. `budget`. `alert_id`: the alert this is about; one alert may
-    have several messages. `headline`: one sentence with the numbers that matter.
+    `kind`: the rule's name, e.g. `budget`; `still_open` for the reminder of what is open.
+    `alert_id`: the alert this is about; one alert may have several messages; empty where it is
+    about several. `headline`: one sentence with the numbers that matter.
     `ts`: UTC. `facts`: numbers and names behind the headline, in the order people should read
     them; amounts of money are decimal strings in USD under keys that end in `_usd`.
     """

@@ -1,6 +1,7 @@
 """Finds the rules by their place: `catalog/cost_spike.py` holds `CostSpike`; no list names it."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -13,6 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from manager_agent.rules.rule import Rule, name_of
 
 _CATALOG = "manager_agent.rules.catalog"
+
+ENABLED = "enabled"
+"""The setting that every rule has: whether it runs."""
 
 
 class RuleSettingsError(ValueError):
@@ -33,22 +37,44 @@ def catalog() -> Mapping[str, type[Rule]]:
     return MappingProxyType({name: _class_in(name) for name in names})
 
 
-def rules_from(settings: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A rule as it is configured: `enabled` is what `rules.<name>.enabled` says."""
+
+    name: str
+    rule: Rule
+    enabled: bool
+
+
+def entries_from(settings: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
     """Return every rule of the catalog with its `settings`, by rule name; defaults for the rest.
 
-    Raises `RuleSettingsError`, with all problems at once.
+    `enabled` is a setting of every rule, read here and not the rule's own affair. Raises
+    `RuleSettingsError`, with all problems at once.
     """
     known = catalog()
     problems = [_stranger(name) for name in settings if name not in known]
-    rules: list[Rule] = []
+    entries: list[Entry] = []
     for name, cls in known.items():
+        own = dict(settings.get(name, {}))
+        enabled = own.pop(ENABLED, True)
+        if not isinstance(enabled, bool):
+            problems.append(
+                f"rules.{name}.{ENABLED}: Input should be true or false, found {enabled!r}"
+            )
+            enabled = True
         try:
-            rules.append(TypeAdapter(cls).validate_python(settings.get(name, {})))
+            entries.append(Entry(name, TypeAdapter(cls).validate_python(own), enabled))
         except ValidationError as error:
             problems += _problems(cls, name, error)
     if problems:
         raise RuleSettingsError(problems)
-    return rules
+    return entries
+
+
+def rules_from(settings: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
+    """Return the rules that are not switched off, as `entries_from` has them."""
+    return [entry.rule for entry in entries_from(settings) if entry.enabled]
 
 
 def _class_in(name: str) -> type[Rule]:
@@ -70,7 +96,7 @@ def _problems(cls: type[Rule], name: str, error: ValidationError) -> list[str]:
     for one in error.errors():
         path = ".".join(map(str, ["rules", name, *one["loc"]]))
         if one["type"] == "unexpected_keyword_argument":
-            known = TypeAdapter(cls).json_schema().get("properties", {})
+            known = [ENABLED, *TypeAdapter(cls).json_schema().get("properties", {})]
             problems.append(
                 f"{path}: there is no such setting; {_hint(str(one['loc'][-1]), known)}"
             )
@@ -84,4 +110,4 @@ def _hint(name: str, known: Collection[str]) -> str:
     close = get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"there are {', '.join(known)}" if known else "there are none"
+    return f"there are {', '.join(known)}" if len(known) > 1 else f"there is only {ENABLED}"

@@ -7,15 +7,22 @@ from datetime import UTC, datetime
 import polars as pl
 
 from manager_agent.analytics.frames import (
+    BASELINES,
+    BREAKERS,
     BUDGETS,
     CALLS,
+    CREEP,
     GUARDED,
     HOURS,
+    ISSUES,
     MINUTES,
+    POOLS,
+    REFERENCES,
     TOOLS,
     UNPRICED,
     BudgetRow,
     Frames,
+    Thresholds,
 )
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Unit
 from manager_agent.contract.money import nano_usd
@@ -33,11 +40,18 @@ def frames(
     minutes: Sequence[Mapping[str, object]] = (),
     calls: Sequence[Mapping[str, object]] = (),
     tools: Sequence[Mapping[str, object]] = (),
+    baselines: Sequence[Mapping[str, object]] = (),
+    references: Sequence[Mapping[str, object]] = (),
+    pools: Sequence[Mapping[str, object]] = (),
+    creep: Sequence[Mapping[str, object]] = (),
+    issues: Sequence[Mapping[str, object]] = (),
+    breakers: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
+    thresholds: Thresholds | None = None,
 ) -> Frames:
     """Return frames that hold just these rows; `budget` and others below make one each.
 
-    Rows of hours, minutes, calls and tools name what matters: the rest is NULL.
+    Rows of hours and what follows name what matters: the rest is NULL.
     """
     return Frames(
         budgets=pl.DataFrame([astuple(row) for row in budgets], schema=BUDGETS, orient="row"),
@@ -48,6 +62,13 @@ def frames(
         minutes=pl.DataFrame(list(minutes), schema=MINUTES),
         calls=pl.DataFrame(list(calls), schema=CALLS),
         tools=pl.DataFrame(list(tools), schema=TOOLS),
+        thresholds=thresholds or Thresholds(),
+        baselines=pl.DataFrame(list(baselines), schema=BASELINES),
+        references=pl.DataFrame(list(references), schema=REFERENCES),
+        pools=pl.DataFrame(list(pools), schema=POOLS),
+        creep=pl.DataFrame(list(creep), schema=CREEP),
+        issues=pl.DataFrame(list(issues), schema=ISSUES),
+        breakers=pl.DataFrame(list(breakers), schema=BREAKERS),
     )
 
 

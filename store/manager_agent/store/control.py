@@ -1,5 +1,6 @@
 """The control store: the rule engine's memory, its alerts, and the outbox of messages to people."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -83,7 +84,7 @@ class ControlStore:
                 self._con.executemany(query("alerts", "record"), map(alert_row, step.alerts))
 
     def alerts(self, open_only: bool = False) -> list[AlertRow]:
-        """Return each alert as it is now, the last fired first; with `open_only` those firing."""
+        """Return each alert that fired as it is now, the last first, or those that fire still."""
         return [alert_of(row) for row in self._read("alerts", "latest", open_only=open_only)]
 
     def alert_changes_since(self, revision: int) -> list[AlertRow]:
@@ -128,11 +129,16 @@ class ControlStore:
         return {"pending": 0, "sent": 0, "given_up": 0} | dict(self._read("outbox", "counts"))
 
     def prune(self, before: datetime) -> int:
-        """Delete messages sent and alerts over before `before`; return the number of rows."""
+        """Delete messages sent, alerts and silences over before `before`; return how many rows."""
+        values = {"before_us": micros(before)}
+        return self.keep(*((file, "prune", values) for file in ("outbox", "alerts", "silences")))
+
+    def keep(self, *statements: tuple[str, str, Mapping[str, object]]) -> int:
+        """Run queries, each named by file and name, in one transaction; return the rows changed."""
         with self._lock, transaction(self._con):
             return sum(
-                self._con.execute(query(file, "prune"), {"before_us": micros(before)}).rowcount
-                for file in ("outbox", "alerts")
+                self._con.execute(query(file, name), values).rowcount
+                for file, name, values in statements
             )
 
     def rows(self, file: str, name: str, **values: object) -> list[Any]:

@@ -42,10 +42,11 @@ def outgoing(document: str, attempts: int, queued_us: int) -> Outgoing:
 def alert_row(alert: AlertRow) -> dict[str, Any]:
     """Return the parameters that record a change of an alert."""
     columns = asdict(alert)
-    resolved = columns.pop("resolved_ts")
+    resolved, at = columns.pop("resolved_ts"), columns.pop("changed_ts")
     return columns | {
         "ts_us": micros(columns.pop("ts")),
         "resolved_us": None if resolved is None else micros(resolved),
+        "at_us": None if at is None else micros(at),
         "evidence": columns.pop("evidence_json"),
     }
 
@@ -53,7 +54,8 @@ def alert_row(alert: AlertRow) -> dict[str, Any]:
 def alert_of(row: Sequence[Any]) -> AlertRow:
     """Return a change of an alert as it was recorded; columns in the order of `AlertRow`."""
     values = dict(zip((field.name for field in fields(AlertRow)), row, strict=True))
-    resolved = values["resolved_ts"]
     values["ts"] = moment(values["ts"])
-    values["resolved_ts"] = None if resolved is None else moment(resolved)
+    for name in ("resolved_ts", "changed_ts"):
+        values[name] = None if values[name] is None else moment(values[name])
+    values["told"] = None if values["told"] is None else bool(values["told"])
     return AlertRow(**values)

@@ -16,7 +16,13 @@ import pyarrow as pa
 import structlog
 
 from manager_agent.receiver.call import DAY_NS, Call
-from manager_agent.receiver.changes import Changes, SpendKey, spent_in
+from manager_agent.receiver.changes import (
+    CallVersion,
+    Changes,
+    SpendKey,
+    minutes_in,
+    spent_in,
+)
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.history import sealed
 from manager_agent.receiver.remembered import Late
@@ -101,6 +107,10 @@ class FactStore:
         self.archive = Archive(path.parent)
         self.spent: Callable[[frozenset[SpendKey] | None], None] = lambda keys: None
         """Told after each commit whose spend it changed; None: of whom is not certain."""
+        self.called: Callable[[Sequence[CallVersion]], None] = lambda versions: None
+        """Told of new versions of calls once they are stored."""
+        self.touched: Callable[[frozenset[int] | None], None] = lambda minutes: None
+        """Told after each commit which minutes (since 1970) it changed; None: not certain."""
         self._con = self._open()
 
     @property
@@ -119,7 +129,7 @@ class FactStore:
         """Store what the window changed in one transaction; committed and synced on return."""
         with self._transaction():
             self._put(changes)
-        self._tell_spent(changes)
+        self._tell(changes)
 
     def take_in(self, calls: Sequence[Call], now_ns: int) -> list[Call]:
         """Store calls of the past that were not imported before, sealed; return those.
@@ -134,7 +144,7 @@ class FactStore:
             if fresh:
                 self._put(past)
                 self._insert("append_imported", imported=columns.imported_table(fresh))
-        self._tell_spent(past)
+        self._tell(past)
         return fresh
 
     def _imported(self, offered: pa.Table) -> set[str]:
@@ -197,6 +207,10 @@ class FactStore:
         """Append changes of alerts (the columns of `alert_events`) in one transaction."""
         self._append("append_alerts", rows)
 
+    def append_issues(self, rows: Sequence[dict[str, object]]) -> None:
+        """Append versions of issues (the columns of `issue_events`) in one transaction."""
+        self._append("append_issues", rows)
+
     def append_control_events(self, rows: Sequence[dict[str, object]]) -> None:
         """Append rows of `control_events` in one transaction."""
         self._append("append_control_events", rows)
@@ -237,6 +251,7 @@ class FactStore:
                 self._close_all()
                 self._con = self._open()
             self.spent(None)
+            self.touched(None)
             _log.warning("fact store reopened", path=str(self._path), after=str(error))
         return isinstance(error, _FAULTS_OF_DATA)
 
@@ -276,9 +291,12 @@ class FactStore:
         self._feeds = Feeds(con)
         return con
 
-    def _tell_spent(self, changes: Changes) -> None:
+    def _tell(self, changes: Changes) -> None:
         if changes.minutes:
             self.spent(spent_in(changes.minutes))
+        self.touched(minutes_in(changes))
+        if changes.calls:
+            self.called(changes.calls)
 
     def _note_deltas(self, changes: Changes) -> None:
         self._deltas += len(changes.minutes)

@@ -1,5 +1,6 @@
 """The budget ledger's rows in the control database."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from manager_agent.control.book import DOUBT_KEPT_US, KEPT_US
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Charged, Holder, LimitSet, Paused, Row
 from manager_agent.store.control_file import connect, query, transaction
-from manager_agent.store.ledger_rows import account, budget, lease, query_of, values
+from manager_agent.store.ledger_rows import TOGETHER, account, budget, lease, query_of, values
 
 PRUNES = ("prune_leases", "prune_accounts", "prune_holders", "prune_charged", "prune_paused")
 """In this order: what still needs a row is asked of what is left."""
@@ -57,7 +58,10 @@ class LedgerStore:
             by_query.setdefault(query_of(row), []).append(values(row))
         with stored(), transaction(self._con):
             for name, several in by_query.items():
-                self._con.executemany(query("ledger", name), several)
+                if name in TOGETHER:
+                    self._con.execute(query("ledger", name), (json.dumps(several),))
+                else:
+                    self._con.executemany(query("ledger", name), several)
 
     def prune(self, now_us: int) -> int:
         """Delete rows that nothing can change any more; return how many. Raises `KeeperError`."""

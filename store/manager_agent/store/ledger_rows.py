@@ -32,6 +32,9 @@ QUERIES: dict[type[Row], str] = {
 }
 """The query that keeps a row of each kind."""
 
+TOGETHER = frozenset(("keep_account", "keep_lease"))
+"""The queries that take all rows at once."""
+
 DROPS: dict[type[Row], str] = {LimitSet: "drop_limit", BudgetSet: "drop_budget"}
 """The query that takes one away that was taken back."""
 

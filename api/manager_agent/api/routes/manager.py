@@ -14,6 +14,7 @@ from manager_agent.api import shapes
 from manager_agent.api.agents import fleet, known_agents
 from manager_agent.api.body import choice, refuse_unknown
 from manager_agent.api.problem import Problem
+from manager_agent.api.routes.issues import issues_shown
 from manager_agent.api.services import BusyError, Services
 from manager_agent.contract.money import usd
 
@@ -113,7 +114,7 @@ def dashboard_of(services: Services, now: datetime) -> dict[str, Any]:
         "totals": {period: shapes.usage(used) for period, used in found.totals.items()},
         "agents": [shapes.agent(agent) for agent in found.agents],
         "alerts": [shapes.alert(row) for row in alerts],
-        "issues": [],
+        "issues": issues_shown(services.issues) if services.issues else [],
     }
 
 

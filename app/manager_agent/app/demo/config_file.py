@@ -25,4 +25,4 @@ def config_yaml(fleet: Iterable[Member]) -> str:
 
 
 def _budget(member: Member) -> dict[str, Any]:
-    return {"hourly_limit_usd": float(member.hourly_limit_usd), "enforcement": "hard"}
+    return {"monthly_limit_usd": float(member.monthly_limit_usd), "enforcement": "hard"}

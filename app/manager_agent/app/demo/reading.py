@@ -18,9 +18,10 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """One agent in the current hour, USD and tokens; None: no limit, or not known.
+    """One agent, USD and tokens; None: no limit, or not known.
 
-    `success_rate` is 0 to 1. `last_seen` is UTC.
+    `spent` is of the month, as its budget counts it; without a budget of the hour, as `calls` and
+    `tokens` are. `success_rate` is 0 to 1. `last_seen` is UTC.
     """
 
     agent: str
@@ -34,16 +35,14 @@ class AgentRow:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at the dashboard. `cost`, `calls`, `tokens` are this hour's over all agents.
+    """One look at the dashboard. `cost`, `calls`, `tokens` are this month's over all agents.
 
-    `tokens_month` does not start again with the hour. `alerts`: oldest first, one `key` for each
-    severity and state that an alert has had.
+    `alerts`: oldest first, one `key` for each severity and state that an alert has had.
     """
 
     cost: Decimal
     calls: int
     tokens: int
-    tokens_month: int = 0
     agents: Sequence[AgentRow] = ()
     alerts: Sequence[Message] = ()
 
@@ -59,13 +58,12 @@ def fetch(api_url: str) -> Reading:
 
 def parse(dashboard: Mapping[str, Any]) -> Reading:
     """Return a dashboard's JSON as a `Reading`; agents sorted by name."""
-    hour = dashboard["totals"]["hour"]
+    month = dashboard["totals"]["month"]
     agents = sorted(map(_agent, dashboard["agents"]), key=lambda row: row.agent)
     return Reading(
-        cost=_usd(hour["cost_usd"]),
-        calls=int(hour["calls"] or 0),
-        tokens=int(hour["tokens"] or 0),
-        tokens_month=int(dashboard["totals"]["month"]["tokens"] or 0),
+        cost=_usd(month["cost_usd"]),
+        calls=int(month["calls"] or 0),
+        tokens=int(month["tokens"] or 0),
         agents=tuple(agents),
         alerts=tuple(sorted(map(_alert, dashboard["alerts"]), key=lambda alert: alert.ts)),
     )
@@ -73,11 +71,11 @@ def parse(dashboard: Mapping[str, Any]) -> Reading:
 
 def _agent(entry: Mapping[str, Any]) -> AgentRow:
     hour = entry["hour"]
-    limits = [b["limit"] for b in entry["budgets"] if (b["period"], b["unit"]) == ("hour", "usd")]
+    budgets = [b for b in entry["budgets"] if (b["period"], b["unit"]) == ("month", "usd")]
     return AgentRow(
         agent=entry["agent"],
-        spent=_usd(hour["cost_usd"]),
-        limit=_usd(limits[0]) if limits else None,
+        spent=_usd(budgets[0]["spent"] if budgets else hour["cost_usd"]),
+        limit=_usd(budgets[0]["limit"]) if budgets else None,
         calls=int(hour["calls"]),
         tokens=hour["tokens"],
         success_rate=entry["success_rate"],

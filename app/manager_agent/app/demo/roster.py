@@ -6,10 +6,14 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One agent of the fleet. `hourly_limit_usd` is its budget; `works_with` is for readers."""
+    """One agent of the fleet. `works_with` is for readers.
+
+    `monthly_limit_usd` is its budget. Of a month, since an hour or a day that ends in the middle of
+    a demonstration gives the agent that loops new money, and the story would be another.
+    """
 
     agent: str
-    hourly_limit_usd: Decimal
+    monthly_limit_usd: Decimal
     works_with: str
 
 

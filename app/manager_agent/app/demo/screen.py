@@ -57,16 +57,16 @@ def screen(
 
 
 def totals(reading: Reading) -> str:
-    """Return this hour's sums in a line."""
-    return f"this hour {usd(reading.cost)}, {reading.calls} calls, {reading.tokens:,} tokens"
+    """Return this month's sums in a line."""
+    return f"this month {usd(reading.cost)}, {reading.calls} calls, {reading.tokens:,} tokens"
 
 
 def spend(agents: Sequence[AgentRow], now: datetime) -> Table:
     """Return the table of what each agent has spent of its budget."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("agent")
-    table.add_column("hourly budget", no_wrap=True)
-    for title in ("spent", "limit", "calls", "tokens", "ok", "seen"):
+    table.add_column("monthly budget", no_wrap=True)
+    for title in ("spent", "limit", "calls/h", "tokens/h", "ok", "seen"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in agents:
         share = used(row)

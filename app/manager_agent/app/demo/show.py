@@ -43,7 +43,7 @@ class Show:
 
     def tokens_counted(self) -> int:
         """Return what the manager counted since the first look; before it, earlier runs did."""
-        return self._reading.tokens_month - (self._tokens_before or 0)
+        return self._reading.tokens - (self._tokens_before or 0)
 
     def until(self, seconds: float | None, check: Callable[[], None]) -> None:
         """Show until `seconds` after the server was up, None: for ever.
@@ -107,7 +107,7 @@ class Show:
             return []
         self._answered = time.monotonic()
         if self._tokens_before is None:
-            self._tokens_before = self._reading.tokens_month
+            self._tokens_before = self._reading.tokens
         known = {entry.alert.key for entry in self.seen}
         fresh = [alert for alert in self._reading.alerts if alert.key not in known]
         new = [Seen(alert, self.up_seconds()) for alert in fresh]

@@ -17,7 +17,7 @@ SILENT_SECONDS = 2.0
 """So long after failures nothing went out: a breaker is open, which it is for 5 s."""
 RAISED_AFTER_SECONDS = 6.0
 """How long the stopped agent is shown before its limit is raised."""
-RAISED_TO = LOOPING.hourly_limit_usd * 2
+RAISED_TO = LOOPING.monthly_limit_usd * 2
 TRIPPED_BY = 5
 _NANO = Decimal(10**9)
 _GPT_4O = (2_500, 1_250, 10_000)
@@ -77,11 +77,11 @@ class Story:
                 billed = billed_usd(mine)
                 self._tell(
                     f"{LOOPING.agent} is stopped by its hard limit of"
-                    f" ${LOOPING.hourly_limit_usd:.2f}: the provider billed ${billed:.4f}",
+                    f" ${LOOPING.monthly_limit_usd:.2f}: the provider billed ${billed:.4f}",
                     now,
                 )
         elif self._raised_at is None and now - self._stopped_at > RAISED_AFTER_SECONDS:
-            command = ["budget", "set", LOOPING.agent, "--hourly-usd", f"{RAISED_TO:.2f}"]
+            command = ["budget", "set", LOOPING.agent, "--monthly-usd", f"{RAISED_TO:.2f}"]
             worked = self._act(command)
             self._raised_at = now if worked else None
             self._stopped_at = now

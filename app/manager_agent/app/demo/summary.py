@@ -25,9 +25,9 @@ def summary(
     up_seconds: float,
 ) -> str:
     """Return the summary: spend per agent, alerts, and the provider's count beside ours."""
-    rows = [f"\n{up_seconds:.0f} s, this hour {usd(reading.cost)} in {reading.calls} calls"]
+    rows = [f"\n{up_seconds:.0f} s, this month {usd(reading.cost)} in {reading.calls} calls"]
     for row in reading.agents:
-        limit = "no budget" if row.limit is None else f"budget ${row.limit:.2f} an hour"
+        limit = "no budget" if row.limit is None else f"budget ${row.limit:.2f} a month"
         rows.append(f"  {row.agent:<16} {usd(row.spent):>9}   {limit}")
     rows += [_alerts(seen), _proof(tokens_served, tokens_counted), *NEXT]
     return "\n".join(rows)

@@ -1,11 +1,22 @@
 -- The budget authority's rows: each is written as a whole, under its key.
+--
+-- Accounts and leases come as one JSON array of rows, each an array of its columns: they are what a
+-- batch is made of, and each statement that runs lets go of the interpreter and waits for it again.
 
 -- name: keep_account
 INSERT INTO ledger_accounts (
     scope, name, period, unit, start_us, end_us, amount, enforcement, settled, doubt, outstanding,
     used_1, used_2, used_3, used_4, external, excess
 )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+SELECT
+    json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+    json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'),
+    json_extract(value, '$[9]'), json_extract(value, '$[10]'), json_extract(value, '$[11]'),
+    json_extract(value, '$[12]'), json_extract(value, '$[13]'), json_extract(value, '$[14]'),
+    json_extract(value, '$[15]'), json_extract(value, '$[16]')
+FROM json_each(?)
+WHERE true
 ON CONFLICT DO UPDATE SET
     end_us = excluded.end_us, amount = excluded.amount, enforcement = excluded.enforcement,
     settled = excluded.settled, doubt = excluded.doubt, outstanding = excluded.outstanding,
@@ -26,7 +37,14 @@ INSERT INTO ledger_leases (
     id, holder, agent, unit, priority, accounts, ends_us, offline, granted, returned, settled,
     calls, estimated, closed
 )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+SELECT
+    json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+    json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'),
+    json_extract(value, '$[9]'), json_extract(value, '$[10]'), json_extract(value, '$[11]'),
+    json_extract(value, '$[12]'), json_extract(value, '$[13]')
+FROM json_each(?)
+WHERE true
 ON CONFLICT DO UPDATE SET
     accounts = excluded.accounts, ends_us = excluded.ends_us, granted = excluded.granted,
     returned = excluded.returned, settled = excluded.settled, calls = excluded.calls,

@@ -21,6 +21,7 @@ CREATE TABLE snapshot_next.internal.usage_hour AS
 SELECT * FROM usage_hour WHERE ts >= CAST($recent AS TIMESTAMP);
 CREATE TABLE snapshot_next.usage_day AS SELECT * FROM usage_day;
 CREATE TABLE snapshot_next.alerts AS SELECT * FROM alerts;
+CREATE TABLE snapshot_next.alert_changes AS SELECT * FROM alert_changes;
 CREATE TABLE snapshot_next.decisions AS SELECT * FROM decisions;
 CREATE TABLE snapshot_next.issues AS SELECT * FROM issues;
 CREATE TABLE snapshot_next.control_events AS SELECT * FROM control_events;

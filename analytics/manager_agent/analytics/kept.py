@@ -1,0 +1,143 @@
+"""Answers about stretches of time, kept until something in them changes."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+
+import duckdb
+import polars as pl
+
+MINUTE, QUARTER, HOUR, DAY = 1, 15, 60, 1440
+"""Grains of buckets, in minutes."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
+_MOST_RUNS = 8
+"""Stretches asked for one by one; of more, all between the first and the last is read at once."""
+
+
+class Kept:
+    """The rows of one question (`sql/frames/<question>.sql`), by buckets of its grain.
+
+    The question takes `$low` and `$high`, naive and UTC, and `$grain` in minutes if it asks for
+    it; its rows have a `ts` and come in an order that is first of all that of `ts`. A bucket is a
+    number: stretches of the grain since 1970.
+    """
+
+    def __init__(self, question: str, grain: int, schema: pl.Schema) -> None:
+        """`schema`: of the answer, `ts` among its columns."""
+        self.grain = grain
+        self.asked = 0
+        """Times that the database was asked."""
+        self._question = question
+        self._schema = schema
+        self._more = {"grain": grain} if "$grain" in text(question) else {}
+        self._buckets: dict[int, pl.DataFrame] = {}
+        self._last: tuple[Sequence[int], pl.DataFrame] | None = None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._buckets.clear()
+        self._last = None
+
+    def touch(self, minutes: Iterable[int]) -> None:
+        """Forget the buckets that hold these minutes (since 1970): something in them changed."""
+        for bucket in {minute // self.grain for minute in minutes} & self._buckets.keys():
+            del self._buckets[bucket]
+            self._last = None
+
+    def heights(self) -> Mapping[int, int]:
+        """Return the number of rows of each bucket that is here."""
+        return {bucket: frame.height for bucket, frame in self._buckets.items()}
+
+    def rows(self, con: duckdb.DuckDBPyConnection, wanted: Sequence[int]) -> pl.DataFrame:
+        """Return the rows of the buckets `wanted` (rising), in that order; forget all others."""
+        if self._last is not None and self._last[0] == wanted:
+            return self._last[1]
+        self._buckets = {b: self._buckets[b] for b in wanted if b in self._buckets}
+        for first, end in _runs([b for b in wanted if b not in self._buckets]):
+            self._load(con, first, end, wanted)
+        full = [self._buckets[b] for b in wanted if self._buckets[b].height]
+        found = pl.concat(full, rechunk=True) if full else pl.DataFrame(schema=self._schema)
+        self._last = (wanted, found)
+        return found
+
+    def _load(
+        self, con: duckdb.DuckDBPyConnection, first: int, end: int, wanted: Sequence[int]
+    ) -> None:
+        bounds = {"low": naive(first * self.grain), "high": naive(end * self.grain)}
+        self.asked += 1
+        found = ask(con, self._question, {**bounds, **self._more}, self._schema)
+        number = pl.col("ts").dt.epoch("us") // (self.grain * 60_000_000)
+        parts = found.with_columns(number.alias("_bucket")).partition_by(
+            "_bucket", as_dict=True, include_key=False
+        )
+        nothing = found.clear()
+        for bucket in wanted:
+            if first <= bucket < end:
+                self._buckets[bucket] = parts.get((bucket,), nothing)
+
+
+def ask(
+    con: duckdb.DuckDBPyConnection,
+    question: str,
+    params: Mapping[str, datetime | int],
+    schema: pl.Schema,
+) -> pl.DataFrame:
+    """Return the answer to `sql/frames/<question>.sql` in `schema`; its times are UTC.
+
+    `params`: moments (naive, UTC) and whole numbers.
+    """
+    found = con.execute(_written(text(question), params)).pl()
+    times = [name for name, kind in schema.items() if isinstance(kind, pl.Datetime)]
+    return found.with_columns(pl.col(times).dt.replace_time_zone("UTC")).match_to_schema(
+        schema, integer_cast="upcast"
+    )
+
+
+def _written(sql: str, params: Mapping[str, datetime | int]) -> str:
+    """Return SQL with its parameters written out.
+
+    DuckDB looks for pandas on disk whenever a parameter is bound: that costs as much as the answer.
+    """
+    for name, value in params.items():
+        literal = f"TIMESTAMP '{value}'" if isinstance(value, datetime) else str(int(value))
+        sql = sql.replace(f"${name}", literal)
+    return sql
+
+
+@cache
+def text(question: str) -> str:
+    """Return the SQL of a question about frames."""
+    return (files("manager_agent.analytics") / "sql" / "frames" / f"{question}.sql").read_text(
+        "utf-8"
+    )
+
+
+def minute_of(moment: datetime) -> int:
+    """Return the minute that holds a moment, as a number since 1970."""
+    return (moment - _EPOCH) // _MINUTE
+
+
+def naive(minute: int) -> datetime:
+    """Return the start of a minute since 1970 as the database keeps it."""
+    return (_EPOCH + minute * _MINUTE).replace(tzinfo=None)
+
+
+def span(low: datetime, high: datetime, grain: int) -> Sequence[int]:
+    """Return the buckets from that of `low` to that of `high`."""
+    return range(minute_of(low) // grain, minute_of(high) // grain + 1)
+
+
+def _runs(buckets: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield stretches (end excluded) that cover `buckets`, which rise."""
+    runs: list[tuple[int, int]] = []
+    for bucket in buckets:
+        if runs and runs[-1][1] == bucket:
+            runs[-1] = (runs[-1][0], bucket + 1)
+        else:
+            runs.append((bucket, bucket + 1))
+    if len(runs) > _MOST_RUNS:
+        runs = [(runs[0][0], runs[-1][1])]
+    yield from runs

@@ -1,0 +1,98 @@
+"""What agents did lately, as frames: usage by hour and minute, single calls, tools."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import polars as pl
+
+from manager_agent.analytics.frames import CALLS, HOURS, MINUTES, TOOLS
+from manager_agent.analytics.kept import HOUR, MINUTE, Kept, ask, naive, span
+
+HOURS_WITHIN = timedelta(hours=48)
+"""Clock hours before the present one that `Frames.hours` holds."""
+
+MINUTES_WITHIN = timedelta(hours=2)
+CALLS_WITHIN = timedelta(hours=1)
+MOST_CALLS = 200_000
+"""Calls, and executions of tools, that frames hold at most: the newest."""
+
+_COUNTED = pl.Schema({"ts": pl.Datetime("us", "UTC"), "n": pl.Int64()})
+_FEW = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class UsageFrames:
+    """`Frames.hours`, `minutes`, `calls` and `tools`, kept from look to look."""
+
+    def __init__(self) -> None:
+        self._hours = Kept("hours", HOUR, HOURS)
+        self._minutes = Kept("minutes", MINUTE, MINUTES)
+        self._calls = _Newest("calls", CALLS)
+        self._tools = _Newest("tools", TOOLS)
+
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        """All that is kept."""
+        return (self._hours, self._minutes, self._calls.kept, self._tools.kept)
+
+    def hours(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
+        """Return usage in the clock hour (UTC) of `now` and the 48 before."""
+        return self._hours.rows(con, span(now - HOURS_WITHIN, now, HOUR))
+
+    def minutes(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
+        """Return usage in the minute of `now` and the 120 before."""
+        return self._minutes.rows(con, span(now - MINUTES_WITHIN, now, MINUTE))
+
+    def calls(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
+        """Return calls that began in the hour up to `now`, in order of `ts`."""
+        return self._calls.rows(con, now)
+
+    def tools(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
+        """Return executions that began in the hour up to `now`, in order of `ts`."""
+        return self._tools.rows(con, now)
+
+
+class _Newest:
+    """Single rows of the last hour, the newest `MOST_CALLS`; older minutes are not even read."""
+
+    def __init__(self, question: str, schema: pl.Schema) -> None:
+        self.kept = Kept(question, MINUTE, schema)
+        self._question = question
+
+    def rows(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
+        wanted = span(now - CALLS_WITHIN, now, MINUTE)
+        here = self.kept.heights()
+        needed = _enough(wanted, here)
+        missing = [minute for minute in needed if minute not in here]
+        if len(missing) > _FEW:
+            needed = _enough(wanted, {**self._counted(con, missing), **here})
+        every = self.kept.rows(con, needed)
+        return _after(every, now - CALLS_WITHIN, now).tail(MOST_CALLS)
+
+    def _counted(self, con: duckdb.DuckDBPyConnection, minutes: Sequence[int]) -> Mapping[int, int]:
+        params = {"low": naive(minutes[0]), "high": naive(minutes[-1] + 1)}
+        found = ask(con, f"{self._question}_counted", params, _COUNTED)
+        return dict(found.select(pl.col("ts").dt.epoch("s") // 60, "n").iter_rows())
+
+
+def _enough(wanted: Sequence[int], heights: Mapping[int, int]) -> Sequence[int]:
+    """Return the last of `wanted` that hold so many rows; the very last, not over yet, beside."""
+    rows = 0
+    for back, minute in enumerate(reversed(wanted)):
+        if back:
+            rows += heights.get(minute, 0)
+        if rows >= MOST_CALLS:
+            return wanted[len(wanted) - back - 1 :]
+    return wanted
+
+
+def _after(frame: pl.DataFrame, low: datetime, high: datetime) -> pl.DataFrame:
+    """Return the rows after `low`, up to `high`, of a frame in order of `ts`."""
+    times = frame["ts"].to_physical()
+    first, end = (
+        int(times.search_sorted((moment - _EPOCH) // _MICROSECOND, side="right"))
+        for moment in (low, high)
+    )
+    return frame[first:end]

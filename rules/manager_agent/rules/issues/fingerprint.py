@@ -1,0 +1,69 @@
+"""Which errors may be one issue at all: the part of a fingerprint that no similarity decides."""
+
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from manager_agent.contract.family import UNKNOWN, family_of
+from manager_agent.rules.issues.error import Failed
+from manager_agent.rules.issues.kinds import ABOUT, Kind
+from manager_agent.rules.issues.recognise import kind_of, status_of
+from manager_agent.rules.issues.unwrap import said
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Errors of different scopes are never one issue, however alike their words.
+
+    Not the agent: who shares an issue is a part of its facts. `family`: of the model, empty where
+    the kind is a matter of the whole provider. `error_type`: the class without its package, where
+    it tells more than the kind. `status`: HTTP, of tools, and of errors that say nothing else: not
+    every emitter tells it, and the kind of a call's error is read off it where one does.
+    """
+
+    kind: Kind
+    provider: str = ""
+    family: str = ""
+    tool: str = ""
+    error_type: str = ""
+    status: int | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what matched, without what is empty."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", None)}
+
+
+_SAYS_NOTHING = frozenset({"", "error", "exception", "runtimeerror", "_other", "toolerror"})
+
+
+def scope_of(failed: Failed) -> Scope:
+    """Return the scope of an error."""
+    kind = kind_of(failed)
+    about = ABOUT[kind]
+    if failed.source == "tool":
+        return Scope(
+            kind, tool=failed.tool, error_type=_class(failed.error_type), status=status_of(failed)
+        )
+    family = family_of(failed.model) if about.of_model else ""
+    return Scope(
+        kind,
+        provider=failed.provider,
+        family="" if family == UNKNOWN else family,
+        error_type=_class(failed.error_type) if about.typed else "",
+        status=None if said(failed.message) else status_of(failed),
+    )
+
+
+def fingerprint(version: int, scope: Scope, tokens: tuple[str, ...]) -> str:
+    """Return 16 hex digits of a scope and the words that a template began with.
+
+    `version`: of the way from text to words; another way is another fingerprint.
+    """
+    whole = repr((version, sorted(scope.facts().items()), tokens))
+    return sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _class(error_type: str) -> str:
+    """Return `RateLimitError` of `openai.RateLimitError` and nothing of a number."""
+    name = error_type.rsplit(".", 1)[-1].strip()
+    return "" if name.isdecimal() or name.lower() in _SAYS_NOTHING else name[:80]

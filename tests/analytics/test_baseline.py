@@ -1,0 +1,142 @@
+"""What hours normally cost: series with a rhythm, told up to a Monday at half past two."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+from manager_agent.analytics.baseline import baselines
+from manager_agent.analytics.frames import BASELINES, HOURS
+
+NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
+PRESENT = NOW.replace(minute=0)
+UTC_ZONE = ZoneInfo("UTC")
+DOLLAR = 10**9
+Cost = Callable[[datetime], float]
+
+
+def history(weeks: float, cost: Cost, agent: str = "a1", model: str = "m") -> pl.DataFrame:
+    """Return the hours before the present one; `cost` gives USD, 0 is an hour without calls."""
+    hours = (PRESENT - timedelta(hours=back) for back in range(1, int(weeks * 168) + 1))
+    rows: list[dict[str, Any]] = [
+        {"ts": ts, "agent": agent, "provider": "p", "model": model, "cost": round(usd * DOLLAR)}
+        for ts in hours
+        if (usd := cost(ts))
+    ]
+    return pl.DataFrame(rows, schema=HOURS)
+
+
+def office(ts: datetime) -> float:
+    """Return ten dollars in working hours, one at other times, with a tenth of noise."""
+    noise = 1 + 0.1 * (Random(ts.isoformat()).random() - 0.5)
+    return noise * (10 if ts.weekday() < 5 and 8 <= ts.hour < 18 else 1)
+
+
+def normal(table: pl.DataFrame, at: datetime = PRESENT, model: str | None = None) -> dict[str, Any]:
+    found = baselines(table, NOW, UTC_ZONE).filter(
+        (pl.col("ts") == at) & pl.col("model").eq_missing(pl.lit(model))
+    )
+    assert found.height == 1
+    return found.row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    ("weeks", "basis"),
+    [
+        pytest.param(5.0, "week", id="five weeks: the hour of the week"),
+        pytest.param(1.5, "day", id="ten days: the hour of the day"),
+        pytest.param(0.4, "low", id="under three days: low history"),
+    ],
+)
+def test_the_basis_follows_the_history(weeks: float, basis: str) -> None:
+    found = normal(history(weeks, office))
+
+    assert found["basis"] == basis
+    if basis != "low":
+        assert found["expected"] == pytest.approx(10 * DOLLAR, rel=0.1)
+        assert 0.1 <= found["scale"] < 0.2
+
+
+def test_a_monday_morning_is_compared_with_working_days() -> None:
+    """Ten days that hold a weekend: the first hours of Monday are not compared with Sunday's."""
+    found = normal(history(1.5, office), PRESENT - timedelta(hours=5))
+
+    assert found["expected"] == pytest.approx(10 * DOLLAR, rel=0.1)
+
+
+def test_yesterdays_spike_leaves_the_baseline_and_a_new_level_enters_it() -> None:
+    spike = PRESENT - timedelta(days=7)
+    deploy = PRESENT - timedelta(hours=40)
+
+    once = normal(history(5, lambda ts: 80 * office(ts) if ts == spike else office(ts)))
+    since = normal(history(5, lambda ts: (2 if ts >= deploy else 1) * office(ts)))
+
+    assert once["expected"] == pytest.approx(10 * DOLLAR, rel=0.1)
+    assert once["scale"] < 0.2, "one hour does not widen what is normal"
+    assert since["expected"] == pytest.approx(20 * DOLLAR, rel=0.1)
+
+
+def test_what_rested_is_expected_back() -> None:
+    holidays = PRESENT - timedelta(days=4)
+
+    found = normal(history(5, lambda ts: 0 if ts >= holidays else office(ts)))
+
+    assert found["expected"] == pytest.approx(10 * DOLLAR, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("weeks", "job", "usd"),
+    [
+        pytest.param(1.2, lambda ts: ts == PRESENT - timedelta(days=7), 50, id="a week ago"),
+        pytest.param(1.2, lambda ts: ts.hour == 14 and ts.day >= 21, 50, id="the last two days"),
+        pytest.param(1.2, lambda ts: ts == PRESENT - timedelta(hours=31), 0, id="at another time"),
+    ],
+)
+def test_what_recurs_has_a_precedent(
+    weeks: float, job: Callable[[datetime], bool], usd: int
+) -> None:
+    found = normal(history(weeks, lambda ts: 50 if job(ts) else 1))
+
+    assert found["precedent"] >= usd * DOLLAR * 0.99
+    assert usd or found["precedent"] < 2 * DOLLAR
+
+
+def test_idle_hours_are_compared_with_hours_that_had_calls() -> None:
+    """An agent that works now and then: whichever hour it works in."""
+    found = normal(history(5, lambda ts: office(ts) if ts.hour in (3, 9) else 0))
+
+    assert found["basis"] == "idle"
+    assert DOLLAR * 0.9 <= found["expected"] <= DOLLAR * 11
+
+
+def test_several_models_have_a_row_each_and_one_together() -> None:
+    table = pl.concat([history(5, office), history(5, lambda ts: 2 * office(ts), model="n")])
+
+    assert normal(table, model="n")["expected"] == pytest.approx(20 * DOLLAR, rel=0.1)
+    assert normal(table)["expected"] == pytest.approx(30 * DOLLAR, rel=0.1)
+    only = baselines(history(5, office), NOW, UTC_ZONE)
+    assert only["model"].null_count() == only.height
+
+
+def test_heavy_tails_widen_the_scale() -> None:
+    def tailed(ts: datetime) -> float:
+        return (6 if Random(ts.isoformat()).random() < 0.04 else 1) * office(ts)
+
+    assert normal(history(5, tailed))["scale"] > 0.45
+
+
+def test_rows_of_the_present_hour_and_later_change_nothing() -> None:
+    table = history(5, office)
+    later = history(0.02, office).with_columns(pl.lit(PRESENT).alias("ts"))
+
+    assert baselines(pl.concat([table, later]), NOW, UTC_ZONE).equals(
+        baselines(table, NOW, UTC_ZONE)
+    )
+
+
+def test_nothing_is_normal_of_nothing() -> None:
+    assert baselines(pl.DataFrame(schema=HOURS), NOW, UTC_ZONE).schema == BASELINES
