@@ -3,7 +3,7 @@
 Calls of the OpenAI SDK over a transport in memory, in turns: to a host that is nobody's (bare), to
 a model's with gate, meter and span but without a guard, and with the guard. Medians are of the
 processor time of the calling thread, p99 of what the clock shows. And the guard alone: decide and
-settle, without gate, SDK or span.
+line up to be settled, without gate, SDK or span; then a call's share of settling many together.
 """
 
 import gc
@@ -12,16 +12,18 @@ import os
 import statistics
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 import httpx2
 from openai import OpenAI
 
-from manager_agent.instrumentation import gate
+from manager_agent.instrumentation import gate, guarding
+from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.local_policy import AllowAll
+from manager_agent.instrumentation.unread import WholeAnswer
 
 WARM_UP = 200
+TOGETHER = 50
 _USAGE = {"prompt_tokens": 160, "completion_tokens": 48, "total_tokens": 208}
 _MESSAGE = {"role": "assistant", "content": "Region 7 earned 41.2. " * 8}
 _CHOICE = {"index": 0, "message": _MESSAGE, "finish_reason": "stop"}
@@ -102,16 +104,36 @@ def _figures(cpu: list[int], clock: list[int]) -> dict[str, float]:
 
 
 def _isolated(spy: Spy, guard: Any, calls: int) -> dict[str, float]:
-    taken = []
+    """Measure in the caller's thread; "settling" is a call's share of what another one does."""
+    taken, settled = [], []
     for number in range(calls + WARM_UP):
-        ask = replace(spy.ask, call_id=f"{number:032x}")
-        ended = replace(spy.ended, ask=ask)
+        ended = _again(spy.ended, number)
         began = time.thread_time_ns()
-        guard.decide(ask)
+        guard.decide(ended.ask)
         guard.settle(ended)
         taken.append(time.thread_time_ns() - began)
+        if number % TOGETHER == 0:
+            began = time.thread_time_ns()
+            guarding.current().drain()
+            settled.append((time.thread_time_ns() - began) // TOGETHER)
     taken = sorted(taken[WARM_UP:])
-    return {"p50": taken[len(taken) // 2] / 1000, "p99": taken[len(taken) * 99 // 100] / 1000}
+    return {
+        "p50": taken[len(taken) // 2] / 1000,
+        "p99": taken[len(taken) * 99 // 100] / 1000,
+        "settling": statistics.median(settled) / 1000,
+    }
+
+
+def _again(ended: Any, number: int) -> Ended:
+    """Return a call like `ended` under another id, its answer read: by the span, in an agent."""
+    like = ended.ask
+    ask = Ask(
+        f"{number:032x}", like.endpoint, like.asked, like.identity, like.context, like.started_ns
+    )
+    answer = WholeAnswer(ask, 200, {}, _BODY)
+    again = Ended(ask, ended.decision, ended.ended_ns, "whole", answer, 200)
+    assert again.counted.usage is not None
+    return again
 
 
 def main() -> None:
