@@ -11,7 +11,7 @@ OPERATIONS = Shape(
     "operations",
     {"poll": 4, "retry": 3, "cron": 3, "batch": 1, "code": 1},
     night=0.8,
-    emitters={"requests": 1, "guard": 3, "counts": 3},
+    emitters={"tools": 1, "guard": 3, "counts": 3},
 )
 
 HELD_OUT: tuple[tuple[Shape, int], ...] = (

@@ -17,8 +17,8 @@ from manager_agent.analytics.frames import CALLS, TOOLS
 BEGIN = datetime(2027, 2, 1, tzinfo=UTC)  # a Monday
 _DAY, _HOUR = 86_400.0, 3_600.0
 _SHOWS: dict[str, tuple[Emitter, ...]] = {
-    "any_arguments": ("full", "requests", "arguments"),
-    "in_the_dark": ("full", "requests"),
+    "any_arguments": ("full", "tools", "arguments"),
+    "in_the_dark": ("full", "tools"),
 }
 
 

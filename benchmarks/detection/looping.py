@@ -13,7 +13,7 @@ Marked = Callable[[], None]
 
 def same_tool(run: Run, rounds: int, done: Marked) -> None:
     """One tool, the same arguments, the same result; the model words its thought anew at times."""
-    words = run.random.random() < 0.5 and run.emitter not in ("guard", "counts")
+    words = run.random.random() < 0.5 and run.emitter in ("full", "tools", "arguments")
     for _ in range(rounds):
         run.call("result", run.new() if words else "again", new=180, output=None if words else 40)
         run.tool("search", "query", "nothing found")

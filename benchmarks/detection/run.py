@@ -9,13 +9,13 @@ from benchmarks.detection.sizes import Sizes
 
 Row = dict[str, Any]
 Emitter = Literal[
-    "full",  # digests of turns, answers, tool arguments and results
-    "requests",  # digests of whole requests, tool arguments and results
-    "arguments",  # digests of whole requests and tool arguments, no results
-    "guard",  # digests of turns and answers; no tools, no trace that lasts
+    "full",  # digests of turns, tool arguments and results
+    "tools",  # digests of tool arguments and results, none of requests
+    "arguments",  # digests of turns and tool arguments, no results
+    "guard",  # digests of turns; no tools, no trace that lasts
     "counts",  # tokens alone
 ]
-EMITTERS: tuple[Emitter, ...] = ("full", "requests", "arguments", "guard", "counts")
+EMITTERS: tuple[Emitter, ...] = ("full", "tools", "arguments", "guard", "counts")
 
 _INPUT_NANO, _OUTPUT_NANO = 1_250, 10_000
 _TOKENS_PER_SECOND = 60.0
@@ -41,6 +41,7 @@ class Run:
         self.conversation: str | None = None
         self.context, self._output = sizes.tokens(random)
         self._history = _name(random)
+        self._answer = ""
 
     def call(
         self,
@@ -55,12 +56,16 @@ class Run:
     ) -> None:
         """Ask a model. `turn`: what is new in the request; `alone`: it carries no history."""
         grown = new if new is not None else 20 + int(self.random.expovariate(1 / 300))
+        last = _digest(self._answer, turn)
         if not alone:
             self.context = min(self.context + grown, 180_000)
             self._history = _digest(self._history, turn)
+            self._answer = answer
         told = output if output is not None else self.sizes.tokens(self.random)[1]
         seconds = lasts if lasts is not None else self._latency(told)
-        digests = self._call_digests(turn, answer, _digest(turn) if alone else self._history)
+        digests = self._call_digests(
+            None if alone else last, _digest(turn) if alone else self._history
+        )
         trace = _name(self.random) if self.emitter == "guard" else self.trace
         tokens = self.context if not alone or new is None else new
         self.rows.calls.append(
@@ -88,8 +93,8 @@ class Run:
     ) -> None:
         """Run a tool."""
         seconds = lasts if lasts is not None else min(self.random.lognormvariate(-1.5, 1.2), 60)
-        shows = self.emitter in ("full", "requests", "arguments")
-        results = self.emitter in ("full", "requests")
+        shows = self.emitter in ("full", "tools", "arguments")
+        results = self.emitter in ("full", "tools")
         if self.emitter != "guard":
             self.rows.tools.append(
                 {
@@ -114,12 +119,11 @@ class Run:
     def _latency(self, output: int) -> float:
         return min(0.4 + self.random.lognormvariate(-0.7, 0.6) + output / _TOKENS_PER_SECOND, 120)
 
-    def _call_digests(self, turn: str, answer: str, whole: str) -> dict[str, str | None]:
-        turns = self.emitter in ("full", "guard")
+    def _call_digests(self, turn: str | None, whole: str) -> dict[str, str | None]:
+        shown = self.emitter in ("full", "arguments", "guard")
         return {
-            "prompt_digest": None if self.emitter == "counts" else _digest(whole),
-            "turn_digest": _digest(turn) if turns else None,
-            "answer_digest": _digest(answer) if turns else None,
+            "prompt_digest": whole if shown else None,
+            "turn_digest": turn if shown else None,
         }
 
 

@@ -34,8 +34,9 @@ def code(run: Run) -> None:
 def move(run: Run) -> None:
     """File by file: the same tool, other arguments, mostly one and the same `ok`."""
     answer = run.random.random() < 0.7
-    for _ in range(run.random.randint(15, 120)):
-        run.call(run.new(), run.new())
+    for _ in range(run.random.randint(15, 120)):  # names differ in length by some tokens
+        new, output = run.random.randint(12, 17), run.random.randint(40, 46)
+        run.call("ok" if answer else run.new(), run.new(), new=new, output=output)
         run.tool("move_file", run.new(), "ok" if answer else run.new())
 
 
@@ -43,7 +44,7 @@ def pages(run: Run) -> None:
     """Turns pages: the same arguments each time, other results."""
     for _ in range(run.random.randint(5, 60)):
         run.tool("next_page", "", run.new())
-        if run.emitter != "arguments" or run.random.random() < 0.7:
+        if run.random.random() < 0.7:
             run.call(run.new(), run.new())
 
 

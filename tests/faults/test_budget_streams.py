@@ -90,7 +90,7 @@ class World:
         assert bound is not None, "the rates of its model are known"
         self.bounds.spent(ended, bound)
         self.bounds.learn(told)  # the rates of the dated model that answered
-        return self.bounds.spent(ended, bound).nano
+        return self.bounds.spent(ended, bound)[0]
 
 
 def told(method: str, request: bytes, seconds: float) -> bytes:

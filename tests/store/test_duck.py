@@ -54,7 +54,8 @@ def test_a_call_reads_as_it_was_written(store: FactStore) -> None:
         "finish_reason": "stop", "conversation_id": "conv", "user_id": "u", "trace_id": "a" * 32,
         "span_id": "b" * 16, "response_id": "resp_1", "emitters": "one,two",
         "prompt_digest": "0" * 32, "guarded": True, "usage_estimated": True,
-        "service_tier": "flex", "holder": "h" * 36, "usd_lease": 7, "token_lease": 10**15,
+        "turn_digest": "1" * 32, "service_tier": "flex", "holder": "h" * 36, "usd_lease": 7,
+        "token_lease": 10**15,
     }  # fmt: skip
     store.append(
         added(

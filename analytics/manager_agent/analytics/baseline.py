@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from manager_agent.analytics.baseline_scale import idle_part, with_level
+from manager_agent.analytics.baseline_scale import idle_part, scale_and_level
 from manager_agent.analytics.frames import BASELINES
 
 HISTORY = timedelta(weeks=6)
@@ -31,9 +31,8 @@ BEHIND, AHEAD = 5, 24
 UNIT = 50_000_000
 """Nano-USD: what is below five cents an hour is not told apart by multiples."""
 
-_HOUR, _DAY, _WEEK = 1, 24, 168
-_WEEK_LAGS = tuple(_WEEK * k for k in range(1, 7))
-_DAY_LAGS = tuple(_DAY * k for k in range(1, 15))
+_DAY, _WEEK = 24, 168
+_DAYS = timedelta(days=14)
 _LEAST = 3
 _YOUNG = timedelta(weeks=3)
 _NEW = timedelta(days=3)
@@ -55,114 +54,118 @@ def baselines(history: pl.DataFrame, now: datetime, zone: ZoneInfo) -> pl.DataFr
     series = _series(history.filter(within & pl.col("agent").is_not_null()))
     if series.is_empty():
         return pl.DataFrame(schema=BASELINES)
-    grid = _grid(series, present, zone)
+    firsts = series.group_by(_ENTITY).agg(pl.col("ts").min().alias("first")).sort(_ENTITY)
+    firsts = firsts.with_row_index("id")
+    grid = _grid(series, firsts, present, zone)
     old = pl.col("first") <= present - _YOUNG
+    hour = pl.col("ts").dt.epoch("s") // 3600
+    by_week, by_day = hour % _WEEK, hour % _DAY + _DAY * pl.col("weekend")
     parts = [
-        _judged(part, lags, basis, present)
-        for part, lags, basis in (
-            (grid.filter(old), _WEEK_LAGS, "week"),
-            (grid.filter(~old), _DAY_LAGS, "day"),
+        _judged(part.with_columns(slot.cast(pl.Int16()).alias("slot")), basis, present)
+        for part, slot, basis in (
+            (grid.filter(old), by_week, "week"),
+            (grid.filter(~old & (pl.col("ts") >= present - _DAYS)), by_day, "day"),
         )
         if not part.is_empty()
     ]
-    return pl.concat(parts).select(BASELINES.names()).cast(BASELINES).sort(*_ENTITY, "ts")
+    named = pl.concat(parts).join(firsts.drop("first"), on="id")
+    return named.select(BASELINES.names()).cast(BASELINES).sort(*_ENTITY, "ts")
 
 
 def _series(history: pl.DataFrame) -> pl.DataFrame:
     """Return the cost by hour of each agent, and of each of its models where it has several."""
-    models = history.group_by("ts", *_ENTITY).agg(pl.col("cost").sum())
-    several = (
-        models.group_by("agent")
-        .agg(pl.struct("provider", "model").n_unique().alias("n"))
-        .filter(pl.col("n") > 1)
-        .select("agent")
-    )
-    totals = models.group_by("ts", "agent").agg(pl.col("cost").sum())
+    models = history.select("ts", *_ENTITY, pl.col("cost").fill_null(0))
+    counted = models.select(_ENTITY).unique().group_by("agent").len()
+    several = counted.filter(pl.col("len") > 1).select("agent")
     nothing = pl.lit(None, pl.String())
-    totals = totals.with_columns(nothing.alias("provider"), nothing.alias("model"))
-    known = models.filter(pl.col("model").is_not_null()).join(several, on="agent", how="semi")
-    return pl.concat([totals, known], how="diagonal")
+    whole = [nothing.alias("provider"), nothing.alias("model")]
+    mixed = models.join(several, on="agent", how="semi")
+    parts = [
+        models.join(several, on="agent", how="anti").with_columns(whole),
+        mixed.group_by("ts", "agent").agg(pl.col("cost").sum()).with_columns(whole),
+        mixed.filter(pl.col("model").is_not_null()),
+    ]
+    return pl.concat(part.select("ts", *_ENTITY, "cost") for part in parts)
 
 
-def _grid(series: pl.DataFrame, present: datetime, zone: ZoneInfo) -> pl.DataFrame:
+def _grid(
+    series: pl.DataFrame, firsts: pl.DataFrame, present: datetime, zone: ZoneInfo
+) -> pl.DataFrame:
     """Return every hour of each series from its first to `AHEAD` of the present, idle ones too."""
-    firsts = series.group_by(_ENTITY).agg(pl.col("ts").min().alias("first")).sort(_ENTITY)
     last = present + timedelta(hours=AHEAD)
     hours = pl.datetime_ranges("first", pl.lit(last), interval="1h").alias("ts")
-    grid = firsts.with_row_index("id").with_columns(hours).explode("ts")
-    joined = grid.join(series, on=[*_ENTITY, "ts"], how="left", nulls_equal=True)
+    x = (pl.col("cost") / UNIT).log1p().alias("x")
+    known = series.join(firsts, on=_ENTITY, nulls_equal=True).select("id", "ts", x)
+    grid = (
+        firsts.select("id", "first", hours)
+        .explode("ts")
+        .join(known, on=["id", "ts"], how="left", maintain_order="left")
+    )
     local = pl.col("ts").dt.convert_time_zone(zone.key)
-    return joined.sort("id", "ts").with_columns(
-        pl.when(pl.col("ts") < present)
-        .then((pl.col("cost").fill_null(0) / UNIT).log1p())
-        .alias("x"),
+    return grid.with_columns(
+        pl.when(pl.col("ts") < present).then(pl.col("x").fill_null(0.0)).alias("x"),
         (local.dt.weekday() >= 6).alias("weekend"),
     )
 
 
-def _judged(
-    grid: pl.DataFrame, lags: tuple[int, ...], basis: str, present: datetime
-) -> pl.DataFrame:
+def _judged(grid: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
     """Return the rows near the present with what is expected of them."""
-    rough = with_level(_expected(grid, "x", lags), present)
+    start = present - timedelta(hours=BEHIND)
+    before = grid.filter(pl.col("ts") < start)
+    rough = before.join(_usual(before), on=["id", "slot"], maintain_order="left")
+    scales = scale_and_level(rough, present)
+    strays = rough.join(scales, on="id", maintain_order="left")
     far = (pl.col("x") - pl.col("centre") - pl.col("level")) > _FAR * pl.col("scale")
-    run = pl.struct("id", "far").rle_id()
-    marked = (
-        rough.with_columns((far & (pl.col("x") > 0)).fill_null(value=False).alias("far"))
-        .with_columns(run.alias("run"))
-        .with_columns((pl.col("far") & (pl.len().over("run") < _LASTING)).alias("far"))
-        .with_columns(pl.when(~pl.col("far")).then("x").alias("clean"))
+    spikes = _short_runs(strays.filter(far & (pl.col("x") > 0)))
+    clean = strays.join(spikes, on=["id", "ts"], how="anti", maintain_order="left")
+    told = grid.filter(pl.col("ts") >= present - _DAYS - timedelta(hours=BEHIND + 1))
+    slots = _with_precedent(told).filter(
+        pl.col("ts").is_between(start, present + timedelta(hours=AHEAD - 1))
     )
-    told = _expected(marked.drop("centre", "samples"), "clean", lags).with_columns(*_precedents())
-    near = pl.col("ts").is_between(
-        present - timedelta(hours=BEHIND), present + timedelta(hours=AHEAD - 1)
+    slots = slots.join(_usual(clean), on=["id", "slot"], how="left").join(
+        scales, on="id", how="left"
     )
-    slots = told.filter(near).join(idle_part(marked), on="id", how="left")
-    return _chosen(slots, basis, present)
+    active = idle_part(clean, grid.filter(pl.col("ts") < present))
+    return _chosen(slots.join(active, on="id", how="left"), basis, present)
 
 
-def _expected(grid: pl.DataFrame, column: str, lags: tuple[int, ...]) -> pl.DataFrame:
-    """Add `centre`, the median of the hours `lags` before, and of how many `samples`."""
-    same_day = lags[0] % _WEEK != 0
-    before = [_lagged(column, lag, same_day=same_day) for lag in lags]
-    gathered = pl.concat_list(before).list.drop_nulls()
-    return (
-        grid.with_columns(gathered.alias("gathered"))
-        .with_columns(
-            pl.col("gathered").list.median().alias("centre"),
-            pl.col("gathered").list.len().cast(pl.Int64()).alias("samples"),
-        )
-        .drop("gathered")
+def _usual(hours: pl.DataFrame) -> pl.DataFrame:
+    """Return `centre`, the median of each time of the week or day, and of how many `samples`."""
+    return hours.group_by("id", "slot").agg(
+        pl.col("x").median().alias("centre"), pl.len().cast(pl.Int64()).alias("samples")
     )
 
 
-def _lagged(column: str, lag: int, *, same_day: bool = False) -> pl.Expr:
-    """Return a column so many hours before, within its series; `same_day`: of one kind."""
-    mine = pl.col("id").shift(lag) == pl.col("id")
-    if same_day:
-        mine &= pl.col("weekend").shift(lag) == pl.col("weekend")
-    return pl.when(mine).then(pl.col(column).shift(lag))
+def _short_runs(far: pl.DataFrame) -> pl.DataFrame:
+    """Return the hours of `far` that lie in rows of less than a day: what lasts is no spike."""
+    hour = pl.col("ts").dt.epoch("s") // 3600
+    run = far.select("id", "ts", (hour - pl.int_range(pl.len()).over("id")).alias("run"))
+    return run.filter(pl.len().over("id", "run") < _LASTING)
 
 
-def _precedents() -> list[pl.Expr]:
-    """Return the most that was seen at this time before: what recurs is no spike.
+def _lagged(column: str, lag: int) -> pl.Expr:
+    """Return what was so many hours before, within its series."""
+    return pl.when(pl.col("id").shift(lag) == pl.col("id")).then(pl.col(column).shift(lag))
+
+
+def _with_precedent(hours: pl.DataFrame) -> pl.DataFrame:
+    """Add the most that was seen at this time before: what recurs is no spike.
 
     An hour earlier or later counts. Once in the last two weeks at this time of the week is enough,
     or twice in the last seven days at this time of the day.
     """
-    around = [
-        pl.max_horizontal(*(_lagged("x", lag + by) for by in (-1, 0, 1))) for lag in _WEEK_LAGS
-    ]
-    days = [
-        pl.max_horizontal(*(_lagged("x", _DAY * k + by) for by in (-1, 0, 1))) for k in range(1, 8)
-    ]
-    second = (
-        pl.concat_list(days)
-        .list.drop_nulls()
-        .list.sort(descending=True)
-        .list.get(1, null_on_oob=True)
-    )
-    return [pl.max_horizontal(*around[:2], second).fill_null(0.0).alias("precedent")]
+    around = pl.max_horizontal(*(_lagged("x", by) for by in (-1, 0, 1))).alias("around")
+    weeks = [_lagged("around", _WEEK * k) for k in (1, 2)]
+    names = [f"day_{k}" for k in range(1, 8)]
+    days = [_lagged("around", _DAY * k).alias(name) for k, name in enumerate(names, 1)]
+    highest = pl.max_horizontal(*names)
+    # The second highest: the most below the highest, or that one again if it was reached twice.
+    reached = pl.sum_horizontal(*((pl.col(day) >= highest).fill_null(value=False) for day in names))
+    others = pl.max_horizontal(*(pl.when(pl.col(day) < highest).then(day) for day in names))
+    second = pl.when(reached >= 2).then(highest).otherwise(others)
+    week = pl.max_horizontal(*weeks).alias("week")
+    found = hours.with_columns(around).with_columns(week, *days)
+    return found.with_columns(pl.max_horizontal("week", second).fill_null(0.0).alias("precedent"))
 
 
 def _chosen(slots: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-_POOL = timedelta(weeks=3)
+_POOL = timedelta(weeks=2)
 _LATELY = timedelta(days=2)
 _MAD = 1.4826
 """Times the median absolute deviation: the standard deviation, where deviations are normal."""
@@ -14,61 +14,62 @@ _TAIL, _TAIL_SIGMAS = 0.98, 3.0
 """One hour in 50 strays by 2 sigmas where deviations are normal; series whose 50th hour strays by
 more than 3 have heavy tails, and their scale is widened so that it does not."""
 _LEAST = 6
+_ITSELF = 1.15
+"""Medians of few hours lie near each of them; strays from them are so much too small."""
 
 
-def with_level(grid: pl.DataFrame, present: datetime) -> pl.DataFrame:
-    """Add `scale` and `level` of each series: how far its hours stray, and where they lie of late.
+def scale_and_level(hours: pl.DataFrame, present: datetime) -> pl.DataFrame:
+    """Return `scale` and `level` of each series: how far its hours stray, where they lie of late.
 
-    `grid`: `id`, `ts`, `x`, and `centre` with its number of `samples`. Hours that are idle as
+    `hours`: `id`, `ts`, `x`, and `centre` with its number of `samples`. Hours that are idle as
     expected say nothing. `level` is never below 0: what rests is expected back.
     """
     strays = pl.col("x") - pl.col("centre")
-    told = grid.filter(
+    told = hours.filter(
         (pl.col("ts") >= present - _POOL)
-        & (pl.col("samples") >= 2)
+        & (pl.col("samples") >= 3)
         & ((pl.col("x") > 0) | (pl.col("centre") > 0))
-    ).select("id", "ts", strays.alias("r"))
-    late = (
-        told.filter(pl.col("ts") >= present - _LATELY)
-        .group_by("id")
-        .agg(pl.when(pl.len() >= _LEAST).then(pl.col("r").median().clip(0)).alias("level"))
+    ).select("id", strays.alias("r"), (pl.col("ts") >= present - _LATELY).alias("late"))
+    middle, late = pl.col("r").median(), pl.col("r").filter("late")
+    scale = _ITSELF * pl.max_horizontal(
+        _MAD * (pl.col("r") - middle).abs().median(),
+        pl.col("r").quantile(_TAIL, "lower") / _TAIL_SIGMAS,
+        pl.lit(_FLOOR),
     )
-    middle = pl.col("r").median()
-    pooled = told.group_by("id").agg(
-        pl.when(pl.len() >= _LEAST)
-        .then(
-            pl.max_horizontal(
-                _MAD * (pl.col("r") - middle).abs().median(),
-                pl.col("r").quantile(_TAIL, "lower") / _TAIL_SIGMAS,
-                pl.lit(_FLOOR),
-            )
-        )
-        .alias("scale")
-    )
-    return (
-        grid.join(pooled, on="id", how="left", maintain_order="left")
-        .join(late, on="id", how="left", maintain_order="left")
-        .with_columns(pl.col("level").fill_null(0.0))
+    return told.group_by("id").agg(
+        pl.when(pl.len() >= _LEAST).then(scale).alias("scale"),
+        pl.when(late.len() >= _LEAST).then(late.median().clip(0)).fill_null(0.0).alias("level"),
     )
 
 
-def idle_part(grid: pl.DataFrame) -> pl.DataFrame:
+def idle_part(clean: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
     """Return of each series what its hours with calls are like.
 
-    `active`: how many there are; `active_centre`, `active_scale` of those not far outside;
-    `recent`: the median of the last 24 but the newest; `highest`: the most. NULL where none is.
+    `clean`: `hours` without those far outside and the newest. `active`: how many there are;
+    `active_centre`, `active_scale`; of all hours but the newest with calls: `recent`, the median of
+    the last 24, and `highest`. NULL where there are too few.
     """
-    active = grid.filter(pl.col("x") > 0)
-    usual = pl.col("clean").drop_nulls()
-    recent = pl.col("x").head(pl.len() - 1).tail(24)
-    return active.group_by("id", maintain_order=True).agg(
-        pl.len().cast(pl.Int64()).alias("active"),
-        usual.median().alias("active_centre"),
-        pl.max_horizontal(
-            _MAD * (usual - usual.median()).abs().median(),
-            (pl.col("x").quantile(_TAIL, "lower") - usual.median()) / _TAIL_SIGMAS,
-            pl.lit(2 * _FLOOR),
-        ).alias("active_scale"),
-        pl.when(pl.len() >= 3).then(recent.median()).alias("recent"),
-        pl.col("x").head(pl.len() - 1).max().alias("highest"),
+    x = pl.col("x")
+    usual = (
+        clean.filter(x > 0)
+        .group_by("id")
+        .agg(
+            x.median().alias("active_centre"),
+            pl.max_horizontal(
+                _MAD * (x - x.median()).abs().median(),
+                (x.quantile(_TAIL, "lower") - x.median()) / _TAIL_SIGMAS,
+                pl.lit(2 * _FLOOR),
+            ).alias("active_scale"),
+        )
     )
+    known = x.head(pl.len() - 1)
+    latest = (
+        hours.filter(x > 0)
+        .group_by("id", maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Int64()).alias("active"),
+            pl.when(pl.len() >= 3).then(known.tail(24).median()).alias("recent"),
+            known.max().alias("highest"),
+        )
+    )
+    return latest.join(usual, on="id", how="left")

@@ -98,8 +98,7 @@ CALLS = pl.Schema(
         "span_id": pl.String(),
         "prompt_digest": pl.String(),  # of the whole request
         "guarded": pl.Boolean(),
-        "turn_digest": pl.String(),  # of what the request adds to the one before it
-        "answer_digest": pl.String(),  # of the answer, ids of its tool calls left out
+        "turn_digest": pl.String(),  # of the last answer in the request, and what followed it
     }
 )
 
@@ -198,6 +197,41 @@ ISSUES = pl.Schema(
     }
 )
 
+CREEP = pl.Schema(
+    {
+        "agent": pl.String(),
+        "provider": pl.String(),
+        "model": pl.String(),
+        "week_calls": pl.Int64(),  # in the last seven complete days
+        "week_cost": pl.Int64(),  # nano-USD, of these
+        # Smoothed (EWMA) up to yesterday, and up to two weeks before that:
+        "now_cost_per_call": pl.Float64(),  # nano-USD
+        "then_cost_per_call": pl.Float64(),
+        "now_input_tokens_per_call": pl.Float64(),
+        "then_input_tokens_per_call": pl.Float64(),
+        "now_output_tokens_per_call": pl.Float64(),
+        "then_output_tokens_per_call": pl.Float64(),
+        "now_cached_share": pl.Float64(),  # of the input, 0 to 1; NULL without input
+        "then_cached_share": pl.Float64(),
+    }
+)
+
+BREAKERS = pl.Schema(
+    {
+        "key": pl.String(),  # as people write it
+        "agent": pl.String(),  # NULL for one of a provider's model family
+        "provider": pl.String(),  # NULL for one of an agent, as family is
+        "family": pl.String(),
+        "state": pl.String(),  # closed, open, half_open
+        "reason": pl.String(),
+        "since": _TIME,  # NULL where it never changed
+        "until": _TIME,  # when calls are tried again, of one that is open by itself
+        "openings": pl.Int64(),  # without having closed for good in between
+        "failures": pl.Int64(),  # in a row
+        "held_by": pl.String(),  # NULL where people do not hold it
+    }
+)
+
 
 def _none_of(schema: pl.Schema) -> Callable[[], pl.DataFrame]:
     return lambda: pl.DataFrame(schema=schema)
@@ -269,10 +303,12 @@ class Frames:
     `baselines` (schema `BASELINES`): what hours around the present one normally cost.
     `references` (schema `REFERENCES`): what was used in the hours that baselines rest on.
     `pools` (schema `POOLS`): one row a limit of a group or of the fleet, as spans have it.
+    `creep` (schema `CREEP`): what a call of a model costs an agent now, and weeks ago.
     `calls` (schema `CALLS`), `tools` (schema `TOOLS`): those that began in the last hour, in order
     of `ts`; at most the newest 200,000.
     `thresholds`: the simple limits that people named.
     `issues` (schema `ISSUES`): groups of similar errors that are not resolved.
+    `breakers` (schema `BREAKERS`): circuit breakers that are not closed, and those that count.
     """
 
     budgets: pl.DataFrame
@@ -288,3 +324,5 @@ class Frames:
     references: pl.DataFrame = field(default_factory=_none_of(REFERENCES))
     pools: pl.DataFrame = field(default_factory=_none_of(POOLS))
     issues: pl.DataFrame = field(default_factory=_none_of(ISSUES))
+    creep: pl.DataFrame = field(default_factory=_none_of(CREEP))
+    breakers: pl.DataFrame = field(default_factory=_none_of(BREAKERS))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from manager_agent.analytics.budgets_frame import limits_spent, windows_of
+from manager_agent.analytics.creep import creep
 from manager_agent.analytics.frames import BudgetRow, Frames, LedgerRow, Thresholds
 from manager_agent.analytics.kept import text
 from manager_agent.analytics.kept_frames import KeptFrames
@@ -48,6 +49,7 @@ def load(
         baselines=normal,
         references=usual,
         pools=kept.budgets.pools,
+        creep=kept.hourly.get("creep", con, now, lambda history: creep(history, now)),
     )
 
 

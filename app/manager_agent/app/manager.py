@@ -10,6 +10,7 @@ from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.app.issue_mirror import IssueMirror
 from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.people import People
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
@@ -62,6 +63,7 @@ class Manager:
     clerk: Clerk
     people: People
     truth: Truth
+    outcomes: SpanOutcomes
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 

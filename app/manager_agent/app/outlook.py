@@ -45,6 +45,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
             *manager.room.metrics(),
             *manager.clerk.metrics(),
             *manager.truth.metrics(),
+            *manager.outcomes.metrics(),
             *guards.metrics(),
         ]
 

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from time import monotonic, time_ns
 
 import structlog
@@ -23,6 +24,7 @@ from manager_agent.app.issue_mirror import IssueMirror
 from manager_agent.app.loop_stops import LoopStops
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
+from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.outlook import services
 from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
@@ -126,6 +128,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         stack.callback(manager.clerk.stop)
         manager.truth.start()
         stack.callback(manager.truth.stop)
+        manager.outcomes.start()
+        stack.callback(manager.outcomes.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.intake.stop)
@@ -145,10 +149,7 @@ def _wired(
     commits = Commits()
     room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
-
-    def price(call: Call) -> Call:
-        return costed(call, book)
-
+    price = partial(costed, book=book)
     intake = _intake(settings, facts, door, price, commits, room)
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
@@ -159,13 +160,16 @@ def _wired(
 
     policy = budget_policy(settings)
     ticker = _ticker(settings, facts, control, policy, worker.wake)
+    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
     authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
     ticker.act = LoopStops(clerk.ask).act
-    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
+    ticker.breakers = lambda: beside.breakers.views
+    outcomes = SpanOutcomes(clerk.tell, time_ns)
+    facts.called = outcomes.note
     return Manager(
         settings=settings,
         facts=facts,
@@ -188,6 +192,7 @@ def _wired(
         clerk=clerk,
         people=beside,
         truth=telling,
+        outcomes=outcomes,
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -263,6 +268,7 @@ async def _run(
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
     await asyncio.to_thread(manager.truth.stop)
+    await asyncio.to_thread(manager.outcomes.stop)
     await asyncio.to_thread(manager.clerk.stop)
 
 

@@ -1,7 +1,7 @@
 """One look at the world: frames from the rollups, findings, and what follows, kept together."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Literal
@@ -11,9 +11,11 @@ import structlog
 
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.frames import LedgerRow, Thresholds
+from manager_agent.app.breakers_frame import breakers_frame
 from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
+from manager_agent.control.breaker_rows import BreakerView
 from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.look import look
 from manager_agent.rules.rule import Rule
@@ -30,7 +32,7 @@ class Ticker:
     `ledger` gives the limits as the budget ledger has them; `drift` is how far it was from the
     spans at the last look, in nano-USD, by scope, name and period. `act` is given each alert that
     changed, before that is remembered: what it does may be done twice, and is never forgotten.
-    `issues` groups what failed.
+    `issues` groups what failed; `breakers` gives those of the fleet.
     """
 
     read: Callable[[], duckdb.DuckDBPyConnection]
@@ -48,6 +50,7 @@ class Ticker:
     source: FrameSource = field(default_factory=FrameSource)
     act: Callable[[Sequence[AlertRow]], None] = lambda changed: None
     issues: IssueDesk | None = None
+    breakers: Callable[[], Sequence[BreakerView]] = tuple
 
     def tick(self, now: datetime) -> None:
         """Look once at `now` (UTC), and commit memory and messages in one transaction.
@@ -62,6 +65,7 @@ class Ticker:
             frames = self.source.frames(cursor, now, self.policy, ledger, self.thresholds)
         finally:
             cursor.close()
+        frames = replace(frames, breakers=breakers_frame(self.breakers()))
         if self.issues is not None:
             frames = self.issues.follow(frames, now)
         seen = look(self.rules, frames, now)

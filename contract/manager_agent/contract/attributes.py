@@ -31,6 +31,9 @@ with them: it is taken as said, 0 included."""
 PROMPT_DIGEST = "manager.prompt.digest"
 """Keyed digest of a prompt, made where the prompt is known; the prompt itself never travels."""
 
+TURN_DIGEST = "manager.turn.digest"
+"""The same of what the request adds to the one before it (`contract/turn.py`)."""
+
 USAGE_ESTIMATED = "manager.usage.estimated"
 """True where the tokens are the meter's estimate, since the answer brought no count."""
 

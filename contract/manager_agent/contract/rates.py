@@ -57,9 +57,13 @@ class Rates:
     needs_output: bool
     free: bool
     _read: Callable[[Usage], tuple[int | None, ...]] = field(init=False, repr=False, compare=False)
+    _roots: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_read", attrgetter(*self.fields))
+        places = [self.fields.index(root) for root in ROOTS]
+        roots = tuple((band[places[0]][0], band[places[1]][0]) for band in self.bands)
+        object.__setattr__(self, "_roots", roots)
 
     def cost(self, usage: Usage) -> tuple[int | None, Reason]:
         """Return nano-USD, rounded half to even once, and the reason; None if usage is unknown."""
@@ -68,8 +72,13 @@ class Rates:
         ):
             return None, "unknown_usage"
         thresholds, scale = self.thresholds, self.scale
-        band = self.bands[bisect_left(thresholds, usage.input_tokens or 0) if thresholds else 0]
+        place = bisect_left(thresholds, usage[0] or 0) if thresholds else 0
         total = self.fixed
+        if not any(usage[2:]):  # no part is charged at a price of its own: as below, in a third
+            dear_input, dear_output = self._roots[place]
+            total += (usage[0] or 0) * dear_input + (usage[1] or 0) * dear_output
+            return _half_even(total, scale), "free" if self.free else "priced"
+        band = self.bands[place]
         clamped = False
         alone: list[int] = []
         for count, (price, parts) in zip(self._read(usage), band):  # noqa: B905 strict costs 10 %

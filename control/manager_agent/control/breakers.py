@@ -22,6 +22,7 @@ from manager_agent.control.breaker_book import (
 )
 from manager_agent.control.breaker_rows import BreakerKeeper, BreakerView
 from manager_agent.control.commands import Gone, SetBreaker, Tick, To
+from manager_agent.control.observed import SPANS
 from manager_agent.rules import breaker as machine
 from manager_agent.rules.breaker import Breaker, Held, Probe, Seen, Terms, Window
 
@@ -101,7 +102,8 @@ class FleetBreakers:
             case Gone() | Bye():
                 self._lose(command.holder, ended=isinstance(command, Bye))
             case Outcomes():
-                self._holders.add(command.holder)
+                if command.holder != SPANS:
+                    self._holders.add(command.holder)
                 if command.probe:
                     self._probed(command, now_us)
                 else:
@@ -128,10 +130,24 @@ class FleetBreakers:
                 holders[said.holder] = now_us
         if not (seen.ok or seen.failed):
             return
+        if said.holder == SPANS:
+            for key in (family, agent):
+                self._observed(key, seen, now_us)
         before = book.get(family).shown
         self._count(family, seen, place, now_us)
         if before == "closed" and book.get(family).shown == "closed":
             self._count(agent, seen, place, now_us)  # what a family is to blame for is not theirs
+
+    def _observed(self, key: BreakerKey, seen: Seen, now_us: int) -> None:
+        """Let calls that nobody could refuse try what is half open."""
+        book = self._book
+        before = book.get(key)
+        new = machine.observed(before, seen, now_us, self._draw(), self._terms)
+        book.put(key, new)
+        if new.phase != before.phase:
+            book.see(key, None)
+            why = new.reason or f"{self._terms.successes} calls in a row succeeded"
+            book.note(now_us, key, before.phase, new.phase, AUTOMATIC, why)
 
     def _count(self, key: BreakerKey, seen: Seen, place: Place, now_us: int) -> None:
         book = self._book

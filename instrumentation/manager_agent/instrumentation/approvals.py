@@ -54,6 +54,11 @@ class Approvals:
         self._used: dict[str, tuple[str, int]] = {}  # call id -> what it was allowed by
         self._left: dict[str, str] = {}  # question id -> fingerprint; nobody waits any more
 
+    @property
+    def any(self) -> bool:
+        """Say whether a call is under way that somebody allowed."""
+        return bool(self._used)
+
     def question(self, ask: Ask, bound: Bound | None, policy: Policy) -> Question | None:
         """Return what must be asked before a call may go out.
 

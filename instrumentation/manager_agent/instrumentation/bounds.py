@@ -13,10 +13,10 @@ from manager_agent.instrumentation import known_rates
 from manager_agent.instrumentation.bound import Bound, bound
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.habits import Habits
-from manager_agent.instrumentation.known_rates import KnownRates, Sold, key_of, sold_by
+from manager_agent.instrumentation.known_rates import KnownRates, Sold, sold_by
 from manager_agent.instrumentation.priced_model import PricedModel, compiled, names_of
 from manager_agent.instrumentation.rate_client import Call, RateClient
-from manager_agent.instrumentation.settling import Settled, settled
+from manager_agent.instrumentation.settling import plain_price, settled
 
 _NS_PER_DAY = 86_400 * 10**9
 _AGAIN_SECONDS = 300.0
@@ -98,13 +98,17 @@ class Bounds:
             self._wanted.pop(sold, None)
         self._models = {}  # compiled anew from what is known now
 
-    def spent(self, ended: Ended, bound: Bound) -> Settled:
+    def spent(self, ended: Ended, bound: Bound) -> tuple[int, int, bool]:
         """Return nano-USD and tokens to settle a call at, and whether they are estimated."""
-        rates = self._known.get(key_of(ended.ask, ended.counted))
+        told = ended.counted
+        rates = self._known.of(ended.ask, told)
         if rates is not None and ended.status == 200:
+            nano = plain_price(told, rates)
+            if nano is not None:
+                return nano, told.usage[0] + told.usage[1], False  # type: ignore[index,operator]
             return settled(ended, bound, rates, rates)
         sold = sold_by(ended)
-        if rates is None and ended.counted.usage is not None:
+        if rates is None and told.usage is not None:
             self._want(sold)  # its exact model or tier is known only now
         asked_for = self._known.get(sold._replace(models=(None, sold.models[1]), tier=None))
         return settled(ended, bound, rates, asked_for)

@@ -56,6 +56,7 @@ class Breakers:
         self._lock = threading.Lock()
         self._late: deque[Ended] = deque()
         self._rows: dict[Place, Row] = {}
+        self._ways: dict[tuple[str, str, str | None], tuple[Row, Tempo]] = {}
         self._tempos: dict[tuple[str, str, bool], Tempo] = {}
         self._pressed: dict[tuple[str, str], int] = {}
         self._probes = Probes()
@@ -134,16 +135,31 @@ class Breakers:
             for ended in many:
                 self.ended(ended)
             return
-        wanted = False
+        wanted, probing = False, self._probes.any
         try:
             for ended in many:
-                wanted = self._count(ended) or wanted
+                if probing or ended.counted.error_type is not None:
+                    wanted = self._count(ended) or wanted
+                else:
+                    self._count_well(ended)
         finally:
             self._lock.release()
         if wanted:
             self._wake()
         if self._late:
             self._count_late()
+
+    def _count_well(self, ended: Ended) -> None:
+        """Count one that was answered whole and well; as `_count` does, in a third of the time."""
+        ask = ended.ask
+        way = ask.identity.agent, ask.endpoint.provider, ask.asked.model or ask.endpoint.model
+        known = self._ways.get(way)
+        if known is None:
+            place = self._place(ask)
+            known = self._ways[way] = self._row(place), self._tempo(place, streaming=False)
+        row, tempo = known
+        took_ns = ended.ended_ns - (ended.left_ns or ask.started_ns)
+        row.went_well(ended.decision.reason != "approved" and tempo.slow(took_ns))
 
     def _count_late(self) -> None:
         wanted = False
@@ -249,12 +265,16 @@ class Breakers:
         if ended.decision.reason == "approved":
             return False  # somebody's answer was waited for
         streaming = ended.first_chunk_ns is not None
+        tempo = self._tempo(place, streaming)
+        came_ns = ended.first_chunk_ns or ended.ended_ns
+        return tempo.slow(came_ns - (ended.left_ns or ended.ask.started_ns))
+
+    def _tempo(self, place: Place, streaming: bool) -> Tempo:
         kind = (place[1], place[2], streaming)
         tempo = self._tempos.get(kind)
         if tempo is None:
             tempo = self._tempos[kind] = Tempo()
-        came_ns = ended.first_chunk_ns or ended.ended_ns
-        return tempo.slow(came_ns - (ended.left_ns or ended.ask.started_ns))
+        return tempo
 
     def _place(self, ask: Ask) -> Place:
         model = ask.asked.model or ask.endpoint.model
@@ -262,6 +282,7 @@ class Breakers:
         if family is None:
             if len(self._families) >= _MOST_ROWS:
                 self._families.clear()
+                self._ways.clear()
             family = self._families[model] = family_of(model)
         return ask.identity.agent, ask.endpoint.provider, family
 
@@ -270,6 +291,7 @@ class Breakers:
         if row is None:
             if len(self._rows) >= _MOST_ROWS:  # names without end: the oldest are forgotten
                 del self._rows[next(iter(self._rows))]
+                self._ways.clear()
             row = self._rows[place] = Row()
         return row
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from opentelemetry.context import Context
 
 from manager_agent.contract.decision import Allow
+from manager_agent.contract.turn import last_turn
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.identity import Identity
@@ -35,6 +36,7 @@ class Ask:
 
     __slots__ = (
         "_digest",
+        "_turn",
         "asked",
         "body",
         "call_id",
@@ -62,6 +64,7 @@ class Ask:
         self.started_ns = started_ns
         self.body = body
         self._digest: bytes | None = None
+        self._turn: bytes | None = None
 
     @property
     def body_digest(self) -> bytes | None:
@@ -70,10 +73,18 @@ class Ask:
             self._digest = blake2b(self.body, digest_size=16).digest()
         return self._digest
 
+    @property
+    def turn_digest(self) -> bytes | None:
+        """Return a digest of what the body adds to the request before, as `body_digest`."""
+        if self._turn is None and self.body is not None:
+            turn = last_turn(self.body.decode("utf-8", "replace"))
+            self._turn = b"" if turn is None else blake2b(turn.encode(), digest_size=16).digest()
+        return self._turn or None
+
     def let_go(self) -> None:
-        """Keep of the body its digest alone."""
+        """Keep of the body its digests alone."""
         if self.body is not None:
-            self._digest = self.body_digest
+            self._digest, self._turn = self.body_digest, self.turn_digest
             self.body = None
 
 
@@ -89,8 +100,11 @@ class Unread(Protocol):
     def told(self) -> Told:
         """Return all that it tells. Never raises."""
 
-    def is_sound(self) -> bool:
-        """Say whether it tells of no error, as far as a glance can tell; False where in doubt."""
+    def is_sound(self, most_bytes: int) -> bool:
+        """Say whether it tells of no error, and is not larger with its request than so many bytes.
+
+        False where that takes more than a glance.
+        """
 
 
 class Ended:
@@ -99,13 +113,13 @@ class Ended:
     `first_chunk_ns`: when a stream's first bytes came. `status`: of the HTTP answer, None without
     one. `failure`: the class of the exception that ended it, None where none did.
     `sent`: False where it is certain that nothing was asked of the provider: no connection was had.
-    `left_ns`: when it left, after
-    all waiting at the gate; 0 where nobody noted it. `retry_after_seconds`: when an answer that is
-    an error asked to come again.
+    `left_ns`: when it left, after all waiting at the gate; 0 where nobody noted it.
+    `retry_after_seconds`: when an answer that is an error asked to come again. `unread`: an answer
+    that came whole, until all of it is read; the thread that settles and the one that sends the
+    span may want it at the same time.
     """
 
     __slots__ = (
-        "_answer",
         "_counted",
         "_receipt",
         "_settle",
@@ -120,6 +134,7 @@ class Ended:
         "retry_after_seconds",
         "sent",
         "status",
+        "unread",
     )
 
     def __init__(
@@ -152,10 +167,10 @@ class Ended:
         if type(told) is Told:
             self._told: Told | None = told
             self._counted: Told | None = told
-            self._answer: Unread | None = None
+            self.unread: Unread | None = None
         else:
             self._told = self._counted = None
-            self._answer = told  # type: ignore[assignment]
+            self.unread = told  # type: ignore[assignment]
 
     @property
     def receipt(self) -> Receipt | None:
@@ -178,9 +193,12 @@ class Ended:
         """Return all that the answer tells; reading it takes tens of microseconds."""
         found = self._told
         if found is None:
-            assert self._answer is not None
-            found = self._told = self._counted = self._answer.told()
-            self._answer = None
+            answer = self.unread
+            if answer is None:  # another thread has read it just now
+                assert self._told is not None
+                return self._told
+            found = self._told = self._counted = answer.told()
+            self.unread = None
         return found
 
     @property
@@ -188,23 +206,15 @@ class Ended:
         """Return usage, model, tier, cost and error of the answer; a few microseconds."""
         found = self._counted
         if found is None:
-            assert self._answer is not None
-            found = self._counted = self._answer.counted()
+            answer = self.unread
+            if answer is None:  # another thread has read all of it just now
+                return self.told
+            found = self._counted = answer.counted()
         return found
-
-    def is_sound(self, most_bytes: int) -> bool:
-        """Say whether it came whole, tells of no error, and is not read yet, nor is it large."""
-        answer = self._answer
-        return (
-            answer is not None
-            and self.ending == "whole"
-            and self.held_bytes() <= most_bytes
-            and answer.is_sound()
-        )
 
     def held_bytes(self) -> int:
         """Return the bytes of request and answer that this holds on to."""
-        answer, body = self._answer, self.ask.body
+        answer, body = self.unread, self.ask.body
         return (answer.size if answer is not None else 0) + (0 if body is None else len(body))
 
     def let_go(self) -> None:

@@ -73,12 +73,15 @@ class Exporter:
         return {} if nano is None else _cost_attributes(nano, "local")
 
     def _digest(self, ask: Ask) -> dict[str, str]:
-        """Return the digest of what was asked; the same request has the same one, in any agent."""
-        key, body = self._rates.digest_key, ask.body_digest
+        """Return the digests of what was asked; equal requests have equal ones, in any agent."""
+        key, body, turn = self._rates.digest_key, ask.body_digest, ask.turn_digest
         if key is None or body is None:
             return {}
-        told = f"{ask.endpoint.kind}\n{ask.endpoint.model or ''}\n".encode() + body
-        return {names.PROMPT_DIGEST: blake2b(told, key=key, digest_size=16).hexdigest()}
+        of = f"{ask.endpoint.kind}\n{ask.endpoint.model or ''}\n".encode()
+        found = {names.PROMPT_DIGEST: blake2b(of + body, key=key, digest_size=16).hexdigest()}
+        if turn is not None:
+            found[names.TURN_DIGEST] = blake2b(of + turn, key=key, digest_size=16).hexdigest()
+        return found
 
 
 def _of(resource: Resource, span: ReadableSpan) -> ReadableSpan:

@@ -34,6 +34,7 @@ class KnownRates:
 
     def __init__(self) -> None:
         self._kept: dict[Any, DayRates] = {}
+        self._flat: dict[tuple[Any, ...], DayRates] = {}
         self.digest_key: bytes | None = None
         """For digests of prompts; told with the rates."""
 
@@ -44,12 +45,38 @@ class KnownRates:
         """Return the rates of what is sold, None where they were not told."""
         return self._kept.get(sold)
 
+    def of(self, ask: Ask, told: Told) -> DayRates | None:
+        """Return the rates that a call is priced by, None where they were not told.
+
+        Known under what the call says, as it says it: to make the key that `get` wants takes longer
+        than to look.
+        """
+        where = ask.endpoint
+        flat = (
+            where.provider,
+            told.response_model,
+            ask.asked.model or where.model,
+            told.tier,
+            ask.started_ns // _NS_PER_DAY,
+        )
+        found = self._flat.get(flat)
+        if found is None:
+            kept = self._flat
+            key = key_of(ask, told)
+            found = self._kept.get(key)
+            if found is not None and key[1] == flat[1:3] and key[2] == flat[3]:
+                if len(kept) >= _MOST_KEPT:
+                    kept.clear()
+                kept[flat] = found
+        return found
+
     def put(self, told: Iterable[tuple[Sold, DayRates]]) -> None:
         """Keep what was told."""
         found = dict(told)
         if len(self._kept) + len(found) > _MOST_KEPT:
             self._kept = {}
         self._kept.update(found)
+        self._flat = {}  # after that: who found what was before may still note it, in the old one
 
     def lacking(self, wanted: Iterable[Sold]) -> list[Sold]:
         """Return what of `wanted` is not known, each once."""

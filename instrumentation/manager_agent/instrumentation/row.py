@@ -40,16 +40,22 @@ class Row:
         if outcome == "neither":
             return
         self.changed = True
-        self._counts[outcome] += 1
         if outcome == "ok":
-            self.streak = self.streak_429 = self._streak_here = self._holds = 0
-            if slow:
-                self._counts["slow"] += 1
+            self.went_well(slow)
             return
+        self._counts[outcome] += 1
         self.streak_429 += 1
         if outcome == "failed":
             self.streak += 1
             self._streak_here += 1
+
+    def went_well(self, slow: bool) -> None:
+        """Count a call that was answered as it should be."""
+        self.changed = True
+        self._counts["ok"] += 1
+        self.streak = self.streak_429 = self._streak_here = self._holds = 0
+        if slow:
+            self._counts["slow"] += 1
 
     def refuse(self) -> None:
         """Count a call that wanted to leave and was not let."""

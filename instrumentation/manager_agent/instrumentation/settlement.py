@@ -104,14 +104,16 @@ class Settlement:
 
         The first of a model never waits: by its answer it is known which tier serves it.
         """
-        wallet, ask = held[0], ended.ask
+        wallet, ask, answer = held[0], ended.ask, ended.unread
         return (
-            ended.status == 200
-            and ended.is_sound(_MOST_BYTES)
+            answer is not None
+            and ended.status == 200
+            and ended.ending == "whole"
             and wallet is not None
             and not wallet._waiting
             and self._breakers.quiet
             and (ask.asked.model or ask.endpoint.model) in self._models
+            and answer.is_sound(_MOST_BYTES)
             and not self.prompt
         )
 
@@ -145,24 +147,23 @@ class Settlement:
 
     def _settled(self, ended: Ended, held: Held | None) -> Receipt | None:
         self._breakers.ended(ended)
-        if held is None:
-            self._learned(ended)
+        if held is None:  # nobody decided about it: the policy failed, say
+            self._bounds.ended(ended)
+            self._approvals.ended(ended)
             return None
         model = ended.ask.asked.model or ended.ask.endpoint.model
         if len(self._models) < _MOST_MODELS:
             self._models.add(model)
         return self._charged(ended, held)
 
-    def _learned(self, ended: Ended) -> None:
+    def _charged(self, ended: Ended, held: Held) -> Receipt | None:
+        """Charge a call what it cost, or is thought to have cost."""
         took_ms = (ended.ended_ns - ended.ask.started_ns) // 1_000_000
         if took_ms > self.longest_ms:
             self.longest_ms = took_ms
         self._bounds.ended(ended)
-        self._approvals.ended(ended)
-
-    def _charged(self, ended: Ended, held: Held) -> Receipt | None:
-        """Charge a call what it cost, or is thought to have cost."""
-        self._learned(ended)
+        if self._approvals.any:
+            self._approvals.ended(ended)
         wallet, reservation, bound = held
         nano, tokens, estimated = self._bounds.spent(ended, bound)
         now_ns = self._clock()

@@ -56,6 +56,7 @@ class Call(NamedTuple):
     usd_lease: int | None = None
     token_lease: int | None = None
     settled_nano: int | None = None
+    turn_digest: str | None = None
     cost_nano: int | None = None
     cost_source: str | None = None
 
@@ -129,6 +130,7 @@ def call_of(claims: Sequence[Claim]) -> Call:
         fact.cost_by_provider,
         fact.service_tier,
         *(fact.leased or _NO_LEASE),
+        fact.turn_digest,
     )
 
 

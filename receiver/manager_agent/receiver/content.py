@@ -8,6 +8,7 @@ from hashlib import blake2b
 from math import isfinite
 from typing import Any
 
+from manager_agent.contract.turn import last_turn
 from manager_agent.receiver.shape import Shape
 from manager_agent.receiver.span import Attributes
 from manager_agent.receiver.tables import table
@@ -27,6 +28,10 @@ _SECRETS = re.compile(
 
 PromptKeys = tuple[tuple[str, ...], tuple[str, ...]]
 """Attributes that hold a prompt whole, best first, and those that hold a part of it."""
+
+
+_Member = tuple[str, str, bool]
+"""An attribute's key, the key as JSON with its colon, and whether its text may be kept."""
 
 
 def prompt_keys(attributes: Iterable[str]) -> PromptKeys:
@@ -52,36 +57,50 @@ class Door:
         self._arguments_keys: list[str] = rows["arguments"]["keys"]
         self._result_keys: list[str] = rows["result"]["keys"]
 
-    def kept(self, attributes: Attributes, shape: Shape | None = None) -> str:
-        """Return those of a span's attributes that may be stored, as a JSON object."""
+    def kept(self, own: Attributes, shape: Shape | None = None) -> str:
+        """Return those of a span's attributes that may be stored, as a JSON object.
+
+        `own`: those that its shape does not tell; all of them where there is none.
+        """
         if self._capture:
-            return json.dumps(attributes, default=str, ensure_ascii=False)
+            every = own if shape is None else {**shape.constants, **own}
+            return json.dumps(every, default=str, ensure_ascii=False)
         if shape is None:
-            return "{" + ",".join(self._pairs(attributes)) + "}"
+            return "{" + ",".join(self._pairs(own, self._members(own))) + "}"
         known = shape.kept
         if known is None or known[0] is not self:
-            known = shape.kept = self, self._pairs(shape.constants)
-        shared: list[str] = known[1]
-        return "{" + ",".join([*shared, *self._pairs(attributes, shape.varying)]) + "}"
+            shared = self._pairs(shape.constants, self._members(shape.constants))
+            known = shape.kept = self, shared, self._members(shape.varying)
+        return "{" + ",".join([*known[1], *self._pairs(own, known[2])]) + "}"
 
-    def _pairs(self, attributes: Attributes, keys: Iterable[str] | None = None) -> list[str]:
+    def _members(self, keys: Iterable[str]) -> list[_Member]:
+        """Return how the members of a JSON object with these keys begin."""
+        keep = self._keep
+        return [
+            (key, _member(key), key in keep)
+            for key in keys
+            if len(key) <= _LONGEST_KEY or key in keep
+        ]
+
+    def _pairs(self, attributes: Attributes, members: Iterable[_Member]) -> list[str]:
         """Return the members of a JSON object of those attributes that may be stored."""
         pairs = []
-        for key in attributes if keys is None else keys:
+        for key, member, may_be_text in members:
             value = attributes[key]
             kind = type(value)
-            if kind is str:
-                if key in self._keep:
-                    pairs.append(f"{_member(key)}{_quoted(value[:_LONGEST_TEXT])}")
-            elif kind is int:
-                if len(key) <= _LONGEST_KEY:
-                    pairs.append(f"{_member(key)}{value}")
-            elif kind is float or kind is bool:
-                if len(key) <= _LONGEST_KEY and isfinite(value):
-                    pairs.append(f"{_member(key)}{_ENCODER.encode(value)}")
-            elif kind is list and key in self._keep:
+            if kind is int:
+                pairs.append(f"{member}{value}")
+            elif kind is str:
+                if may_be_text:
+                    pairs.append(f"{member}{_quoted(value[:_LONGEST_TEXT])}")
+            elif kind is float:
+                if isfinite(value):
+                    pairs.append(f"{member}{value!r}")
+            elif kind is bool:
+                pairs.append(f"{member}{'true' if value else 'false'}")
+            elif kind is list and may_be_text:
                 items = [_scalar(item) for item in value[:_MOST_ITEMS]]
-                pairs.append(f"{_member(key)}{_ENCODER.encode(items)}")
+                pairs.append(f"{member}{_ENCODER.encode(items)}")
         return pairs
 
     def prompt_digest(self, attributes: Attributes, keys: PromptKeys | None = None) -> str | None:
@@ -98,6 +117,17 @@ class Door:
         if not parts:
             return None
         return self.digest({key: attributes[key] for key in parts})
+
+    def turn_digest(self, attributes: Attributes, keys: PromptKeys | None = None) -> str | None:
+        """Return the keyed digest of a prompt's last turn, None where it has no earlier answer."""
+        whole, parts = prompt_keys(attributes) if keys is None else keys
+        found = self._first(attributes, whole)
+        if found is None and parts:
+            found = [{_last(key): attributes[key]} for key in _in_order(parts)]
+        if found is None:
+            return None
+        turn = last_turn(found if isinstance(found, str) else json.dumps(found, default=str))
+        return None if turn is None else self.digest(turn)
 
     def arguments_digest(self, attributes: Attributes) -> str | None:
         """Return the keyed digest of a tool call's arguments, None without."""
@@ -122,6 +152,15 @@ class Door:
             if value not in (None, "", [], {}):
                 return value
         return None
+
+
+def _in_order(keys: Iterable[str]) -> list[str]:
+    """Return keys such as `llm.input_messages.10.message.role` in the order of their numbers."""
+    return sorted(keys, key=lambda key: [p.zfill(6) for p in key.split(".") if p.isdigit()])
+
+
+def _last(key: str) -> str:
+    return key.rsplit(".", 1)[-1]
 
 
 def harmless_message(message: str | None) -> str | None:

@@ -14,11 +14,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanProto
 from manager_agent.contract.attributes import AGENT
 from manager_agent.receiver.crowd import SMALL_BYTES, crowded, refuse_crowd
 from manager_agent.receiver.home import at_home, told_by_several
-from manager_agent.receiver.shape import Pair, Shape, Shapes
-from manager_agent.receiver.simple import NOT_SIMPLE, simple_value
+from manager_agent.receiver.layout import Layout, Place
+from manager_agent.receiver.shape import Found, Pair, Shape, Shapes
+from manager_agent.receiver.simple import NOT_SIMPLE, head_of, is_head, simple_value
 from manager_agent.receiver.span import Attributes, Event, Resource, Span
 from manager_agent.receiver.values import text as short_text
-from manager_agent.receiver.wire import WireScopeSpans, WireSpan, parse
+from manager_agent.receiver.wire import WireScopeSpans, parse
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 LATEST_NS = 2**62
@@ -69,70 +70,93 @@ class Decoder:
         scope = self._scope(scope_spans.scope)
         several = told_by_several(scope)
         for wire in scope_spans.spans:
-            refused = _refusal(wire)
+            trace_id, span_id, start = wire.trace_id, wire.span_id, wire.start
+            refused = _refusal(trace_id, span_id, start)
             if refused:
                 dropped[refused] += 1
                 continue
-            start = whole_micros(wire.start)
-            end = whole_micros(wire.end) if wire.start <= wire.end < LATEST_NS else start
-            status = wire.status
+            end, status = wire.end, wire.status
             name = _text(wire.name[:_LONGEST_NAME])
-            attributes, shape = self._attributes(scope, name, wire.attributes, dropped)
-            yield Span(
-                wire.trace_id.hex(),
-                wire.span_id.hex(),
+            own, shape = self._attributes(scope, name, wire.attributes, dropped)
+            began = whole_micros(start)
+            span = Span(
+                trace_id.hex(),
+                span_id.hex(),
                 _parent(wire.parent_span_id),
                 name,
                 wire.kind,
-                start,
-                end,
+                began,
+                whole_micros(end) if start <= end < LATEST_NS else began,
                 status.code,
                 _text(status.message),
                 scope,
-                attributes,
+                own,
                 self._events(wire.events, dropped),
-                at_home(resource, scope, attributes) if several else resource,
+                resource,
                 shape,
             )
+            if several:
+                span = span._replace(resource=at_home(resource, scope, span.attributes))
+            yield span
 
     def _attributes(
-        self, scope: str, name: str, raws: Sequence[bytes], dropped: Counter[str]
+        self, scope: str, name: str, wire: Sequence[bytes], dropped: Counter[str]
     ) -> tuple[Attributes, Shape | None]:
-        """Return a span's attributes and its shape; none where a key comes twice or empty."""
+        """Return a span's own attributes and its shape; all and none where it has no shape."""
+        raws = wire[:]
+        if len(raws) > _MOST_SHAPED:
+            return self._read(scope, name, raws, (), dropped)
+        found = tuple(map(self._shapes.pairs.get, raws))
+        layout = self._shapes.layout(scope, name, found)
+        if layout is not None:
+            own = layout.read(raws, read_pair)
+            if own is not None:
+                return own, layout.shape
+        return self._read(scope, name, raws, found, dropped)
+
+    def _read(
+        self, scope: str, name: str, raws: Sequence[bytes], found: Found, dropped: Counter[str]
+    ) -> tuple[Attributes, Shape | None]:
+        """Read attributes one by one; there is no shape where a key comes twice or empty.
+
+        `found`: those that are shared, nothing where a span has too many to have a shape.
+        """
         if len(raws) > MOST_ATTRIBUTES:
             dropped["too_many_attributes"] += len(raws) - MOST_ATTRIBUTES
             raws = raws[:MOST_ATTRIBUTES]
-        shared, known = self._shapes.pairs, self._shapes.varying
         pairs: list[Pair] = []
+        places: list[Place] = []
         varying: Attributes = {}
-        for raw in raws:
-            pair = shared.get(raw)
-            if pair is not None:
-                pairs.append(pair)
-                continue
-            told = known.get(raw[: raw[1] + 2]) if len(raw) > 1 else None
-            if told is not None:
-                value = simple_value(raw, raw[1] + 2)
-                if value is not NOT_SIMPLE:
-                    varying[told] = value
+        for number, raw in enumerate(raws):
+            pair = self._shapes.pairs.get(raw)
+            if pair is None:
+                read = self._one(raw)
+                if read is None:
+                    dropped["malformed_attribute"] += 1
                     continue
-            read = read_pair(raw)
-            if read is None:
-                dropped["malformed_attribute"] += 1
-                continue
-            key, value = read
-            pair = self._shapes.share(raw, key, value)
+                key, value = read
+                pair = self._shapes.share(raw, key, value)
+                if pair is None:
+                    varying[key] = value
+                    places.append(Place(number, head_of(raw), key))
             if pair is not None:
                 pairs.append(pair)
-            else:
-                varying[key] = value
         if len(raws) > _MOST_SHAPED:
             return _in_order(raws), None
         shape = self._shapes.of(scope, name, tuple(pairs), tuple(varying))
-        attributes = {**shape.constants, **varying}
-        if len(attributes) != len(raws) or None in varying.values():
+        whole = len(shape.constants.keys() | varying.keys()) == len(raws)
+        if not whole or None in varying.values():
             return _in_order(raws), None
-        return attributes, shape
+        if len(pairs) == len(found) - found.count(None) and _by_head(places):
+            self._shapes.lay_out(scope, name, found, Layout(tuple(places), shape))
+        return varying, shape
+
+    def _one(self, raw: bytes) -> tuple[str, Any] | None:
+        """Return key and value of an attribute, as `read_pair` does."""
+        head = head_of(raw)
+        key = self._shapes.varying.get(head)
+        value = NOT_SIMPLE if key is None else simple_value(raw, len(head))
+        return read_pair(raw) if key is None or value is NOT_SIMPLE else (key, value)
 
     def _events(self, raws: Sequence[bytes], dropped: Counter[str]) -> tuple[Event, ...]:
         if not raws:
@@ -216,12 +240,17 @@ def plain(value: AnyValue) -> Any:
     return getattr(value, kind)
 
 
-def _refusal(wire: WireSpan) -> str | None:
-    if len(wire.trace_id) != 16 or wire.trace_id == _NO_TRACE:
+def _by_head(places: Sequence[Place]) -> bool:
+    """Tell whether each attribute begins with its key, as it nearly always does."""
+    return all(is_head(head, key) for _, head, key in places)
+
+
+def _refusal(trace_id: bytes, span_id: bytes, start: int) -> str | None:
+    if len(trace_id) != 16 or trace_id == _NO_TRACE:
         return "invalid_trace_id"
-    if len(wire.span_id) != 8 or wire.span_id == _NO_SPAN:
+    if len(span_id) != 8 or span_id == _NO_SPAN:
         return "invalid_span_id"
-    if not 0 < wire.start < LATEST_NS:
+    if not 0 < start < LATEST_NS:
         return "invalid_time"
     return None
 

@@ -61,6 +61,8 @@ class CallFact(NamedTuple):
     """Set where this span reports the end of a stream whose request another span reported: how
     long before this span the stream began."""
     leased: Leased | None = None
+    turn_digest: str | None = None
+    """Of what the request adds to the one before it."""
 
     @property
     def answered(self) -> bool:

@@ -184,7 +184,7 @@ def _span(
         status=ERROR if event.failed else 0,
         status_message=str(attributes.get(event.message, "")) if event.failed else "",
         scope=scope,
-        attributes={**attributes, "event.name": event.name},
+        own={**attributes, "event.name": event.name},
         events=(),
         resource=resource,
     )

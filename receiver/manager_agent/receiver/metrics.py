@@ -203,7 +203,7 @@ def _one(
         status=0,
         status_message="",
         scope=scope,
-        attributes=attributes,
+        own=attributes,
         events=(),
         resource=resource,
     )

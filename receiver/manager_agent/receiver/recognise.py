@@ -24,7 +24,9 @@ def recognise(span: Span, door: Door) -> Fact | None:
     traits = traits_of(span)
     if traits is None:
         return None
-    attributes = span.attributes
+    shape = span.shape
+    enough = shape is not None and shape.enough and traits is shape.traits
+    attributes = span.own if enough else span.attributes
     stamp = traits.stamp.of(attributes, text) or span.resource.agent
     return Fact(
         traits.role,
@@ -76,6 +78,7 @@ def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
         of.call_id.of(attributes, text),
         of.continues_seconds,
         _leased(attributes) if of.leased else None,
+        of.turn.of(attributes, text) or door.turn_digest(attributes, of.prompt),
     )
 
 

@@ -51,6 +51,7 @@ def row_of(call: Call) -> dict[str, Any]:
         "usd_lease": call.usd_lease,
         "token_lease": call.token_lease,
         "settled_usd": _usd(call.settled_nano),
+        "turn_digest": call.turn_digest,
     }
 
 

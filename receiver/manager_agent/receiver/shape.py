@@ -6,6 +6,8 @@ worked out once and kept with the shape; what varies is read off each span.
 
 from typing import Any
 
+from manager_agent.receiver.layout import Layout
+from manager_agent.receiver.simple import head_of, is_head
 from manager_agent.receiver.span import Attributes
 
 _MOST_SHAPES = 20_000
@@ -27,20 +29,25 @@ class Pair:
         self.value = value
 
 
+Found = tuple[Pair | None, ...]
+"""The attributes of a span in their order, None for those that are not shared."""
+
+
 class Shape:
     """What a family of spans has in common, and what was worked out from it.
 
     `constants`: the shared attributes; `varying`: keys whose values differ. `traits` and `kept`
     belong to recognition (`recognise`) and to the door (`content`): their notes of what follows
     from the rest; None until they took some. `seen`: whether there was a second such span.
+    `enough`: whether recognition needs no more of a span than what varies; it notes that, too.
     """
 
-    __slots__ = ("constants", "kept", "seen", "traits", "varying")
+    __slots__ = ("constants", "enough", "kept", "seen", "traits", "varying")
 
     def __init__(self, constants: Attributes, varying: tuple[str, ...]) -> None:
         self.constants = constants
         self.varying = varying
-        self.seen = False
+        self.seen = self.enough = False
         self.traits: Any = None
         self.kept: Any = None
 
@@ -55,6 +62,20 @@ class Shapes:
         self._values: dict[str, int] = {}
         self._shapes: dict[tuple[str, str, tuple[Pair, ...], tuple[str, ...]], Shape] = {}
         self._shape_bytes = 0
+        self._layouts: dict[tuple[str, str, Found], Layout] = {}
+        self._layout_bytes = 0
+
+    def layout(self, scope: str, name: str, found: Found) -> Layout | None:
+        """Return the layout of the last span with these shared attributes in this order."""
+        return self._layouts.get((scope, name, found))
+
+    def lay_out(self, scope: str, name: str, found: Found, layout: Layout) -> None:
+        """Keep a layout; it takes the place of another one with the same shared attributes."""
+        self._layout_bytes += len(scope) + len(name)
+        if len(self._layouts) >= _MOST_SHAPES or self._layout_bytes > _MOST_SHAPE_BYTES:
+            self._layouts.clear()
+            self._layout_bytes = 0
+        self._layouts[scope, name, found] = layout
 
     def of(self, scope: str, name: str, pairs: tuple[Pair, ...], varying: tuple[str, ...]) -> Shape:
         """Return the shape of a span."""
@@ -64,7 +85,8 @@ class Shapes:
             self._shape_bytes += len(scope) + len(name) + sum(map(len, varying))
             if len(self._shapes) >= _MOST_SHAPES or self._shape_bytes > _MOST_SHAPE_BYTES:
                 self._shapes.clear()
-                self._shape_bytes = 0
+                self._layouts.clear()  # they hold shapes, too
+                self._shape_bytes = self._layout_bytes = 0
             constants = {pair.key: pair.value for pair in pairs}
             shape = self._shapes[key] = Shape(constants, varying)
         return shape
@@ -75,8 +97,8 @@ class Shapes:
             return None
         values = self._values.get(key, 0)
         if values >= _MANY_VALUES:
-            head = raw[: raw[1] + 2]
-            if head[2:] == key.encode():  # not if the fields come in another order
+            head = head_of(raw)
+            if is_head(head, key):  # not if the fields come in another order
                 self.varying[head] = key
             return None
         if len(self.pairs) >= _MOST_ATTRIBUTES or len(self._values) >= _MOST_ATTRIBUTES:
@@ -84,6 +106,8 @@ class Shapes:
             self._values.clear()
             self.varying.clear()
             self._shapes.clear()
+            self._layouts.clear()
+            self._shape_bytes = self._layout_bytes = 0
         self._values[key] = values + 1
         pair = self.pairs[raw] = Pair(key, value)
         return pair

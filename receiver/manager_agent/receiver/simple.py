@@ -16,6 +16,16 @@ _MORE = 0x80
 _double = Struct("<d").unpack_from
 
 
+def head_of(raw: bytes) -> bytes:
+    """Return the bytes that should be an attribute's key: `0A n key`."""
+    return raw[: raw[1] + 2] if len(raw) > 1 else raw
+
+
+def is_head(head: bytes, key: str) -> bool:
+    """Tell whether an attribute that begins so does begin with its key, as nearly all do."""
+    return head[:1] == b"\n" and head[2:] == key.encode()
+
+
 def simple_value(raw: bytes, at: int) -> Any:
     """Return the value of an attribute whose key ends before `at`, `NOT_SIMPLE` if it is not."""
     size = len(raw)

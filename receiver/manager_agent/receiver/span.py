@@ -35,7 +35,8 @@ class Span(NamedTuple):
 
     `parent_id` is empty at a root. `kind` and `status` are OTLP's numbers
     (kind 1 internal .. 5 consumer; status 0 unset, 1 ok, 2 error). `shape`: what the span shares
-    with others, None where the decoder found nothing to share.
+    with others, None where the decoder found nothing to share. `own`: the attributes that its shape
+    does not tell; all of them where there is none.
     """
 
     trace_id: str
@@ -48,10 +49,19 @@ class Span(NamedTuple):
     status: int
     status_message: str
     scope: str
-    attributes: Attributes
+    own: Attributes
     events: tuple[Event, ...]
     resource: Resource
     shape: "Shape | None" = None
+
+    @property
+    def attributes(self) -> Attributes:
+        """All attributes; put together anew each time, for few readers need the shared ones."""
+        return self.own if self.shape is None else {**self.shape.constants, **self.own}
+
+    def alone(self) -> "Span":
+        """Return the span with all of its attributes and without a shape."""
+        return self._replace(own=self.attributes, shape=None)
 
 
 ERROR = 2

@@ -42,7 +42,7 @@ def span(
         status=status,
         status_message=message,
         scope=scope,
-        attributes=attributes or {},
+        own=attributes or {},
         events=tuple(events),
         resource=Resource(service, None, process, resource or {}, (resource or {}).get(AGENT)),
     )

@@ -68,7 +68,7 @@ class CallTraits(NamedTuple):
     counted by itself. `estimated`: it says that it did. `leased`: a
     guard says to which leases it charged the call. `costed`: a reported cost is in USD;
     `by_hand`: it holds even where it is 0.
-    `digest`: of the prompt, made by the sender.
+    `digest`, `turn`: digests of the prompt and of its last turn, made by the sender.
     """
 
     operation: str
@@ -94,6 +94,7 @@ class CallTraits(NamedTuple):
     estimated: bool
     call_id: Told
     digest: Told
+    turn: Told
     prompt: PromptKeys
     part: str | None
     continues_seconds: float | None
@@ -154,7 +155,25 @@ def _shared(span: Span, shape: Shape) -> Any:
     failed = (traits.call and traits.call.ended.error_type) or (
         traits.tool and traits.tool.error_type
     )
-    return _OWN if failed else traits
+    if failed:
+        return _OWN
+    shape.enough = _asks_only(traits, frozenset(shape.varying))
+    return traits
+
+
+def _asks_only(traits: Traits, varying: Collection[str]) -> bool:
+    """Tell whether recognition asks for no other attributes than those that vary."""
+    call = traits.call
+    if traits.tool or traits.role == "decision" or (call and (call.leased or call.guesses)):
+        return False
+    told: list[Told] = [each for each in traits if isinstance(each, Told)]
+    asked = [key for each in told for key, _ in each.ask]
+    if call is not None:
+        entries = [call.cost.ask, call.call_id.ask, call.digest.ask, call.answer_ids]
+        entries += [ask for _, ask in call.counting]
+        asked += [key for ask in entries for key, _ in ask]
+        asked += [key for keys in call.prompt for key in keys]
+    return all(key in varying for key in asked)
 
 
 def _read(span: Span, varying: Collection[str]) -> Traits | None:
@@ -209,6 +228,7 @@ def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -
         estimated=flag(attributes.get(names.USAGE_ESTIMATED)) or False,
         call_id=_told_by(names.CALL_ID, attributes, varying),
         digest=_told_by(names.PROMPT_DIGEST, attributes, varying),
+        turn=_told_by(names.TURN_DIGEST, attributes, varying),
         prompt=prompt_keys(attributes),
         part=part.name if part else None,
         continues_seconds=part.seconds if part else None,

@@ -202,6 +202,20 @@ def probed(
     return replace(breaker, good=good, probe=None)
 
 
+def observed(breaker: Breaker, seen: Seen, now_us: int, jitter: float, terms: Terms) -> Breaker:
+    """Take note of calls that went out whatever the breaker said, while it is half open.
+
+    Those of agents without a guard: they count as probes do.
+    """
+    if breaker.phase != "half_open" or breaker.held is not None:
+        return breaker
+    if seen.failed:
+        cause = breaker.reason.removesuffix(_AGAIN) + _AGAIN
+        return opened(breaker, cause, now_us, jitter, terms)
+    good = breaker.good + seen.ok
+    return closed(breaker, now_us) if good >= terms.successes else replace(breaker, good=good)
+
+
 def closed(breaker: Breaker, now_us: int) -> Breaker:
     """Return it closed; that it opened is remembered for a while."""
     return Breaker("closed", since_us=now_us, openings=breaker.openings, held=breaker.held)

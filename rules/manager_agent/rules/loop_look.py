@@ -22,7 +22,7 @@ _AT_ONCE = 3.0
 """Seconds without anything to do, typically: repeats that only an agent's name ties together are of
 one loop where they follow so soon. People who ask the same come when they like."""
 
-_WEAK = frozenset({"asked", "likely", "counts", "growth"})
+_WEAK = frozenset({"asked", "counts", "growth"})
 """Calls that look equal and may yet be of a run whose tools make progress."""
 
 

@@ -3,9 +3,9 @@
 A score of 1 is a loop. What each repeat adds depends on what is known to be equal:
 
     proven      1/3   the same was done and the same came of it: three repeats are a loop
+                      (a tool's arguments and result, or the last answer and result in a request)
     asked       1/4   the same whole request went out again; what was answered is not known
     failed      1/4   the same was done and failed the same way
-    likely      1/4   the same turn, and as many tokens in the answer
     unanswered  1/6   the same tool with the same arguments; its results are not known
     counts      1/7   no digests, but exactly as many tokens in and out
     growth      1/7   no digests, but inputs that grow by exactly as many tokens, equal outputs
@@ -23,7 +23,6 @@ WEIGHTS: Mapping[str, float] = {
     "proven": 1 / 3,
     "asked": 1 / 4,
     "failed": 1 / 4,
-    "likely": 1 / 4,
     "unanswered": 1 / 6,
     "counts": 1 / 7,
     "growth": 1 / 7,

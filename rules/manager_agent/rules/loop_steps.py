@@ -23,28 +23,17 @@ def steps(frames: Frames) -> pl.DataFrame:
 def _calls(calls: pl.DataFrame) -> pl.DataFrame:
     failed = pl.col("status") == "error"
     error = _joined("error", pl.col("error_type"), pl.col("http_status").cast(pl.String))
-    tokens = pl.col("output_tokens").cast(pl.String)
-    turn = pl.col("turn_digest")
-    asked = pl.coalesce(turn, pl.col("prompt_digest"))
-    got = pl.when(failed).then(error).otherwise(pl.coalesce(pl.col("answer_digest"), tokens))
-    # The whole request again is the same request whatever is answered; an equal turn is not.
-    same_request = turn.is_null() & pl.col("answer_digest").is_null() & ~failed
+    turn, whole = pl.col("turn_digest"), pl.col("prompt_digest")
     telling = (
         ~failed
         & (pl.col("output_tokens") >= _LEAST_OUTPUT)
         & pl.col("input_tokens").is_not_null()
         & ~pl.col("operation").fill_null("").str.contains("embed")
     )
-    countable = asked.is_null() & telling
-    counts = _joined("counts", pl.col("model"), pl.col("input_tokens").cast(pl.String), tokens)
-    proof = (
-        pl.when(failed)
-        .then(pl.lit("failed"))
-        .when(pl.col("answer_digest").is_not_null())
-        .then(pl.lit("proven"))
-        .when(same_request)
-        .then(pl.lit("asked"))
-        .otherwise(pl.lit("likely"))
+    untold = turn.is_null() & whole.is_null()
+    got = pl.when(failed).then(error).otherwise(pl.lit(""))
+    counts = _joined(
+        "counts", *(pl.col(n).cast(pl.String) for n in ("model", "input_tokens", "output_tokens"))
     )
     return calls.select(
         "ts",
@@ -54,14 +43,21 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
         trace="trace_id",
         conversation="conversation_id",
         name=pl.coalesce(pl.col("model"), pl.lit("")),
-        sig=pl.when(asked.is_not_null())
-        .then(_joined("call", asked, pl.when(same_request).then(pl.lit("")).otherwise(got)).hash())
-        .when(countable)
+        sig=pl.when(~untold)
+        .then(_joined("call", pl.coalesce(turn, whole), got).hash())
+        .when(telling)
         .then(counts.hash()),
-        proof=pl.when(countable).then(pl.lit("counts")).otherwise(proof),
+        # A turn holds the answer before it and what came of that; a whole request says less.
+        proof=pl.when(failed)
+        .then(pl.lit("failed"))
+        .when(turn.is_not_null())
+        .then(pl.lit("proven"))
+        .when(whole.is_not_null())
+        .then(pl.lit("asked"))
+        .otherwise(pl.lit("counts")),
         near=pl.lit(None, pl.UInt64),
         near_proof=pl.lit("growth"),
-        growing=turn.is_null() & telling,  # a request that grows never has the same digest again
+        growing=untold & telling,
         cost="cost",
         input="input_tokens",
         output="output_tokens",

@@ -8,8 +8,10 @@ import polars as pl
 
 from manager_agent.analytics.frames import (
     BASELINES,
+    BREAKERS,
     BUDGETS,
     CALLS,
+    CREEP,
     GUARDED,
     HOURS,
     ISSUES,
@@ -41,7 +43,9 @@ def frames(
     baselines: Sequence[Mapping[str, object]] = (),
     references: Sequence[Mapping[str, object]] = (),
     pools: Sequence[Mapping[str, object]] = (),
+    creep: Sequence[Mapping[str, object]] = (),
     issues: Sequence[Mapping[str, object]] = (),
+    breakers: Sequence[Mapping[str, object]] = (),
     policy: BudgetPolicy | None = None,
     thresholds: Thresholds | None = None,
 ) -> Frames:
@@ -62,7 +66,9 @@ def frames(
         baselines=pl.DataFrame(list(baselines), schema=BASELINES),
         references=pl.DataFrame(list(references), schema=REFERENCES),
         pools=pl.DataFrame(list(pools), schema=POOLS),
+        creep=pl.DataFrame(list(creep), schema=CREEP),
         issues=pl.DataFrame(list(issues), schema=ISSUES),
+        breakers=pl.DataFrame(list(breakers), schema=BREAKERS),
     )
 
 

@@ -59,7 +59,7 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
             "response_id": [call.response_id if call else None for call in calls],
             "call_id": [call.call_id if call else None for call in calls],
             "process": [resource.process for resource in of],
-            "attributes": [door.kept(span.attributes, span.shape) for span in spans],
+            "attributes": [door.kept(span.own, span.shape) for span in spans],
             "fact": [to_json(fact) if fact else None for fact in facts],
             "received_ts": [changes.now_ns // 1000] * len(spans),
         },
@@ -254,6 +254,7 @@ _CALLS = _schema(
     " http_status:i streaming:b finish_reason:s conversation_id:s user_id:s trace_id:s span_id:s"
     " response_id:s emitters:s prompt_digest:s guarded:b usage_estimated:b reported_cost_nano:i"
     " cost_by_provider:b service_tier:s holder:s usd_lease:i token_lease:i settled_nano:i"
+    " turn_digest:s"
 )
 _DECISIONS = _schema(
     "ts:t agent:s decision:s reason:s limit_name:s limit_nano:i spent_nano:i reserved_nano:i"

@@ -16,7 +16,13 @@ import pyarrow as pa
 import structlog
 
 from manager_agent.receiver.call import DAY_NS, Call
-from manager_agent.receiver.changes import Changes, SpendKey, minutes_in, spent_in
+from manager_agent.receiver.changes import (
+    CallVersion,
+    Changes,
+    SpendKey,
+    minutes_in,
+    spent_in,
+)
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.history import sealed
 from manager_agent.receiver.remembered import Late
@@ -101,6 +107,8 @@ class FactStore:
         self.archive = Archive(path.parent)
         self.spent: Callable[[frozenset[SpendKey] | None], None] = lambda keys: None
         """Told after each commit whose spend it changed; None: of whom is not certain."""
+        self.called: Callable[[Sequence[CallVersion]], None] = lambda versions: None
+        """Told of new versions of calls once they are stored."""
         self.touched: Callable[[frozenset[int] | None], None] = lambda minutes: None
         """Told after each commit which minutes (since 1970) it changed; None: not certain."""
         self._con = self._open()
@@ -287,6 +295,8 @@ class FactStore:
         if changes.minutes:
             self.spent(spent_in(changes.minutes))
         self.touched(minutes_in(changes))
+        if changes.calls:
+            self.called(changes.calls)
 
     def _note_deltas(self, changes: Changes) -> None:
         self._deltas += len(changes.minutes)

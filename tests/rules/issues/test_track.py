@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manager_agent.rules.issues.document import (
@@ -144,6 +144,7 @@ WORLD = st.dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(WORLD, st.booleans(), st.integers(0, 20)), max_size=12))
 def test_each_error_counts_once_over_looks_restarts_and_corrections(
     story: list[tuple[dict[int, tuple[str, str, int | None]], bool, int]],

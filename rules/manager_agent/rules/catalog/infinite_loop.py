@@ -25,7 +25,6 @@ _PROOFS = {
     "proven": "the same step with the same result",
     "asked": "the same request",
     "failed": "the same step with the same error",
-    "likely": "the same turn with an answer of the same length",
     "unanswered": "the same tool with the same arguments",
     "counts": "calls with exactly the same token counts",
     "growth": "calls whose input grows by exactly the same count",

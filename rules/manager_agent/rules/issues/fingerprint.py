@@ -8,6 +8,7 @@ from manager_agent.contract.family import UNKNOWN, family_of
 from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.kinds import ABOUT, Kind
 from manager_agent.rules.issues.recognise import kind_of, status_of
+from manager_agent.rules.issues.unwrap import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Scope:
 
     Not the agent: who shares an issue is a part of its facts. `family`: of the model, empty where
     the kind is a matter of the whole provider. `error_type`: the class without its package, where
-    it tells more than the kind. `status`: HTTP, None where nobody told or the kind says it all.
+    it tells more than the kind. `status`: HTTP, of tools, and of errors that say nothing else: not
+    every emitter tells it, and the kind of a call's error is read off it where one does.
     """
 
     kind: Kind
@@ -48,7 +50,7 @@ def scope_of(failed: Failed) -> Scope:
         provider=failed.provider,
         family="" if family == UNKNOWN else family,
         error_type=_class(failed.error_type) if about.typed else "",
-        status=status_of(failed) if kind in ("bad_request", "server_error", "other") else None,
+        status=None if said(failed.message) else status_of(failed),
     )
 
 

@@ -44,6 +44,7 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"<(?!(?:url|email|time|id|ip|host|path|str|num|obj)>)[\w.]+(?: [^<>]*)?>"),
         "<obj>",
     ),
+    (re.compile(r"\b[A-Za-z_]\w*(?:\.\w+)*\(\)"), "<str>()"),
     (re.compile(r"\{.*\}|\{[^}]*$"), "<obj>"),
     (re.compile(r"\[(?!masked\])[^\][]*\]"), "<obj>"),
     (re.compile(r"\[masked\]"), "<id>"),

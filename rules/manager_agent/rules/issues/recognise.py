@@ -31,8 +31,9 @@ _WORDS: tuple[tuple[Kind, str], ...] = (
     (
         "model_not_found",
         r"model[_ ]not[_ ]found|model .{0,80}(does not exist|not found|is not supported"
-        r"|has been (deprecated|retired)|not available|no longer available)|not_found_error.*model"
-        r"|deploymentnotfound|deployment .*does not exist|no (allowed providers|endpoints found)"
+        r"|has been (deprecated|retired)|not available|no longer available)"
+        r"|not_?found_?error.*model|deploymentnotfound|deployment .*does not exist"
+        r"|no (allowed providers|endpoints found)"
         r"|not a valid model|invalid model|unknown model|decommissioned"
         r"|don't have access to the model|model identifier is invalid|end of its life"
         r"|unsupported model",
@@ -90,12 +91,12 @@ _BY_STATUS: Mapping[int, Kind] = MappingProxyType(
 )
 _NETWORK: frozenset[Kind] = frozenset({"timeout", "connection", "bad_answer"})
 _BAD_REQUEST = re.compile(
-    r"bad ?request|invalid[_ ]?(request|argument|value|type|parameter)|unprocessable|validation"
-    r"|unsupported|required|missing|must be|not supported|not found",
+    r"bad ?request|client ?error|conflict|invalid[_ ]?(request|argument|value|type|parameter)"
+    r"|unprocessable|validation|unsupported|required|missing|must be|not supported|not ?found",
     re.IGNORECASE,
 )
 _SERVER = re.compile(
-    r"internal ?(server)? ?error|server (had an )?error|bad gateway|api_error", re.I
+    r"internal ?(server)? ?error|server ?(had an )?error|bad gateway|api_error", re.I
 )
 
 

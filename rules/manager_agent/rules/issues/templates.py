@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from manager_agent.rules.issues.fingerprint import Scope, fingerprint
 from manager_agent.rules.issues.mask import MASKS, bare
+from manager_agent.rules.issues.telling import TELLING
 
 ANY = "<*>"
 _SHARED_PERCENT = 60
@@ -73,7 +74,7 @@ class Templates:
         for template_id in self._branches.get(_branch(version, scope, tokens), ()):
             template = self._all[template_id]
             shared = _shared(template, plain)
-            if shared >= _needed(template.words) and shared > most:
+            if shared is not None and shared >= _needed(template.words) and shared > most:
                 best, most = template, shared
         return best
 
@@ -146,15 +147,18 @@ def _needed(words: int) -> int:
     return words - 1 if words <= _ALL_BUT_ONE_OF else -(-words * _SHARED_PERCENT // 100)
 
 
-def _shared(template: Template, plain: tuple[str, ...]) -> int:
-    """Return how many words are shared; -1 where a mask stands for something else."""
+def _shared(template: Template, plain: tuple[str, ...]) -> int | None:
+    """Return how many words are shared, less the masks that stand for something else.
+
+    None where they differ in a word that tells errors apart.
+    """
     shared = 0
     for own, other in zip(map(bare, template.tokens), plain, strict=True):
-        if own == ANY:
-            continue
         if own == other:
             shared += own not in MASKS
-        elif own in MASKS or other in MASKS:
+        elif own in TELLING or other in TELLING:
+            return None
+        elif own != ANY and (own in MASKS or other in MASKS):
             shared -= 1
     return shared
 

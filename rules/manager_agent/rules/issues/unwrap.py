@@ -20,6 +20,7 @@ _CALLED = re.compile(
     r"^(?:[\w.]*(?:Error|Exception|Timeout|Warning|Exit|Interrupt|Exceeded|Fault|Unavailable"
     r"|Exhausted|Refused|Failure))(?:\(\s*['\"]?|\s*:\s*(?=\S)|\s+-\s+)"
 )
+_CAMEL = re.compile(r"^(?:\w+\.)*[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+(?:\(['\"]|:\s+)")
 _PROVIDER = re.compile(r"^(?:[A-Z]\w*Exception|\w+Provider)\s*-\s*")
 _NUMBERED = re.compile(
     r"^(?:error code|status[_ ]code|http(?: error| status)?)\s*[:=]?\s*\d{3}\s*[-,:]?\s*"
@@ -61,7 +62,7 @@ def _bare(text: str) -> str:
     text = text.strip()
     for _ in range(6):
         shorter = text
-        for wrapping in (_CALLED, _PROVIDER, _NUMBERED):
+        for wrapping in (_CALLED, _CAMEL, _PROVIDER, _NUMBERED):
             cut = wrapping.sub("", shorter, count=1)
             shorter = cut if cut.strip() else shorter
         if shorter == text:

@@ -7,7 +7,7 @@ SELECT
     error_type, error_message, http_status, streaming, finish_reason, conversation_id, user_id,
     trace_id, span_id, response_id, emitters, prompt_digest, guarded, usage_estimated,
     reported_cost_usd, cost_by_provider, service_tier, holder, usd_lease, token_lease,
-    settled_usd, true AS sealed
+    settled_usd, turn_digest, true AS sealed
 FROM calls_sealed AS s
 WHERE ts BETWEEN $low AND $high
     AND trace_id IN (SELECT trace_id FROM traces)
@@ -22,7 +22,7 @@ SELECT
     error_type, error_message, http_status, streaming, finish_reason, conversation_id, user_id,
     trace_id, span_id, response_id, emitters, prompt_digest, guarded, usage_estimated,
     reported_cost_usd, cost_by_provider, service_tier, holder, usd_lease, token_lease,
-    settled_usd, false
+    settled_usd, turn_digest, false
 FROM (
     SELECT * FROM calls_open
     WHERE call_id IN (SELECT call_id FROM calls_open WHERE trace_id IN (SELECT trace_id FROM traces))

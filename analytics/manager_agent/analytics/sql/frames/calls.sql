@@ -8,7 +8,7 @@ SELECT
     CAST(CAST(cost_usd AS DECIMAL(28, 9)) * CAST(1000000000 AS DECIMAL(10, 0)) AS BIGINT) AS cost,
     status, error_type, error_message, CAST(http_status AS BIGINT) AS http_status,
     finish_reason, conversation_id, trace_id, span_id, prompt_digest, guarded,
-    CAST(NULL AS VARCHAR) AS turn_digest, CAST(NULL AS VARCHAR) AS answer_digest
+    turn_digest
 FROM llm_calls
 WHERE ts >= $low AND ts < $high
 ORDER BY ts, call_id;

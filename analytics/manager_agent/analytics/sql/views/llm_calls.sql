@@ -10,7 +10,7 @@ SELECT
     reasoning_tokens, total_tokens, cost_usd, cost_source, status, error_type, error_message,
     http_status, streaming, finish_reason, conversation_id, user_id, trace_id, span_id,
     response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier,
-    holder, usd_lease, token_lease, settled_usd
+    holder, usd_lease, token_lease, settled_usd, turn_digest
 FROM calls_kept AS sealed
 WHERE NOT EXISTS (
     SELECT 1 FROM calls_retracted AS r
@@ -23,7 +23,7 @@ SELECT
     reasoning_tokens, total_tokens, cost_usd, cost_source, status, error_type, error_message,
     http_status, streaming, finish_reason, conversation_id, user_id, trace_id, span_id,
     response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier,
-    holder, usd_lease, token_lease, settled_usd
+    holder, usd_lease, token_lease, settled_usd, turn_digest
 FROM (
     SELECT * FROM calls_open
     QUALIFY row_number() OVER (PARTITION BY call_id ORDER BY revision DESC) = 1

@@ -1,0 +1,179 @@
+"""How calls without a guard went, told to the breakers when their spans are stored.
+
+A guard tells the outcomes of its own calls. For agents without one the spans do, seconds later:
+each call once, after a moment in which a second span may still say that a guard watched it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Event, Lock, Thread
+from typing import Any
+
+import structlog
+
+from manager_agent.contract.family import family_of
+from manager_agent.contract.guard import Outcomes
+from manager_agent.contract.metric import Metric, Sample
+from manager_agent.control.observed import SPANS
+from manager_agent.receiver.call import Call
+from manager_agent.receiver.changes import CallVersion
+from manager_agent.rules.issues.error import Failed
+from manager_agent.rules.issues.kinds import Kind
+from manager_agent.rules.issues.recognise import kind_of
+
+_log = structlog.get_logger()
+
+GRACE_NS = 2 * 10**9
+_RECENT_NS = 120 * 10**9
+"""Calls that ended longer ago say nothing about how it goes now."""
+
+_EVERY_SECONDS = 0.5
+_MOST_KNOWN = 50_000
+_MOST_PLACES = 10_000
+_FAILED: frozenset[Kind] = frozenset({"server_error", "overloaded", "timeout", "connection"})
+
+Place = tuple[str, str, str]
+"""Agent, provider, family."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    call: Call
+    due_ns: int
+
+
+@dataclass(slots=True)
+class _Totals:
+    counts: dict[str, int] = field(
+        default_factory=lambda: {"ok": 0, "failed": 0, "pressure": 0, "streak": 0, "streak_429": 0}
+    )
+
+    def add(self, result: str) -> None:
+        """Count one more outcome: ok, failed, pressure."""
+        self.counts[result] += 1
+        ok, pressed = result == "ok", result == "pressure"
+        self.counts["streak_429"] = 0 if ok else self.counts["streak_429"] + 1
+        if not pressed:
+            self.counts["streak"] = 0 if ok else self.counts["streak"] + 1
+
+
+class SpanOutcomes:
+    """Tells outcomes in a thread of its own; `note` is for any thread, and cheap.
+
+    `tell` takes an `Outcomes`, and must not block. `now_ns`: nanoseconds since 1970.
+    """
+
+    def __init__(self, tell: Callable[[Any], None], now_ns: Callable[[], int]) -> None:
+        self._tell = tell
+        self._now_ns = now_ns
+        self._lock = Lock()
+        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._totals: OrderedDict[Place, _Totals] = OrderedDict()
+        self._stopping = Event()
+        self._told = 0
+        self._thread = Thread(target=self._run, name="outcomes", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tell."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End. Safe to repeat."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def note(self, versions: Sequence[CallVersion]) -> None:
+        """Have the outcomes of calls told soon; the writer calls it after each commit."""
+        now_ns = self._now_ns()
+        with self._lock:
+            for version in versions:
+                if version.retracted:
+                    self._waiting.pop(version.call.call_id, None)
+                else:
+                    self._note(version.call, now_ns)
+
+    def tell_now(self) -> int:
+        """Tell what is due; return how many calls that were."""
+        now_ns = self._now_ns()
+        with self._lock:
+            due = [one.call for one in self._waiting.values() if one.due_ns <= now_ns]
+            for call in due:
+                del self._waiting[call.call_id]
+                self._known[call.call_id] = None
+            while len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        for outcomes in self._outcomes(sorted(due, key=_ended_ns)):
+            self._tell(outcomes)
+        self._told += len(due)
+        return len(due)
+
+    def metrics(self) -> list[Metric]:
+        """Return the numbers of it."""
+        about = "Calls without a guard whose outcome was told to the breakers."
+        return [Metric("manager_span_outcomes_total", "counter", about, [Sample(self._told)])]
+
+    def _note(self, call: Call, now_ns: int) -> None:
+        if call.guarded:
+            self._waiting.pop(call.call_id, None)
+            return
+        if call.call_id in self._known or now_ns - _ended_ns(call) > _RECENT_NS:
+            return
+        waiting = self._waiting.get(call.call_id)
+        due_ns = waiting.due_ns if waiting else now_ns + GRACE_NS
+        self._waiting[call.call_id] = _Waiting(call, due_ns)
+
+    def _outcomes(self, calls: Iterable[Call]) -> list[Outcomes]:
+        changed: dict[Place, _Totals] = {}
+        for call in calls:
+            result = result_of(call)
+            if result is None:
+                continue
+            model = call.response_model or call.request_model
+            place = (call.agent, call.provider or "unknown", family_of(model))
+            totals = self._totals.setdefault(place, _Totals())
+            self._totals.move_to_end(place)
+            totals.add(result)
+            changed[place] = totals
+        while len(self._totals) > _MOST_PLACES:
+            self._totals.popitem(last=False)
+        return [Outcomes(SPANS, *place, dict(one.counts)) for place, one in changed.items()]
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_EVERY_SECONDS):
+            try:
+                self.tell_now()
+            except Exception as error:  # noqa: BLE001 - breakers must outlive one odd call
+                _log.error("outcomes of spans were not told to the breakers", error=repr(error))
+
+
+def result_of(call: Call) -> str | None:
+    """Return what a call says of its provider: ok, failed, pressure; None where nothing.
+
+    5xx, 529, no answer and time-outs are failures; 429 is pressure; other 4xx are the caller's.
+    """
+    if not call.error:
+        return "ok"
+    kind = kind_of(_as_failed(call))
+    if kind == "rate_limit":
+        return "pressure"
+    return "failed" if kind in _FAILED else None
+
+
+def _as_failed(call: Call) -> Failed:
+    return Failed(
+        key=call.call_id,
+        ts=datetime.fromtimestamp(call.start_ns / 1e9, UTC),
+        source="call",
+        agent=call.agent,
+        error_type=call.error_type or "",
+        http_status=call.http_status,
+        message=call.error_message or "",
+    )
+
+
+def _ended_ns(call: Call) -> int:
+    return call.start_ns + int((call.duration_ms or 0.0) * 1e6)

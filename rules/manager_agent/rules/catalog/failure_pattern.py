@@ -1,0 +1,125 @@
+"""Failure pattern: a provider's trouble that several agents share, told once instead of by each."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import Field
+
+from manager_agent.analytics.frames import Frames
+from manager_agent.contract.family import family_of
+from manager_agent.rules.amounts import counted
+from manager_agent.rules.finding import Finding
+from manager_agent.rules.issues.error import Failed
+from manager_agent.rules.issues.kinds import ABOUT, Kind
+from manager_agent.rules.issues.recognise import kind_of
+from manager_agent.rules.rule import rule
+
+_THEIRS: frozenset[Kind] = frozenset(
+    {"overloaded", "server_error", "timeout", "connection", "auth", "quota", "rate_limit"}
+)
+_HOW = ("provider", "model", "agent", "error_type", "http_status", "error_message")
+
+
+@dataclass(slots=True)
+class _Pattern:
+    count: int = 0
+    since: datetime | None = None
+    agents: dict[str, int] = field(default_factory=dict)
+    families: dict[str, int] = field(default_factory=dict)
+
+
+@rule
+class FailurePattern:
+    """Tells once of a provider and kind of error that several agents share at the same time.
+
+    It names the provider, the models, since when and which agents, so that an outage is one
+    message and not one for each agent. Errors that are the caller's own, such as a bad request, are
+    left out.
+    """
+
+    minutes: Annotated[int, Field(ge=1, le=60)] = 10
+    """Minutes that are looked at."""
+
+    min_agents: Annotated[int, Field(ge=2)] = 2
+    """Agents that must share it."""
+
+    min_errors: Annotated[int, Field(ge=1)] = 10
+    """Errors of one kind before anything is said."""
+
+    percent: Annotated[float, Field(gt=0, le=100)] = 25.0
+    """Share of these agents' calls to the provider that must fail so."""
+
+    def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
+        """Name every provider's trouble that is shared."""
+        recent = frames.calls.filter(pl.col("ts") > now - timedelta(minutes=self.minutes))
+        if not (recent["status"] == "error").any():
+            return
+        total = {
+            (row["provider"], row["agent"]): row["len"]
+            for row in recent.group_by("provider", "agent").len().iter_rows(named=True)
+        }
+        for (provider, kind), pattern in sorted(_patterns(recent).items()):
+            calls = sum(total[(provider, agent)] for agent in pattern.agents)
+            shared = len(pattern.agents) >= self.min_agents and pattern.count >= self.min_errors
+            if shared and pattern.count * 100 >= calls * self.percent:
+                yield _finding(provider, kind, pattern, calls)
+
+
+def _patterns(recent: pl.DataFrame) -> Mapping[tuple[str, Kind], _Pattern]:
+    found: dict[tuple[str, Kind], _Pattern] = {}
+    failed = recent.filter(pl.col("status") == "error").drop_nulls(["provider", "agent"])
+    alike = failed.group_by(*_HOW).agg(pl.len().alias("count"), pl.col("ts").min().alias("since"))
+    for row in alike.sort("since", *_HOW).iter_rows(named=True):
+        kind = kind_of(_failed(row))
+        if kind not in _THEIRS:
+            continue
+        pattern = found.setdefault((row["provider"], kind), _Pattern(since=row["since"]))
+        pattern.count += row["count"]
+        agent, family = row["agent"], family_of(row["model"])
+        pattern.agents[agent] = pattern.agents.get(agent, 0) + row["count"]
+        pattern.families[family] = pattern.families.get(family, 0) + row["count"]
+    return found
+
+
+def _failed(row: dict[str, Any]) -> Failed:
+    return Failed(
+        key="",
+        ts=row["since"],
+        source="call",
+        agent=row["agent"],
+        error_type=row["error_type"] or "",
+        http_status=row["http_status"],
+        message=row["error_message"] or "",
+    )
+
+
+def _finding(provider: str, kind: Kind, pattern: _Pattern, calls: int) -> Finding:
+    agents = sorted(pattern.agents, key=lambda name: (-pattern.agents[name], name))
+    families = sorted(pattern.families, key=lambda name: (-pattern.families[name], name))
+    since = pattern.since
+    about = ABOUT[kind]
+    return Finding(
+        rule="failure_pattern",
+        subject=f"{provider}|{kind}",
+        agent=None,
+        severity="warning" if kind == "rate_limit" else "critical",
+        title=f"{provider}: {about.words}, for several agents",
+        headline=f"{pattern.count:,} of {counted(calls, 'call')} to {provider} failed"
+        f"{'' if since is None else f' since {since:%H:%M} UTC'}: {about.words}; shared by"
+        f" {counted(len(agents), 'agent')} ({', '.join(agents[:5])}); {about.action}",
+        evidence={
+            "provider": provider,
+            "kind": kind,
+            "errors": pattern.count,
+            "calls": calls,
+            "agents": ", ".join(agents[:20]),
+            "affected": len(agents),
+            "models": ", ".join(families[:10]),
+            "since": None if since is None else since.isoformat(timespec="minutes"),
+            "remedy": about.action,
+        },
+        tell_resolved=True,
+    )

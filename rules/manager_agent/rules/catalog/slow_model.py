@@ -1,0 +1,94 @@
+"""Slow model: an agent's calls of a model take much longer than they used to."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import Field
+
+from manager_agent.analytics.frames import Frames
+from manager_agent.rules.finding import Finding
+from manager_agent.rules.rule import rule
+
+_KEY = ("agent", "provider", "model")
+
+
+@rule
+class SlowModel:
+    """Tells when half of an agent's calls of a model take much longer than its mean of two days.
+
+    The median of now is held against the mean of the past, which a few slow calls have raised: so
+    it takes a real change. Failed calls of now are left out: they say nothing of answers.
+    """
+
+    minutes: Annotated[int, Field(ge=2, le=60)] = 15
+    """Minutes that are looked at."""
+
+    min_calls: Annotated[int, Field(ge=1)] = 20
+    """Calls in these minutes before anything is said."""
+
+    min_past_calls: Annotated[int, Field(ge=1)] = 50
+    """Calls in the past before it counts as one."""
+
+    times: Annotated[float, Field(gt=1)] = 2.0
+    """How many times its usual time the median must take."""
+
+    more_ms: Annotated[float, Field(ge=0)] = 1000.0
+    """How many milliseconds more than usual it must take."""
+
+    def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
+        """Name every agent and model that has become slow."""
+        since = now - timedelta(minutes=self.minutes)
+        recent = frames.calls.filter(
+            (pl.col("ts") > since)
+            & (pl.col("status") == "ok")
+            & pl.col("duration_ms").is_not_null()
+        )
+        of_now = recent.group_by(_KEY).agg(
+            pl.len().alias("calls"),
+            pl.col("duration_ms").quantile(0.5, "nearest").alias("p50"),
+            pl.col("duration_ms").quantile(0.95, "nearest").alias("p95"),
+        )
+        past = (
+            frames.hours.filter(pl.col("ts") < since - timedelta(hours=1))
+            .group_by(_KEY)
+            .agg(
+                pl.col("calls").sum().alias("past_calls"),
+                (pl.col("duration_ms").sum() / pl.col("calls").sum()).alias("usual"),
+            )
+        )
+        slow = of_now.join(past, on=_KEY, how="inner", nulls_equal=True).filter(
+            (pl.col("calls") >= self.min_calls)
+            & (pl.col("past_calls") >= self.min_past_calls)
+            & (pl.col("p50") >= pl.col("usual") * self.times)
+            & (pl.col("p50") >= pl.col("usual") + self.more_ms)
+        )
+        for row in slow.sort(_KEY).iter_rows(named=True):
+            yield _finding(row, self.minutes)
+
+
+def _finding(row: dict[str, Any], minutes: int) -> Finding:
+    agent, model = row["agent"], f"{row['provider']}/{row['model']}"
+    return Finding(
+        rule="slow_model",
+        subject=f"{agent}|{model}",
+        agent=agent,
+        severity="info",
+        title=f"{agent}: {model} is slow",
+        headline=f"Half of the calls of {model} by {agent} took {row['p50'] / 1000:.1f} s or more"
+        f" in the last {minutes} min (one in twenty {row['p95'] / 1000:.1f} s); usual is"
+        f" {row['usual'] / 1000:.1f} s",
+        evidence={
+            "agent": agent,
+            "provider": row["provider"],
+            "model": row["model"],
+            "p50_ms": round(row["p50"]),
+            "p95_ms": round(row["p95"]),
+            "usual_ms": round(row["usual"]),
+            "calls": row["calls"],
+            "past_calls": row["past_calls"],
+        },
+        hold=timedelta(minutes=2),
+        tell_resolved=True,
+    )
