@@ -21,6 +21,7 @@ from manager_agent.api.routes import (
     probes,
     shared,
     sql,
+    suggestions,
     upkeep,
 )
 from manager_agent.api.services import BusyError, ByHand, Oversight, People, Services
@@ -36,6 +37,7 @@ def build(services: Services) -> Starlette:
             *manager.routes(services),
             *calls.routes(services),
             *sql.routes(services),
+            *suggestions.routes(services),
             *archive.routes(services),
             *probes.routes(services),
             *(issues.routes(services.issues) if services.issues else []),

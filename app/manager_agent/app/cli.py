@@ -24,6 +24,7 @@ from manager_agent.app import (
     cli_run,
     cli_serve,
     cli_sql,
+    cli_suggest,
     cli_tokens,
     cli_view,
 )
@@ -44,6 +45,7 @@ for part in (
     cli_decode,
     cli_sql,
     cli_view,
+    cli_suggest,
     cli_budget,
     cli_pause,
     cli_breakers,

@@ -57,13 +57,17 @@ class Suggestion:
 
 
 def suggestions(
-    con: duckdb.DuckDBPyConnection, since: datetime, until: datetime, prices: PriceBook
+    con: duckdb.DuckDBPyConnection,
+    since: datetime,
+    until: datetime,
+    prices: PriceBook | None = None,
 ) -> list[Suggestion]:
     """Return what could be cheaper in the calls from `since` to before `until`, the most first.
 
-    `prices`: today's, for comparing models. Raises `duckdb.Error` where views are missing.
+    `prices`: today's, for comparing models; list prices by default. Raises
+    `duckdb.Error` where views are missing.
     """
-    queries = _queries(con, since, until, prices)
+    queries = _queries(con, since, until, prices or PriceBook())
     parts = [_claimed(con, kind, query) for kind, query in queries.items()]
     table = assigned(pl.concat(parts)) if parts else pl.DataFrame()
     days = max((until - since).total_seconds() / 86_400, 1.0)
