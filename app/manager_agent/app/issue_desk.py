@@ -43,11 +43,12 @@ class IssueDesk:
 
     def follow(self, frames: Frames, now: datetime) -> Frames:
         """Take in what failed; return the frames with the issues that are not resolved."""
-        errors = failures(frames)
         with self._lock:
             tracker = self._known()
             self._tracker = None  # until its changes are stored
-            changes = tracker.follow(errors, now, reach(frames, now))
+            errors = failures(frames, tracker.known)
+            since = reach(frames, now)
+            changes = tracker.follow(errors.changed, now, since, errors.present)
             if changes:
                 self._store.keep(changes)
             self._show(tracker)

@@ -1,7 +1,7 @@
 """One error of a call or a tool, as the frames have it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
@@ -23,7 +23,8 @@ class Failed:
 
     `key`: which one it is, the same whenever it is seen again. `ts`: its start, UTC. `cost`:
     nano-USD, None where it is unknown; tools have none. `message`: the first line of what was said,
-    secrets masked, at most 500 characters. `call_id`: of a call; empty for a tool.
+    secrets masked, at most 500 characters. `call_id`: of a call; empty for a tool. `print`: of all
+    the rest, so that a correction is noticed; empty where nobody computed it.
     """
 
     key: str
@@ -38,12 +39,34 @@ class Failed:
     message: str = ""
     cost: int | None = None
     call_id: str = ""
+    print: str = ""
 
 
-def failures(frames: Frames) -> list[Failed]:
-    """Return what failed in the last hour, in order of `ts`."""
-    found = [*_calls(frames.calls), *_tools(frames.tools)]
-    return sorted(found, key=lambda one: (one.ts, one.key))
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What failed in the last hour: `present`, the keys of all; `changed`, those not known so."""
+
+    present: frozenset[str]
+    changed: tuple[Failed, ...]
+
+
+def failures(frames: Frames, known: Callable[[str], str | None] = lambda key: None) -> Errors:
+    """Return what failed in the last hour. `known`: the print that an error was counted with."""
+    present: set[str] = set()
+    changed: list[Failed] = []
+    for frame, keys_of, made in (
+        (frames.calls, _call_keys, _call),
+        (frames.tools, _tool_keys, _tool),
+    ):
+        failed = frame.filter(pl.col("status") == "error")
+        keys = keys_of(failed)
+        prints = [f"{number:x}" for number in failed.hash_rows(seed=1).to_list()]
+        present.update(keys)
+        new = [at for at, key in enumerate(keys) if known(key) != prints[at]]
+        for at, row in zip(new, failed[new].iter_rows(named=True), strict=True):
+            changed.append(replace(made(keys[at], row), print=prints[at]))
+    changed.sort(key=lambda one: (one.ts, one.key))
+    return Errors(frozenset(present), tuple(changed))
 
 
 def reach(frames: Frames, now: datetime) -> datetime:
@@ -55,41 +78,44 @@ def reach(frames: Frames, now: datetime) -> datetime:
     return since
 
 
-def _calls(frame: pl.DataFrame) -> Iterator[Failed]:
-    for row in frame.filter(pl.col("status") == "error").iter_rows(named=True):
-        yield Failed(
-            key=f"call {row['call_id']}",
-            ts=row["ts"],
-            source="call",
-            agent=row["agent"] or "unknown",
-            provider=row["provider"] or "",
-            model=row["model"] or "",
-            error_type=row["error_type"] or "",
-            http_status=row["http_status"],
-            message=row["error_message"] or "",
-            cost=row["cost"],
-            call_id=row["call_id"],
-        )
+def _call_keys(failed: pl.DataFrame) -> list[str]:
+    return [f"call {call_id}" for call_id in failed["call_id"].to_list()]
 
 
-def _tools(frame: pl.DataFrame) -> Iterator[Failed]:
-    """Yield failed executions; frames know them by no id, so equal ones are numbered."""
+def _call(key: str, row: dict[str, Any]) -> Failed:
+    return Failed(
+        key=key,
+        ts=row["ts"],
+        source="call",
+        agent=row["agent"] or "unknown",
+        provider=row["provider"] or "",
+        model=row["model"] or "",
+        error_type=row["error_type"] or "",
+        http_status=row["http_status"],
+        message=row["error_message"] or "",
+        cost=row["cost"],
+        call_id=row["call_id"],
+    )
+
+
+def _tool_keys(failed: pl.DataFrame) -> list[str]:
+    """Return which execution each is: frames know them by no id, so equal ones are numbered."""
     numbers: dict[str, int] = {}
-    for row in frame.filter(pl.col("status") == "error").iter_rows(named=True):
-        print_ = _print(row)
-        numbers[print_] = number = numbers.get(print_, 0) + 1
-        yield Failed(
-            key=f"tool {print_} {number}",
-            ts=row["ts"],
-            source="tool",
-            agent=row["agent"] or "unknown",
-            tool=row["tool"] or "",
-            error_type=row["error_type"] or "",
-            message=row["error_message"] or "",
-        )
+    keys = []
+    for parts in failed.select("trace_id", "ts", "tool", "arguments_digest").iter_rows():
+        of = blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+        numbers[of] = numbers.get(of, 0) + 1
+        keys.append(f"tool {of} {numbers[of]}")
+    return keys
 
 
-def _print(row: dict[str, Any]) -> str:
-    """Return what makes an execution itself; not what a late span may still correct."""
-    parts = (row["trace_id"], row["ts"].isoformat(), row["tool"], row["arguments_digest"])
-    return blake2b(repr(parts).encode(), digest_size=12).hexdigest()
+def _tool(key: str, row: dict[str, Any]) -> Failed:
+    return Failed(
+        key=key,
+        ts=row["ts"],
+        source="tool",
+        agent=row["agent"] or "unknown",
+        tool=row["tool"] or "",
+        error_type=row["error_type"] or "",
+        message=row["error_message"] or "",
+    )

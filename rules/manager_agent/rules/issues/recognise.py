@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.kinds import Kind
-from manager_agent.rules.issues.unwrap import codes, status_in
+from manager_agent.rules.issues.unwrap import alike_digits, codes, said, status_in
 
 _WORDS: tuple[tuple[Kind, str], ...] = (
     (
@@ -113,13 +114,18 @@ def kind_of(failed: Failed) -> Kind:
     """Return the kind of an error: by its words for machines, its status, then its sentence."""
     if failed.source == "tool":
         return "tool_error"
-    status = status_of(failed)
-    text = " ".join((failed.error_type, failed.message, *sorted(codes(failed.message))))
-    said = next((kind for kind, words in _BY_WORDS if words.search(text)), None)
+    words = said(failed.message)
+    text = " ".join((failed.error_type, words, *sorted(codes(failed.message))))
+    return _kind(alike_digits(text), status_of(failed))
+
+
+@lru_cache(8192)
+def _kind(text: str, status: int | None) -> Kind:
+    told = next((kind for kind, words in _BY_WORDS if words.search(text)), None)
     if status is None or status < 400:
-        return said or _last_resort(text)
-    if said is not None and _fits(said, status):
-        return said
+        return told or _last_resort(text)
+    if told is not None and _fits(told, status):
+        return told
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     return "server_error" if status >= 500 else "bad_request"

@@ -5,9 +5,10 @@ was counted of it: an error that is corrected is taken back and counted anew, on
 be none is taken back. An error that began before the horizon is final.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import TypeVar
@@ -28,13 +29,18 @@ from manager_agent.rules.issues.life import Terms, aged, back, forgettable
 from manager_agent.rules.issues.mask import Masking, masked, tokens_of
 from manager_agent.rules.issues.naming import title_of
 from manager_agent.rules.issues.templates import Template, Templates
-from manager_agent.rules.issues.unwrap import said
+from manager_agent.rules.issues.unwrap import alike_digits, said
 
 T = TypeVar("T")
 
 
+@lru_cache(8192)
+def _words(sentence: str) -> tuple[str, ...]:
+    return tokens_of(masked(sentence))
+
+
 def _first(message: str) -> tuple[str, ...]:
-    return tokens_of(masked(said(message)))
+    return _words(alike_digits(said(message)))
 
 
 VERSIONS: Mapping[int, Masking] = MappingProxyType({1: _first})
@@ -67,17 +73,33 @@ class Tracker:
         self._revision = kept.revision
         self._begin()
 
-    def follow(self, errors: Sequence[Failed], now: datetime, since: datetime) -> Changes:
-        """Take in all errors that began after `since` and not after `now`, whether known or not."""
+    def known(self, key: str) -> str | None:
+        """Return the print that an error was counted with lately, None where it was not."""
+        one = self._counted.get(key)
+        return None if one is None else one.print
+
+    def follow(
+        self,
+        errors: Sequence[Failed],
+        now: datetime,
+        since: datetime,
+        present: Collection[str] | None = None,
+    ) -> Changes:
+        """Take in all errors that began after `since` and not after `now`.
+
+        `present`: the keys of all; `errors` may then leave out those that are `known` so.
+        """
         now_us = micros(now)
         self._begin()
         self._horizon_us = max(self._horizon_us, micros(since))
-        present = {one.key: one for one in errors if micros(one.ts) > self._horizon_us}
+        if present is None:
+            present = {one.key for one in errors}
         for one in list(self._counted.values()):
             if self._horizon_us < one.ts_us <= now_us and one.key not in present:
                 self._take_back(one)
-        for error in present.values():
-            self._take(error, now_us)
+        for error in errors:
+            if micros(error.ts) > self._horizon_us:
+                self._take(error, now_us)
         self._forget_counted()
         self._sum_up()
         self._let_time_pass(now_us)
@@ -128,7 +150,7 @@ class Tracker:
         self._touched_counted: set[str] = set()
 
     def _take(self, error: Failed, now_us: int) -> None:
-        print_ = _print(error)
+        print_ = error.print or _print(error)
         before = self._counted.get(error.key)
         if before is not None:
             if before.print == print_:

@@ -1,6 +1,7 @@
 """What an error says once the wrappings of SDKs, gateways and JSON bodies are taken off."""
 
 import re
+from functools import lru_cache
 
 _LONGEST = 2_000
 _SAID = re.compile(
@@ -30,6 +31,15 @@ _NUMBERED = re.compile(
 _GENERIC = ("provider returned error", "error", "upstream error", "internal error")
 
 
+_DIGITS = str.maketrans("123456789", "000000000")
+
+
+def alike_digits(text: str) -> str:
+    """Return a text with a 0 for each digit: what differs in numbers alone is looked at once."""
+    return text.translate(_DIGITS)
+
+
+@lru_cache(8192)
 def said(text: str) -> str:
     """Return the sentence inside an error's text: the body's message, without class and status.
 
