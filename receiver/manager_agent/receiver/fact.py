@@ -60,9 +60,9 @@ class CallFact(NamedTuple):
     continues_seconds: float | None = None
     """Set where this span reports the end of a stream whose request another span reported: how
     long before this span the stream began."""
-    leased: Leased | None = None
     turn_digest: str | None = None
     """Of what the request adds to the one before it."""
+    leased: Leased | None = None
 
     @property
     def answered(self) -> bool:

@@ -77,8 +77,8 @@ def _call(attributes: Attributes, of: CallTraits, door: Door) -> CallFact:
         cost,
         of.call_id.of(attributes, text),
         of.continues_seconds,
-        _leased(attributes) if of.leased else None,
         of.turn.of(attributes, text) or door.turn_digest(attributes, of.prompt),
+        _leased(attributes) if of.leased else None,
     )
 
 
