@@ -39,6 +39,8 @@ NOW = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
 DAYS = 45
 AGENTS = 1000
 NEW = 10_000
+SIZES = (1_000_000, 10_000_000, 50_000_000)
+QUICK = (1_000_000, 5_000_000)
 POLICY = BudgetPolicy(
     Limits(
         hourly_limit_usd=Decimal(1000),
@@ -211,24 +213,30 @@ def main() -> None:
     """Print the table: looks by what was new, and by how many calls there are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="1 M and 5 M calls only")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print JSON, a line for each size")
+    parser.add_argument("--calls", type=int, nargs="*", help="other numbers of stored calls")
     asked = parser.parse_args()
-    sizes = (1_000_000, 5_000_000) if asked.quick else (1_000_000, 10_000_000, 50_000_000)
-    table = {size: measured(size, AGENTS, NEW) for size in sizes}
-    if asked.json:
-        print(json.dumps({s: {n: vars(o) for n, o in t.items()} for s, t in table.items()}))
-        return
-    print(f"duckdb {duckdb.__version__}, {AGENTS:,} agents, {DAYS} days; ms of the processor\n")
-    for size, looks in table.items():
-        names = list(dict.fromkeys(part for each in looks.values() for part in each.parts))
-        print(f"{size:>12,} calls " + "".join(f"{name:>14}" for name in looks))
-        for part in names:
-            cells = (each.parts.get(part, 0.0) for each in looks.values())
-            print(f"{part:>18} " + "".join(f"{cell:14,.1f}" for cell in cells))
-        print(f"{'whole look':>18} " + "".join(f"{each.total:14,.1f}" for each in looks.values()))
-        slow = sorted(looks[f"{NEW:,} new"].rules.items(), key=lambda one: -one[1])[:5]
-        print("   slowest rules:  " + ", ".join(f"{n} {ms:.0f}" for n, ms in slow) + "\n")
+    sizes = asked.calls or (QUICK if asked.quick else SIZES)
+    if not asked.json:
+        print(f"duckdb {duckdb.__version__}, {AGENTS:,} agents, {DAYS} days; ms of the processor\n")
+    for size in sizes:
+        looks = measured(size, AGENTS, NEW)
+        if asked.json:
+            print(json.dumps({"calls": size} | {name: vars(one) for name, one in looks.items()}))
+        else:
+            print("\n".join(_table(size, looks)) + "\n")
         sys.stdout.flush()
+
+
+def _table(size: int, looks: dict[str, Look]) -> Iterator[str]:
+    parts = list(dict.fromkeys(part for each in looks.values() for part in each.parts))
+    yield f"{size:>12,} calls " + "".join(f"{name:>14}" for name in looks)
+    for part in parts:
+        cells = (each.parts.get(part, 0.0) for each in looks.values())
+        yield f"{part:>18} " + "".join(f"{cell:14,.1f}" for cell in cells)
+    yield f"{'whole look':>18} " + "".join(f"{each.total:14,.1f}" for each in looks.values())
+    slow = sorted(looks[f"{NEW:,} new"].rules.items(), key=lambda one: -one[1])[:5]
+    yield "   slowest rules:  " + ", ".join(f"{name} {ms:.0f}" for name, ms in slow)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is, not whether it is right.
+hypothesis.settings.register_profile("no_time", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("no_time")
 
 ROOT = str(Path(__file__).parent.parent)
 _ELSEWHERE: list[int] = []

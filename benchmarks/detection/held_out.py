@@ -20,3 +20,10 @@ HELD_OUT: tuple[tuple[Shape, int], ...] = (
     (RESEARCH, 103),
     (OPERATIONS, 104),
 )
+
+SPEND_HELD_OUT: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (201, ("people", "service", "nightly", "mondays", "sparse", "growing", "deploy", "new")),
+    (202, ("people", "people", "growing", "deploy")),
+    (203, ("service", "nightly", "sparse", "new")),
+)
+"""Seeds, and the rhythms that their fleets are made of."""

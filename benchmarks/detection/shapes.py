@@ -30,3 +30,8 @@ MIXED = Shape(
 )  # fmt: skip
 
 TUNED_ON: tuple[tuple[Shape, int], ...] = ((MIXED, 1), (MIXED, 2))
+
+SPEND_TUNED_ON: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (1, ("people", "service", "nightly", "mondays", "sparse", "growing", "deploy", "new")),
+)
+"""The same of what fleets spend: seeds, and rhythms (`spend_world.RHYTHMS`)."""

@@ -228,7 +228,7 @@ def pause(world: World) -> Iterator[Line]:
         agents.start(endless=True, callers=10, pause=0.01)
         wait_for(truth, 50)
         began = time.time()
-        done = run_command("pause", AMPLE, "--api-url", api)
+        done = run_command("pause", AMPLE, "--api-url", api, seconds=180)
         ended = time.time()
         time.sleep(3 * PAUSE_SECONDS)  # in which nothing more may come
         told = agents.stop()

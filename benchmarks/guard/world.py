@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import httpx
 
 from benchmarks.guard.lines import Line
 from benchmarks.guard.sides import Side, Told, ours
@@ -57,7 +60,14 @@ class World:
         return [self.ours, *self.peers]
 
     def agent(self) -> str:
-        """Return the name of an agent that has not spent anything."""
+        """Return the name of an agent that has not spent anything; no case begins behind a breaker.
+
+        What failed on purpose in the case before has opened that of the model.
+        """
+        for one in self.manager.get("/api/v1/breakers")["breakers"]:
+            reset = f"{self.manager.where['api']}/api/v1/breakers/{quote(one['key'])}/reset"
+            done = httpx.post(reset, json={"why": "another case"}, trust_env=False, timeout=60)
+            done.raise_for_status()
         self._number += 1
         return f"agent-{self._number}"
 

@@ -32,6 +32,9 @@ T = TypeVar("T")
 
 NOW = datetime.fromtimestamp(NOW_NS / 1e9, UTC)
 SECOND, MINUTE, HOUR = 10**9, 60 * 10**9, 3600 * 10**9
+HOURLY = ("baselines", "references", "creep")
+"""What comes late to hours that are over changes these at the next ten minutes' mark only."""
+
 EVERY = Limits(
     hourly_limit_usd=Decimal(1),
     daily_limit_usd=Decimal(10),
@@ -227,10 +230,6 @@ def test_what_is_kept_equals_what_is_read_anew_often(
     deeds: list[list[str]], seed: int, zone: str
 ) -> None:
     check(deeds, seed, zone)
-
-
-HOURLY = {"baselines", "references", "creep"}
-"""Computed once an hour: what came late meanwhile is in them a few minutes later."""
 
 
 def assert_equal(one: Frames, other: Frames) -> None:

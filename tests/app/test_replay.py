@@ -142,6 +142,7 @@ def told(alerts: Iterable[Fired]) -> list[tuple[object, ...]]:
     ]
 
 
+@pytest.mark.slow
 def test_the_same_alerts_as_live_at_the_same_moments(lived: Lived) -> None:
     done = replayed(lived)
 
@@ -156,6 +157,7 @@ def told_briefly(one: Fired) -> tuple[object, ...]:
     return (one.rule, one.agent, one.title, one.fired)
 
 
+@pytest.mark.slow
 def test_in_strides_it_looks_less_often_and_misses_only_what_is_short(lived: Lived) -> None:
     done = replayed(lived, stride=10)
 
@@ -166,6 +168,7 @@ def test_in_strides_it_looks_less_often_and_misses_only_what_is_short(lived: Liv
     assert done.looks < 100
 
 
+@pytest.mark.slow
 def test_on_the_command_line(lived: Lived, capsys: pytest.CaptureFixture[str]) -> None:
     config = lived.folder / "new.yaml"
     config.write_text(
@@ -190,6 +193,7 @@ def test_on_the_command_line(lived: Lived, capsys: pytest.CaptureFixture[str]) -
     assert "- 01-15" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -38,18 +38,44 @@ def test_the_example_of_the_page_passes_as_shown(
 
 def test_what_differs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "rules.yaml"
-    path.write_text(shown().replace("fires: 12m..13m", "fires: 5m"), "utf-8")
+    path.write_text(
+        """
+settings: {agent_budgets: {default: {hourly_limit_usd: 1.0}}}
+rules: [budget]
+tests:
+  - name: a burst
+    usage: [{agent: writer, calls: 60, cost_usd: "0.01"}]
+    until: 90s
+    alerts: [{rule: budget, agent: writer, severity: info, fires: 5m, message: hourly limit}]
+""",
+        "utf-8",
+    )
 
     code, out, _ = ran(path, capsys)
+
     assert code == 1
     assert "FAIL a burst" in out
-    assert "expected, did not fire: budget of writer at 5m with 'budget of the hour'" in out
-    assert "fired, not expected:    budget warning of writer at 12m30s resolved never" in out
-    assert out.endswith("1 passed, 1 failed\n")
+    assert "expected, did not fire: budget info of writer at 5m with 'hourly limit'" in out
+    assert "fired, not expected:    budget info of writer at 1m resolved never" in out
+    assert out.endswith("0 passed, 1 failed\n")
+
+
+def test_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        "rules: [budget]\ntests:\n"
+        "  - {name: quiet, until: 30s}\n"
+        "  - {name: loud, until: 30s, alerts: [{rule: budget, fires: 30s}]}\n",
+        "utf-8",
+    )
 
     code, out, _ = ran(path, capsys, "--json")
+
     assert code == 1
-    assert [each["passed"] for each in json.loads(out)] == [True, False]
+    assert [(each["name"], each["passed"]) for each in json.loads(out)] == [
+        ("quiet", True),
+        ("loud", False),
+    ]
 
 
 def test_settings_start_tools_and_the_end_of_an_alert(
@@ -62,20 +88,21 @@ def test_settings_start_tools_and_the_end_of_an_alert(
 config: new.yaml
 rules: [budget]
 start: 2026-03-01T10:30:00
-settings: {monitoring: {check_interval_seconds: 60}}
+settings: {monitoring: {check_interval_seconds: 300}}
 tests:
   - name: over in the next hour
     usage: [{agent: a, calls: 1, input_tokens: "70+0x1", output_tokens: 5}]
     tools: [{agent: a, tool: search, calls: 2x3}]
     until: 40m
-    alerts: [{rule: budget, severity: warning, fires: 1m, resolves: 30m}]
+    alerts: [{rule: budget, severity: info, fires: 5m, resolves: 30m}]
   - name: a limit of its own
     settings: {agent_budgets: {a: {hourly_token_limit: 1000}}}
     usage: [{agent: a, calls: 1, input_tokens: 70}]
   - name: at the full hour
     start: 2026-03-01T10:59:00
     usage: [{agent: a, calls: _x2 1, input_tokens: 60, duration_ms: 100}]
-    alerts: [{rule: budget, agent: a, fires: 3m, resolves: never}]
+    until: 5m
+    alerts: [{rule: budget, agent: a, fires: 5m, resolves: never}]
 """,
         "utf-8",
     )

@@ -180,11 +180,13 @@ def test_metrics_of_agents_alone_go_through(behind: Backend) -> None:
 
 
 def without_digests(calls: Sequence[Call]) -> list[Call]:
-    return [call._replace(prompt_digest=None) for call in calls]
+    return [call._replace(prompt_digest=None, turn_digest=None) for call in calls]
 
 
 def unattributed(calls: Sequence[Call]) -> list[Call]:
     return [
-        call._replace(prompt_digest=None, agent="", conversation_id=None, user_id=None)
+        call._replace(
+            prompt_digest=None, turn_digest=None, agent="", conversation_id=None, user_id=None
+        )
         for call in calls
     ]

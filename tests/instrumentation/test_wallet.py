@@ -196,8 +196,18 @@ def test_money_beyond_the_pace_is_given_back_unasked(owner: Owner) -> None:
     owner.now += SECOND
     told = owner.usd()
 
-    assert told.returned_total == 70  # 10 in a second: 20 for the next two, twice that is kept
+    assert told.returned_total == 50  # twice what the next four seconds may need is kept
     assert told.want == 0
+
+
+def test_who_leaves_asks_for_no_look_ahead(owner: Owner) -> None:
+    owner.reserve(80)
+    owner.now += SECOND
+    owner.usd()
+
+    owner.wallet.end()
+
+    assert {one.want for one in owner.wallet.reports(owner.now, 0)} == {0}
 
 
 def test_a_caller_that_comes_by_seldom_finds_its_money(owner: Owner) -> None:
@@ -218,7 +228,7 @@ def test_more_is_asked_for_in_time(owner: Owner) -> None:
 
     owner.reserve(5)
     assert owner.woken == woken
-    owner.reserve(26)
+    owner.reserve(66)
     assert owner.woken == woken + 1
     assert owner.usd().want > 0
 

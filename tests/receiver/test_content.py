@@ -82,3 +82,33 @@ def test_a_message_stays_readable() -> None:
     assert harmless_message("Error code: 429 - slow down") == "Error code: 429 - slow down"
     assert harmless_message("") is None
     assert len(harmless_message("x" * 10_000) or "") == 300
+
+
+def flattened(*results: str) -> dict[str, str]:
+    """Return a prompt of turns as OpenInference spreads it over keys."""
+    said = [("user", "find it")]
+    for result in results:
+        said += [("assistant", "search()"), ("tool", result)]
+    return {
+        f"llm.input_messages.{n}.message.{key}": value
+        for n, (role, content) in enumerate(said)
+        for key, value in (("role", role), ("content", content))
+    }
+
+
+def test_the_last_turn_has_one_digest_however_long_the_prompt_has_grown() -> None:
+    """Ten messages and more, so that their numbers do not sort as text."""
+    same, longer = flattened(*["nothing"] * 4), flattened(*["nothing"] * 7)
+
+    assert DOOR.turn_digest(same) == DOOR.turn_digest(longer) is not None
+    assert DOOR.turn_digest(flattened(*["nothing"] * 6, "found")) != DOOR.turn_digest(longer)
+    assert DOOR.turn_digest(flattened()) is None
+    assert DOOR.turn_digest({}) is None
+
+
+def test_messages_told_whole_have_a_last_turn_too() -> None:
+    def told(times: int) -> dict[str, str]:
+        turns = ', {"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}'
+        return {"gen_ai.input.messages": '[{"role": "user", "content": "q"}' + turns * times + "]"}
+
+    assert DOOR.turn_digest(told(2)) == DOOR.turn_digest(told(5)) is not None

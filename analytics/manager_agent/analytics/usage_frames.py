@@ -63,11 +63,11 @@ class _Newest:
 
     def rows(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
         wanted = span(now - CALLS_WITHIN, now, MINUTE)
-        needed = _enough(wanted, self.kept.heights())
-        missing = [minute for minute in needed if minute not in self.kept.heights()]
+        here = self.kept.heights()
+        needed = _enough(wanted, here)
+        missing = [minute for minute in needed if minute not in here]
         if len(missing) > _FEW:
-            counted = self._counted(con, missing)
-            needed = _enough(wanted, {**counted, **self.kept.heights()})
+            needed = _enough(wanted, {**self._counted(con, missing), **here})
         every = self.kept.rows(con, needed)
         return _after(every, now - CALLS_WITHIN, now).tail(MOST_CALLS)
 

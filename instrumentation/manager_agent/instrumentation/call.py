@@ -100,8 +100,11 @@ class Unread(Protocol):
     def told(self) -> Told:
         """Return all that it tells. Never raises."""
 
-    def is_sound(self) -> bool:
-        """Say whether it tells of no error, as far as a glance can tell; False where in doubt."""
+    def is_sound(self, most_bytes: int) -> bool:
+        """Say whether it tells of no error, and is not larger with its request than so many bytes.
+
+        False where that takes more than a glance.
+        """
 
 
 class Ended:
@@ -110,13 +113,13 @@ class Ended:
     `first_chunk_ns`: when a stream's first bytes came. `status`: of the HTTP answer, None without
     one. `failure`: the class of the exception that ended it, None where none did.
     `sent`: False where it is certain that nothing was asked of the provider: no connection was had.
-    `left_ns`: when it left, after
-    all waiting at the gate; 0 where nobody noted it. `retry_after_seconds`: when an answer that is
-    an error asked to come again.
+    `left_ns`: when it left, after all waiting at the gate; 0 where nobody noted it.
+    `retry_after_seconds`: when an answer that is an error asked to come again. `unread`: an answer
+    that came whole, until all of it is read; the thread that settles and the one that sends the
+    span may want it at the same time.
     """
 
     __slots__ = (
-        "_answer",
         "_counted",
         "_receipt",
         "_settle",
@@ -131,6 +134,7 @@ class Ended:
         "retry_after_seconds",
         "sent",
         "status",
+        "unread",
     )
 
     def __init__(
@@ -163,10 +167,10 @@ class Ended:
         if type(told) is Told:
             self._told: Told | None = told
             self._counted: Told | None = told
-            self._answer: Unread | None = None
+            self.unread: Unread | None = None
         else:
             self._told = self._counted = None
-            self._answer = told  # type: ignore[assignment]
+            self.unread = told  # type: ignore[assignment]
 
     @property
     def receipt(self) -> Receipt | None:
@@ -189,9 +193,12 @@ class Ended:
         """Return all that the answer tells; reading it takes tens of microseconds."""
         found = self._told
         if found is None:
-            assert self._answer is not None
-            found = self._told = self._counted = self._answer.told()
-            self._answer = None
+            answer = self.unread
+            if answer is None:  # another thread has read it just now
+                assert self._told is not None
+                return self._told
+            found = self._told = self._counted = answer.told()
+            self.unread = None
         return found
 
     @property
@@ -199,21 +206,15 @@ class Ended:
         """Return usage, model, tier, cost and error of the answer; a few microseconds."""
         found = self._counted
         if found is None:
-            assert self._answer is not None
-            found = self._counted = self._answer.counted()
+            answer = self.unread
+            if answer is None:  # another thread has read all of it just now
+                return self.told
+            found = self._counted = answer.counted()
         return found
-
-    def is_sound(self, most_bytes: int) -> bool:
-        """Say whether it came whole, tells of no error, and is not read yet, nor is it large."""
-        answer, body = self._answer, self.ask.body
-        if answer is None or self.ending != "whole":
-            return False
-        size = answer.size if body is None else answer.size + len(body)
-        return size <= most_bytes and answer.is_sound()
 
     def held_bytes(self) -> int:
         """Return the bytes of request and answer that this holds on to."""
-        answer, body = self._answer, self.ask.body
+        answer, body = self.unread, self.ask.body
         return (answer.size if answer is not None else 0) + (0 if body is None else len(body))
 
     def let_go(self) -> None:

@@ -104,14 +104,16 @@ class Settlement:
 
         The first of a model never waits: by its answer it is known which tier serves it.
         """
-        wallet, ask = held[0], ended.ask
+        wallet, ask, answer = held[0], ended.ask, ended.unread
         return (
-            ended.status == 200
-            and ended.is_sound(_MOST_BYTES)
+            answer is not None
+            and ended.status == 200
+            and ended.ending == "whole"
             and wallet is not None
             and not wallet._waiting
             and self._breakers.quiet
             and (ask.asked.model or ask.endpoint.model) in self._models
+            and answer.is_sound(_MOST_BYTES)
             and not self.prompt
         )
 

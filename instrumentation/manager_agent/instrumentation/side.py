@@ -1,7 +1,8 @@
 """One unit of a wallet: its present lease, older ones that still settle, and what to report.
 
-How much to ask for: what is queued, and the pace of the last seconds for two seconds ahead. At half
-of that the speaker is woken, so that a steady caller never waits.
+How much to ask for: what is queued, and the pace of the last seconds for four seconds ahead. At one
+second's worth the speaker is woken, so that a steady caller never waits; it seldom comes to that,
+for each heartbeat asks, too.
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from manager_agent.instrumentation.wallet import Epoch
 
 _AHEAD_NS = 2_000_000_000
+_AHEADS = 2
+"""How often that is asked for: what is spent between two heartbeats, and a second's worth more."""
+
 _BELIEVED_PERCENT = 80
 _QUIET_NS = 2_500_000_000
 _MS = 1_000_000
@@ -117,7 +121,8 @@ class Side:
         self.unlimited = False
 
     def end(self) -> None:
-        """Give back what is available, and reserve no more."""
+        """Give back what is available, and reserve and ask for no more."""
+        self.drawn = self.typical = self._pace = 0
         self._retire()
         self._retire_allowance()
         self.unlimited = False
@@ -182,12 +187,12 @@ class Side:
                 lease.give_back(0)  # too small for the first: of use to others
             owed = max(0, -have)
             self._recall = None
-            return sum(queued) + self._ahead + owed, queued[0] + owed
+            return sum(queued) + _AHEADS * self._ahead + owed, queued[0] + owed
         if lease is not None:
-            idle = 2 * self._ahead if self._recall is None else self._recall
+            idle = 2 * _AHEADS * self._ahead if self._recall is None else self._recall
             lease.give_back(max(idle, sum(queued)))
         self._recall = None
-        return max(0, sum(queued) + self._ahead - have), 0
+        return max(0, sum(queued) + _AHEADS * self._ahead - have), 0
 
     def _measure(self, now_ns: int) -> None:
         """Smooth the pace of reservations over reports, whatever the time between them."""

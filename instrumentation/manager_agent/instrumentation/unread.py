@@ -50,10 +50,13 @@ class WholeAnswer:
             told = Told()
         return with_estimate(ask, told)
 
-    def is_sound(self) -> bool:
-        """Say whether it is an object that tells of no error."""
-        body = self._body
-        return body[:1] == b"{" and (b'"error"' not in body or not says(body, b'"error"'))
+    def is_sound(self, most_bytes: int) -> bool:
+        """Say whether it is an object that tells of no error, and small with its request."""
+        body, request = self._body, self._ask.body
+        size = self.size if request is None else self.size + len(request)
+        if size > most_bytes or body[:1] != b"{":
+            return False
+        return b'"error"' not in body or not says(body, b'"error"')
 
     def _read(self) -> Told:
         """Return what a whole body tells, be it a stream's that somebody collected."""

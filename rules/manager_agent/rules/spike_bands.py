@@ -12,6 +12,7 @@ _TWICE = 2.0
 """Times the highest hour of a short history that is still growth."""
 _RECURS = 1.25
 """Times the most seen at this time before that still is the same."""
+_ROOT_2 = 2**0.5
 _HELD = 0.3
 """Share of the band that each half of the hour must reach: what is over in minutes is a burst."""
 
@@ -35,7 +36,7 @@ def outside(hours: pl.DataFrame, baselines: pl.DataFrame, bands: Bands) -> pl.Da
         *ENTITY, "ts", "expected", "centre", "scale", "precedent", "basis", "samples"
     )
     touched = hours
-    for side in ("end", "begin"):
+    for side in ("end", "begin", "prior"):
         mine = known.rename({name: f"{name}_{side}" for name in known.columns[len(ENTITY) + 1 :]})
         touched = touched.with_columns(pl.col(side).dt.truncate("1h").alias("ts")).join(
             mine, on=[*ENTITY, "ts"], how="left", nulls_equal=True
@@ -43,7 +44,10 @@ def outside(hours: pl.DataFrame, baselines: pl.DataFrame, bands: Bands) -> pl.Da
     later = pl.col("basis_end").is_null() | (pl.col("expected_begin") > pl.col("expected_end"))
     chosen = touched.with_columns(
         pl.max_horizontal("expected_end", "expected_begin").alias("expected"),
-        pl.max_horizontal(_upper("end", bands), _upper("begin", bands)).alias("upper"),
+        _upper(("end", "begin"), bands, bands.score).alias("upper"),
+        # Two hours in a row need not stray as far each: together they are as unlikely.
+        _upper(("end", "begin"), bands, bands.score / _ROOT_2).alias("lower"),
+        _upper(("begin", "prior"), bands, bands.score / _ROOT_2).alias("lower_before"),
         *(
             pl.when(later).then(f"{name}_begin").otherwise(f"{name}_end").alias(name)
             for name in ("basis", "samples")
@@ -51,19 +55,28 @@ def outside(hours: pl.DataFrame, baselines: pl.DataFrame, bands: Bands) -> pl.Da
     ).filter(pl.col("expected").is_not_null())
     excess = pl.col("cost") - pl.col("expected")
     held = pl.min_horizontal("newer", "older") >= pl.col("upper") * _HELD
+    twice = (
+        (pl.col("cost") > pl.col("lower"))
+        & (pl.col("before") > pl.col("lower_before"))
+        & (pl.col("newer") >= pl.col("lower") * _HELD)
+        & (pl.col("basis") != "low")
+    )
     extreme = pl.col("cost") >= pl.col("expected") * bands.extreme
     judged = _with_agent(chosen.with_columns(excess.alias("excess"), extreme.alias("extreme")))
     return judged.join(bands.least, on="agent", how="left").filter(
-        (pl.col("cost") > pl.col("upper"))
+        (((pl.col("cost") > pl.col("upper")) & (held | pl.col("extreme"))) | twice)
         & (pl.col("excess") >= pl.col("least"))
-        & (held | pl.col("extreme"))
         & (pl.col("agent_excess") * 2 >= pl.col("excess"))
     )
 
 
-def _upper(side: str, bands: Bands) -> pl.Expr:
-    """Return the most that is normal for a touched hour, nano-USD."""
-    far = pl.col(f"centre_{side}") + bands.score * pl.col(f"scale_{side}")
+def _upper(sides: tuple[str, ...], bands: Bands, score: float) -> pl.Expr:
+    """Return the most that is normal for the higher of some touched hours, nano-USD."""
+    return pl.max_horizontal(*(_most(side, bands, score) for side in sides))
+
+
+def _most(side: str, bands: Bands, score: float) -> pl.Expr:
+    far = pl.col(f"centre_{side}") + score * pl.col(f"scale_{side}")
     seasonal = (far.exp() - 1) * UNIT
     low = pl.max_horizontal(
         pl.col(f"expected_{side}") * bands.low_ratio, pl.col(f"precedent_{side}") * _TWICE

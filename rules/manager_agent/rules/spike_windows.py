@@ -11,7 +11,8 @@ ENTITY = ["agent", "provider", "model"]
 
 
 def sliding_hours(minutes: pl.DataFrame, now: datetime, looks: int) -> pl.DataFrame:
-    """Return `cost`, `newer`, `older` (its halves) of the hour up to `end`, for several ends.
+    """Return `cost`, `newer`, `older` (its halves) of the hour up to `end`, and `before`, the cost
+    of the hour before that, for several ends.
 
     `minutes`: as `Frames.minutes`. The first end is `now`, each further of `looks` lies five
     minutes before. The running five minutes count as if they were whole: an hour is never more
@@ -22,9 +23,10 @@ def sliding_hours(minutes: pl.DataFrame, now: datetime, looks: int) -> pl.DataFr
         return (
             steps.select(*ENTITY)
             .with_columns(
-                pl.lit(None, pl.Int64()).alias(name) for name in ("cost", "newer", "older")
+                pl.lit(None, pl.Int64()).alias(name)
+                for name in ("cost", "newer", "older", "before")
             )
-            .with_columns(pl.lit(now).alias("end"), pl.lit(now).alias("begin"))
+            .with_columns(*(pl.lit(now).alias(name) for name in ("end", "begin", "prior")))
         )
     return pl.concat([_ending(steps, now, look) for look in range(looks)])
 
@@ -49,6 +51,9 @@ def _stepped(minutes: pl.DataFrame, now: datetime) -> pl.DataFrame:
 def _ending(steps: pl.DataFrame, now: datetime, look: int) -> pl.DataFrame:
     newer = pl.col("back").is_between(look, look + _HALF - 1)
     older = pl.col("back").is_between(look + _HALF, look + _BINS - 1)
+    earlier = pl.col("back").is_between(look + _BINS, 2 * _BINS - 1)
+    # Minutes reach back two hours: of the hour before an older end they hold a part.
+    whole = _BINS / (_BINS - look)
     end = now - timedelta(minutes=_STEP_MINUTES * look)
     return (
         steps.group_by(ENTITY)
@@ -56,9 +61,11 @@ def _ending(steps: pl.DataFrame, now: datetime, look: int) -> pl.DataFrame:
             pl.col("cost").filter(newer | older).sum(),
             pl.col("cost").filter(newer).sum().alias("newer"),
             pl.col("cost").filter(older).sum().alias("older"),
+            (pl.col("cost").filter(earlier).sum() * whole).round().cast(pl.Int64()).alias("before"),
         )
         .with_columns(
             pl.lit(end).alias("end"),
             pl.lit(end - timedelta(minutes=_STEP_MINUTES * (_BINS - 1))).alias("begin"),
+            pl.lit(end - timedelta(minutes=_STEP_MINUTES * (2 * _BINS - 1))).alias("prior"),
         )
     )

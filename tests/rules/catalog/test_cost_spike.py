@@ -65,6 +65,21 @@ def test_a_steady_hour_is_compared_with_its_band(usd: float, told: bool) -> None
     assert bool(found(normal(1), spent(every_five(usd)))) == told
 
 
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        pytest.param(1.9, True, id="the hour before was dear, too"),
+        pytest.param(1.5, False, id="it was not"),
+    ],
+)
+def test_two_hours_in_a_row_need_not_stray_as_far(before: float, told: bool) -> None:
+    """3.5 deviations are 1.8 times normal, 5 are 2.2 times."""
+    base = [*normal(1), dict(normal(1)[1], ts=HOUR - timedelta(hours=2))]
+    minutes = spent(every_five(2.0)) + spent(every_five(before, range(60, 120, 5)))
+
+    assert bool(found(base, minutes)) == told
+
+
 def test_a_burst_of_minutes_must_be_extreme() -> None:
     assert not found(normal(1), spent({0: 9.0}))
     assert found(normal(1), spent({0: 10.0}))

@@ -32,7 +32,8 @@ class CostSpike:
 
     Normal is the median of the same hour of the week (of the day, for young agents), and how far
     hours stray from it; jobs that recur, growth and deploys become normal. Both halves of the hour
-    must be dear, or the hour ten times its normal. The cost is split into causes that add up.
+    must be dear, or the hour ten times its normal, or two hours in a row somewhat less. The cost is
+    split into causes that add up.
     """
 
     score: Annotated[float, Field(gt=0)] = 5.0
