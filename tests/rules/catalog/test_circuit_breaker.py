@@ -41,6 +41,10 @@ def test_an_open_breaker_of_a_family_names_who_shares_it_and_the_last_error() ->
     )
     assert one.evidence["agents"] == "a, b"
     assert one.evidence["last_error"] == "last"
+    assert {(each.rule, each.agents) for each in one.mutes} == {
+        ("error_burst", ("a", "b")),
+        ("success_rate", ("a", "b")),
+    }
 
 
 def test_half_open_is_the_same_alert_and_closed_is_none() -> None:

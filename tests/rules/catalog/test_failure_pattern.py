@@ -54,3 +54,11 @@ def test_an_outage_is_one_finding_that_names_the_provider_and_who_shares_it() ->
 )
 def test_what_is_no_pattern(rows: list[list[dict[str, Any]]]) -> None:
     assert not found(*rows)
+
+
+def test_it_explains_each_agents_burst_and_the_issue_of_its_kind() -> None:
+    (one,) = found(calls("a", 6, **OUTAGE), calls("b", 5, **OUTAGE))
+    by_rule = {each.rule: each for each in one.mutes}
+
+    assert by_rule["error_burst"].agents == ("a", "b")
+    assert by_rule["error_issue"].facts == {"provider": "anthropic", "kind": "overloaded"}

@@ -1,7 +1,7 @@
 """Circuit breaker: one has opened, of an agent or of a provider's model family."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -9,8 +9,11 @@ import polars as pl
 from manager_agent.analytics.frames import Frames
 from manager_agent.contract.family import UNKNOWN, family_of
 from manager_agent.rules.amounts import counted
-from manager_agent.rules.finding import Finding
+from manager_agent.rules.finding import Finding, Mutes
 from manager_agent.rules.rule import rule
+
+_LINGER = timedelta(minutes=10)
+"""What failed before a breaker opened is in the rates for so long."""
 
 
 @rule
@@ -59,6 +62,16 @@ def _finding(row: dict[str, Any], frames: Frames) -> Finding:
         },
         level=0 if held else min(row["openings"], 1),
         tell_resolved=True,
+        mutes=_explained((row["agent"],) if row["agent"] else tuple(agents)),
+    )
+
+
+def _explained(agents: tuple[str, ...]) -> tuple[Mutes, ...]:
+    """Return what needs not be told beside: that the calls fail that it stands before."""
+    why = "a breaker stands before its calls"
+    return tuple(
+        Mutes(rule=rule, why=why, agents=agents, upto="critical", linger=_LINGER)
+        for rule in ("error_burst", "success_rate")
     )
 
 

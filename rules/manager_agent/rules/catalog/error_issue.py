@@ -60,6 +60,7 @@ def _finding(row: dict[str, Any], now: datetime) -> Finding:
         evidence={
             "issue_id": row["issue_id"],
             "kind": row["kind"],
+            "provider": row["provider"],
             "errors": row["count"],
             "errors_24h": row["last_day"],
             "agents": ", ".join(agents[:10]),

@@ -11,7 +11,7 @@ from pydantic import Field
 from manager_agent.analytics.frames import Frames
 from manager_agent.contract.family import family_of
 from manager_agent.rules.amounts import counted
-from manager_agent.rules.finding import Finding
+from manager_agent.rules.finding import Finding, Mutes
 from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.kinds import ABOUT, Kind
 from manager_agent.rules.issues.recognise import kind_of
@@ -20,6 +20,7 @@ from manager_agent.rules.rule import rule
 _THEIRS: frozenset[Kind] = frozenset(
     {"overloaded", "server_error", "timeout", "connection", "auth", "quota", "rate_limit"}
 )
+_LINGER = timedelta(minutes=10)
 _HOW = ("provider", "model", "agent", "error_type", "http_status", "error_message")
 
 
@@ -122,4 +123,16 @@ def _finding(provider: str, kind: Kind, pattern: _Pattern, calls: int) -> Findin
             "remedy": about.action,
         },
         tell_resolved=True,
+        mutes=_explained(provider, kind, tuple(agents)),
     )
+
+
+def _explained(provider: str, kind: Kind, agents: tuple[str, ...]) -> tuple[Mutes, ...]:
+    """Return what needs not be told beside: each agent's burst, and the same as an issue."""
+    why = f"{provider} has trouble that several agents share"
+    bursts = tuple(
+        Mutes(rule=rule, why=why, agents=agents, upto="critical", linger=_LINGER)
+        for rule in ("error_burst", "success_rate")
+    )
+    facts = {"provider": provider, "kind": kind}
+    return (*bursts, Mutes(rule="error_issue", why=why, upto="critical", facts=facts))

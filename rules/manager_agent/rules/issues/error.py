@@ -1,7 +1,7 @@
 """One error of a call or a tool, as the frames have it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
@@ -39,7 +39,7 @@ class Failed:
     message: str = ""
     cost: int | None = None
     call_id: str = ""
-    print: str = ""
+    print: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
