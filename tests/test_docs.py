@@ -20,7 +20,7 @@ from typer.main import get_command
 
 from manager_agent.analytics.install import install
 from manager_agent.app.cli import app
-from manager_agent.app.options import rule_problems
+from manager_agent.app.rule_settings import rule_problems
 from manager_agent.app.settings import ENVIRONMENT, Settings, load, parse
 from manager_agent.app.unsupported import warn_unused
 from manager_agent.rules.registry import catalog

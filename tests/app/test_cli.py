@@ -485,22 +485,40 @@ def test_prices_show_of_an_unknown_model_says_what_to_do(run: Run) -> None:
 
 
 def test_rules_list_has_a_line_for_each_rule(run: Run) -> None:
-    lines = run("rules", "list").out.splitlines()
-    found = json.loads(run("rules", "list", "--json").out)
+    nobody = ("--api-url", "http://127.0.0.1:1")
+    lines = run("rules", "list", *nobody).out.splitlines()
+    found = json.loads(run("rules", "list", "--json", *nobody).out)
 
-    assert [line.split()[0] for line in lines] == sorted(catalog()) == list(found)
-    assert all(text.endswith(".") for text in found.values())
+    names = sorted(catalog())
+    assert [line.split()[1] for line in lines if line.startswith("│")] == names
+    assert [one["name"] for one in found] == names
+    assert all(one["summary"].endswith(".") for one in found)
+    assert {one["state"] for one in found} == {"on"}
 
 
 @pytest.mark.parametrize("name", sorted(catalog()))
 def test_rules_explain_says_what_a_rule_does_and_its_settings(run: Run, name: str) -> None:
-    said = run("rules", "explain", name)
+    said = run("rules", "explain", name, "--api-url", "http://127.0.0.1:1")
 
     assert said.code == 0
-    assert said.out.startswith(f"{name}\n")
+    assert said.out.startswith(f"{name} (on)\n")
     fields = getattr(catalog()[name], "__dataclass_fields__", {})
-    settings = re.findall(r"^  (\w+) \(default .+\)\n      \S", said.out, re.MULTILINE)
-    assert settings == list(fields)
+    settings = re.findall(r"^  (\w+): .+\n      \S", said.out, re.MULTILINE)
+    assert settings == ["enabled", *fields]
+
+
+def test_rules_explain_shows_what_the_configuration_says(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("rules: {unpriced_model: {enabled: false, min_calls: 7}}")
+
+    said = run(
+        *("rules", "explain", "unpriced_model", "--config", str(config)),
+        *("--api-url", "http://127.0.0.1:1"),
+    )
+
+    assert said.out.startswith("unpriced_model (off)\n")
+    assert "  min_calls: 7, default 1\n" in said.out
+    assert "  enabled: false, default true\n" in said.out
 
 
 def test_rules_explain_of_an_unknown_rule_names_those_there_are(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,7 +57,14 @@ def test_what_is_paused(evidence: dict[str, Any], scope: Any, name: str) -> None
 
 
 @pytest.mark.parametrize(
-    "other", [alert(action=None), alert(state="resolved")], ids=["only told", "over"]
+    "other",
+    [
+        alert(action=None),
+        alert(state="resolved"),
+        replace(alert(), reason="unsilenced"),
+        replace(alert(), reason="muted"),
+    ],
+    ids=["only told", "over", "a silence ended, and people may have let it go on", "explained"],
 )
 def test_what_is_not(other: AlertRow) -> None:
     clerk = Clerk()

@@ -17,7 +17,7 @@ from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import health
 from manager_agent.app.serve import _wired
 from manager_agent.app.settings import Settings
-from manager_agent.app.tick import Ticker
+from manager_agent.app.tick import Beside, Ticker
 from manager_agent.app.unsupported import warn_unused
 from manager_agent.contract.budget import BudgetPolicy, Limits
 from manager_agent.receiver.content import Door
@@ -25,6 +25,7 @@ from manager_agent.rules.catalog.budget import Budget
 from manager_agent.rules.catalog.unpriced_model import UnpricedModel
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.rule import Rule, rule
+from manager_agent.rules.silence import Silence, matcher
 from manager_agent.store.control import ControlStore
 from manager_agent.store.duck import FactStore
 from manager_agent.store.issues import IssueStore
@@ -112,6 +113,82 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 # The tick
+
+
+def found(rule_name: str) -> Finding:
+    return Finding(
+        rule=rule_name,
+        subject="s",
+        agent="writer",
+        severity="info",
+        title="t",
+        headline="h",
+        evidence={},
+    )
+
+
+def test_what_is_found_beside_the_look_counts_and_a_silence_keeps_it_from_people(
+    world: World,
+) -> None:
+    names = frozenset({"mine", "slow"})
+    world.ticker.beside = lambda: Beside(names, [found("mine")], {}, frozenset({"slow"}))
+    until = START + 2 * MINUTE
+    whole = Silence("s1", (matcher("rule=mine"),), START, until, "ann", "", START)
+    world.ticker.silences = lambda: [whole]
+
+    assert world.told(START) == []
+    [row] = world.control.alerts(open_only=True)
+    assert (row.rule, row.silenced_by, row.told) == ("mine", "s1", False)
+    assert world.told(until) == ["mine info writer"]
+    world.mirror.copy()
+    assert rows(world.facts, "SELECT reason, told, silenced_by FROM alert_changes ORDER BY ts") == [
+        ("fired", False, "s1"),
+        ("unsilenced", True, None),
+    ]
+
+
+def test_alerts_wait_for_a_rule_that_waits_or_breaks_and_go_with_one_that_is_gone(
+    world: World,
+) -> None:
+    names = frozenset({"mine"})
+    world.ticker.beside = lambda: Beside(names, [found("mine")])
+    world.ticker.tick(START)
+    world.ticker.beside = lambda: Beside(names, waiting=names)
+    world.ticker.tick(START + MINUTE)
+    world.ticker.beside = lambda: Beside(names, failed={"mine": "no such table"})
+    world.ticker.tick(START + 2 * MINUTE)
+    assert [row.state for row in world.control.alerts()] == ["firing"]
+    assert world.ticker.broken == {"mine": "no such table"}
+
+    world.ticker.beside = Beside
+    world.ticker.unusable = {"mine": "a package that does not load"}
+    world.ticker.tick(START + 3 * MINUTE)
+    assert [row.state for row in world.control.alerts()] == ["firing"]
+    world.ticker.unusable = {}
+    world.ticker.tick(START + 4 * MINUTE)
+
+    [row] = world.control.alerts()
+    assert (row.state, row.reason) == ("resolved", "withdrawn")
+
+
+def test_each_look_at_a_rule_is_remembered_and_counted(world: World) -> None:
+    world.ticker.rules = [Budget(), Shaky()]
+    SHAKY.append("broken")
+    for minute in range(22):
+        world.ticker.tick(START + minute * MINUTE)
+
+    last = world.ticker.evaluations.of("shaky")
+    assert [one.at for one in last] == [START + minute * MINUTE for minute in range(21, 1, -1)]
+    assert last[0].asked.error == "ZeroDivisionError: broken"
+    counts = {
+        metric.name: sample.value
+        for metric in world.ticker.metrics()
+        for sample in metric.samples
+        if sample.labels == (("rule", "shaky"),)
+    }
+    assert counts["manager_rule_evaluations_total"] == 22
+    assert counts["manager_rule_failures_total"] == 22
+    assert 0 <= counts["manager_rule_seconds"] <= counts["manager_rule_seconds_total"]
 
 
 def test_rules_see_the_thresholds_that_are_named(world: World) -> None:

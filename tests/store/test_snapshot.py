@@ -20,6 +20,7 @@ from manager_agent.store.sql_files import migrations
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 TABLES = {
+    "alert_changes",
     "alerts", "control_events", "decisions", "issues", "llm_calls", "snapshot_info", "spans",
     "tool_calls", "usage_day", "usage_hour", "usage_minute",
 }  # fmt: skip

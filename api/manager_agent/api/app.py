@@ -19,12 +19,14 @@ from manager_agent.api.routes import (
     manager,
     pauses,
     probes,
+    rules,
     shared,
+    silences,
     sql,
     suggestions,
     upkeep,
 )
-from manager_agent.api.services import BusyError, ByHand, Oversight, People, Services
+from manager_agent.api.services import Alerting, BusyError, ByHand, Oversight, People, Services
 
 
 def build(services: Services) -> Starlette:
@@ -42,6 +44,7 @@ def build(services: Services) -> Starlette:
             *probes.routes(services),
             *(issues.routes(services.issues) if services.issues else []),
             *(upkeep.routes(services.upkeep) if services.upkeep else []),
+            *(_alerting(services, services.alerting) if services.alerting else []),
             *(_people(services, services.people) if services.people else []),
             *(_told(services, services.by_hand) if services.by_hand else []),
         ],
@@ -55,6 +58,10 @@ def _told(services: Services, told: ByHand) -> list[Route]:
 def _overseen(services: Services, oversight: Oversight) -> list[Route]:
     told = services.by_hand
     return [*pauses.routes(oversight), *(shared.routes(oversight, told) if told else [])]
+
+
+def _alerting(services: Services, alerting: Alerting) -> list[Route]:
+    return [*silences.routes(services, alerting), *rules.routes(services, alerting)]
 
 
 def _people(services: Services, people: People) -> list[Route]:

@@ -29,6 +29,9 @@ from manager_agent.control.rows import LimitKey
 from manager_agent.control.views import AccountView, HolderView, PauseView, Sums
 from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.issues.view import IssueView
+from manager_agent.rules.look import Evaluation
+from manager_agent.rules.manual import Manual
+from manager_agent.rules.silence import Silence
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
 
@@ -117,6 +120,30 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleView:
+    """A rule at work: its manual, its last `evaluations`, newest first, and why it is `broken`."""
+
+    manual: Manual
+    evaluations: Sequence[Evaluation]
+    broken: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """What looks for trouble, and what people do not want to hear of; all may block.
+
+    `silences`: all there are, also those that are over. `add_silence`, `end_silence`: durable when
+    they return; the last returns None where there is no such silence, or it is over. `rules`: each
+    in order of name.
+    """
+
+    silences: Callable[[], Sequence[Silence]]
+    add_silence: Callable[[Silence], None]
+    end_silence: Callable[[str, datetime, str], Silence | None]
+    rules: Callable[[], Sequence[RuleView]]
+
+
+@dataclass(frozen=True, slots=True)
 class Issues:
     """Groups of similar errors. `seen`: all of them as they are now, what matters most first.
 
@@ -144,8 +171,8 @@ class Services:
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
     `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where nothing may be
-    changed. `oversight`: of budgets that hold; None where nobody holds any. `issues`: groups of
-    similar errors; None where nobody groups them.
+    changed. `alerting`: None where nothing is looked for. `oversight`: of budgets that hold; None
+    where nobody holds any. `issues`: groups of similar errors; None where nobody groups them.
     """
 
     started: datetime
@@ -168,4 +195,5 @@ class Services:
     by_hand: ByHand | None = None
     oversight: Oversight | None = None
     people: People | None = None
+    alerting: Alerting | None = None
     issues: Issues | None = None

@@ -179,6 +179,10 @@ def alert(row: AlertRow) -> Json:
         "message": row.message,
         "resolved_ts": instant(row.resolved_ts),
         "evidence": json.loads(row.evidence_json),
+        "reason": row.reason,
+        "changed_at": instant(row.changed_ts),
+        "muted": row.muted_by and {"by": row.muted_by, "why": row.muted_why},
+        "silenced": row.silenced_by,
     }
 
 

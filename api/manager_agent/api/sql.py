@@ -21,11 +21,15 @@ _FRAME_SLACK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One statement, its parameters (by position or by name) and the format of the answer."""
+    """One statement, its parameters (by position or by name) and the format of the answer.
+
+    `max_rows`: fewer rows than the format allows.
+    """
 
     text: str
     params: list[Any] | dict[str, Any] | None = None
     format: Format = "json"
+    max_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ class SqlRunner:
             "query": query.text,
             "params": query.params,
             "format": query.format,
-            "max_rows": MAX_ROWS[query.format],
+            "max_rows": query.max_rows or MAX_ROWS[query.format],
             "max_bytes": self._max_bytes,
         }
         try:

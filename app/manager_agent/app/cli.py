@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import (
+    cli_alerts,
     cli_approvals,
     cli_archive,
     cli_backup,
@@ -46,6 +47,7 @@ for part in (
     cli_sql,
     cli_view,
     cli_suggest,
+    cli_alerts,
     cli_budget,
     cli_pause,
     cli_breakers,

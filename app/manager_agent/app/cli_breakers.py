@@ -7,10 +7,10 @@ from urllib.parse import quote
 import typer
 
 from manager_agent.app.cli_view import print_rows
-from manager_agent.app.duration import seconds_of
 from manager_agent.app.options import API_URL, Api, Json, told
 from manager_agent.app.rest import ManagerError, get, post
 from manager_agent.contract.breaker_key import breaker_key
+from manager_agent.contract.duration import seconds_of
 
 _breakers = typer.Typer(
     help="Circuit breakers: of an agent, and of a provider's model family.", no_args_is_help=True

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from manager_agent.app.budget_settings import budget_policy, thresholds
-from manager_agent.app.duration import seconds_of
 from manager_agent.app.options import Config, DataDir, Json, settings_from, told
 from manager_agent.app.replay import snapshot
 from manager_agent.app.replay.outcome import alerts_of, paired
 from manager_agent.app.replay.report import Report, as_json, as_text
 from manager_agent.app.replay.ticks import Ticks, Watch
 from manager_agent.app.settings import Settings
+from manager_agent.contract.duration import seconds_of
 from manager_agent.contract.window import PERIODS, window
 from manager_agent.rules.registry import rules_from
 from manager_agent.rules.rule import Rule, name_of

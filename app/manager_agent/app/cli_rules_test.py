@@ -12,11 +12,12 @@ import typer
 import yaml
 
 from manager_agent.app.budget_settings import budget_policy, thresholds
-from manager_agent.app.options import Json, rule_problems, told
+from manager_agent.app.options import Json, told
 from manager_agent.app.replay.cases import Case, Cases, CasesError, read
 from manager_agent.app.replay.outcome import alerts_of
 from manager_agent.app.replay.ticks import Ticks, Watch, replay
 from manager_agent.app.replay.verdict import Verdict, judged
+from manager_agent.app.rule_settings import rule_problems
 from manager_agent.app.settings import Settings, parse
 from manager_agent.rules.registry import rules_from
 from manager_agent.rules.rule import Rule, name_of

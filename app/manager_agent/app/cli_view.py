@@ -1,9 +1,9 @@
-"""Looking at a running manager: `status`, `agents`, `alerts list`."""
+"""Looking at a running manager: `status`, `agents`."""
 
 import json
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -12,15 +12,11 @@ from rich.table import Table
 from manager_agent.app.options import API_URL, Api, Json, told
 from manager_agent.app.rest import ManagerError, get
 
-_alerts = typer.Typer(help="Alerts: what is wrong now, and what was.", no_args_is_help=True)
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(status)
     app.command()(agents)
-    _alerts.command("list")(list_alerts)
-    app.add_typer(_alerts, name="alerts")
 
 
 def status(as_json: Json = False, api_url: Api = API_URL) -> None:
@@ -47,23 +43,6 @@ def agents(as_json: Json = False, api_url: Api = API_URL) -> None:
         for each in found
     ]
     print_rows(["agent", "health", "budgets", "calls last minute"], rows)
-
-
-def list_alerts(
-    everything: Annotated[bool, typer.Option("--all", help="Resolved ones, too.")] = False,
-    as_json: Json = False,
-    api_url: Api = API_URL,
-) -> None:
-    """List the open alerts."""
-    state = "" if everything else "?state=firing"
-    with told(ManagerError):
-        found = get(api_url, f"/api/v1/alerts{state}")
-    rows = found["alerts"] if isinstance(found, dict) else found
-    if as_json:
-        print(json.dumps(rows))
-        return
-    shown = ("ts", "severity", "state", "agent", "title")
-    print_rows(list(shown), [[row[name] for name in shown] for row in rows])
 
 
 def _lines(found: dict[str, Any], pauses: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,8 @@ from manager_agent.rules.alert import AlertRow
 
 _log = structlog.get_logger()
 _ANSWER_SECONDS = 5.0
+_ONLY_OF_TELLING = frozenset({"muted", "unmuted", "silenced", "unsilenced", "told"})
+"""Changes in who is told of an alert; nothing is worse than it was."""
 _SCOPES: dict[str, PauseScope] = {"trace": "trace", "conversation": "conversation"}
 
 
@@ -46,6 +48,8 @@ def _pause(alert: AlertRow) -> PauseCalls | None:
     evidence = json.loads(alert.evidence_json)
     if alert.state != "firing" or evidence.get("action") != "stop":
         return None
+    if alert.reason in _ONLY_OF_TELLING:
+        return None  # people may have let it go on
     scope = _SCOPES.get(evidence.get("run_is") or "")
     name = evidence.get("run") if scope else alert.agent
     if not name:

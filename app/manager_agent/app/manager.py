@@ -11,6 +11,7 @@ from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.app.issue_mirror import IssueMirror
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
+from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import People
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
@@ -24,6 +25,7 @@ from manager_agent.store.control import ControlStore
 from manager_agent.store.duck import FactStore
 from manager_agent.store.room import Room
 from manager_agent.store.sealing import Sealer
+from manager_agent.store.silences import SilenceStore
 from manager_agent.store.snapshot import Snapshots
 
 
@@ -47,6 +49,8 @@ class Manager:
     control: ControlStore
     intake: Intake
     ticker: Ticker
+    silences: SilenceStore
+    own: OwnRules
     mirror: AlertMirror
     events: EventMirror
     issues: IssueDesk

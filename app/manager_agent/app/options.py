@@ -5,13 +5,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from manager_agent.app.config_errors import ConfigError
+from manager_agent.app.rule_settings import rule_problems
 from manager_agent.app.settings import Settings, load
-from manager_agent.rules.registry import RuleSettingsError, rules_from
 
 Config = Annotated[
     Path | None,
@@ -58,15 +58,6 @@ def settings_from(
         "api": settings.api.model_copy(update={"host": host}),
     }
     return settings.model_copy(update=doors)
-
-
-def rule_problems(written: Any) -> list[str]:
-    """Return what is wrong with the settings under `rules`."""
-    try:
-        rules_from(written)
-    except RuleSettingsError as error:
-        return list(error.problems)
-    return []
 
 
 @contextmanager

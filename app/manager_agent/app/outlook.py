@@ -7,6 +7,7 @@ from manager_agent.analytics.frames import BudgetRow
 from manager_agent.analytics.load import budget_rows
 from manager_agent.api.guard import Denials
 from manager_agent.api.services import BusyError, Health, Issues, Services
+from manager_agent.app.alerting import alerting
 from manager_agent.app.by_hand import by_hand
 from manager_agent.app.manager import Manager, now
 from manager_agent.app.oversight import oversight
@@ -81,6 +82,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         ),
         oversight=oversight(manager.clerk),
         people=for_api(manager.people, manager.clerk),
+        alerting=alerting(manager.settings, manager.ticker, manager.silences),
         issues=_issues(manager),
     )
 

@@ -25,6 +25,10 @@ class LaterError(ManagerError):
     """The manager cannot do it at present; it may be tried again."""
 
 
+class NobodyError(ManagerError):
+    """No manager answers there."""
+
+
 def get(api_url: str, path: str) -> Any:
     """Return the JSON that `GET path` answers. Raises `ManagerError`."""
     return _asked(api_url, path, None, _TIMEOUT_SECONDS)
@@ -70,7 +74,7 @@ def _asked(
             raise kind(f"{url}: {error.code} {_detail(error)}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise ManagerError(
+        raise NobodyError(
             f"no manager answers at {api_url} ({reason}); start it with `manager-agent serve`,"
             " or name it with --api-url"
         ) from error

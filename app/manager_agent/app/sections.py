@@ -88,6 +88,8 @@ class Monitoring(Section):
 
     check_interval_seconds: Duration = 30
     """Seconds between two runs of the rules."""
+    remind_hours: Duration | None = None
+    """Hours between two reminders of the alerts that are still open. Left out: none."""
     summary_interval_minutes: Duration = 60
     """Minutes between two summaries."""
     daily_report_hour: Annotated[int, _Number, Field(ge=0, le=23)] = 9

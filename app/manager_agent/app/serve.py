@@ -14,6 +14,7 @@ import structlog
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.install import install
 from manager_agent.api.sql import SqlRunner
+from manager_agent.app.alerting import own_rules, remind
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
@@ -26,12 +27,12 @@ from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.outlook import services
+from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
-from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
@@ -46,7 +47,7 @@ from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
-from manager_agent.rules.registry import rules_from
+from manager_agent.rules.registry import rules_from, unusable
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
@@ -56,6 +57,7 @@ from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from manager_agent.store.room import Room
 from manager_agent.store.sealing import Sealer
+from manager_agent.store.silences import SilenceStore
 from manager_agent.store.snapshot import SnapshotError, Snapshots
 
 _log = structlog.get_logger()
@@ -132,6 +134,7 @@ def _built(settings: Settings) -> Iterator[Manager]:
         stack.callback(manager.outcomes.stop)
         manager.intake.start()
         stack.callback(manager.sql.close)
+        stack.callback(manager.own.close)
         stack.callback(manager.intake.stop)
         yield manager
 
@@ -158,11 +161,10 @@ def _wired(
         intake.between_commits(job).result()
         commits.add()
 
-    policy = budget_policy(settings)
-    ticker = _ticker(settings, facts, control, policy, worker.wake)
+    ticker, own, silences = _ticker(settings, facts, control, snapshots, worker.wake)
     ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
-    authority, beside = Authority(ledger, policy, now_us), people(settings, others, now_us)
+    authority, beside = Authority(ledger, ticker.policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger = telling.ledger
@@ -176,6 +178,8 @@ def _wired(
         control=control,
         intake=intake,
         ticker=ticker,
+        silences=silences,
+        own=own,
         mirror=AlertMirror(control, facts),
         events=EventMirror(Audit(control), facts),
         issues=issue_desk,
@@ -201,16 +205,23 @@ def _ticker(
     settings: Settings,
     facts: FactStore,
     control: ControlStore,
-    policy: BudgetPolicy,
+    snapshots: Snapshots,
     wake: Callable[[], None],
-) -> Ticker:
+) -> tuple[Ticker, OwnRules, SilenceStore]:
+    """Return what looks at the rules, the rules that are SQL beside it, and the silences."""
+    silences = SilenceStore(control)
     ticker = Ticker(
-        *(facts.cursor, control, rules_from(settings.rules), policy, wake),
+        *(facts.cursor, control, rules_from(settings.rules), budget_policy(settings), wake),
         thresholds=thresholds(settings),
         source=FrameSource(told=True),
+        unusable=unusable(),
+        remind=remind(settings),
+        silences=silences.all,
     )
     facts.touched = ticker.source.note
-    return ticker
+    own = own_rules(settings, snapshots, ticker.evaluations)
+    ticker.beside = own.beside
+    return ticker, own, silences
 
 
 def _intake(
@@ -256,6 +267,7 @@ async def _run(
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
+        asyncio.create_task(manager.own.run(stop, _look_seconds(manager), now)),
         asyncio.create_task(archiving(manager.sealer, stop)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
@@ -282,7 +294,11 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
         except Exception as error:  # noqa: BLE001 - the schedule must outlive a full disk
             manager.ticker.failures += 1
             _log.error("a look at the rules failed", error=repr(error))
-        await _pause(stop, manager.settings.monitoring.check_interval_seconds)
+        await _pause(stop, _look_seconds(manager))
+
+
+def _look_seconds(manager: Manager) -> float:
+    return manager.settings.monitoring.check_interval_seconds
 
 
 async def _copy_alerts(manager: Manager) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from manager_agent.app.config_errors import ConfigError, worded
 from manager_agent.app.sections import (
@@ -31,7 +32,7 @@ from manager_agent.prices.custom import CustomPrice
 DEFAULT_PATH = Path("config/manager_agent.yaml")
 """Read if it is there and no other file is named."""
 
-RuleCheck = Callable[[Mapping[str, Mapping[str, Any]]], list[str]]
+RuleCheck = Callable[[Mapping[str, Any]], list[str]]
 """What is written under `rules` -> what is wrong with it."""
 
 ENVIRONMENT = {
@@ -44,6 +45,16 @@ ENVIRONMENT = {
     "SLACK_WEBHOOK_URL": ("slack", "webhook_url"),
 }
 """Environment variable -> the key it overrides; an empty variable counts as unset."""
+
+
+def _of_a_rule(value: object) -> object:
+    """Refuse what is neither settings nor a list of rules; the rest is the rules' own affair."""
+    if isinstance(value, dict | list | None):
+        return value
+    raise PydanticCustomError("dict_type", "must be a mapping")
+
+
+RuleSettings = Annotated[Any, BeforeValidator(_of_a_rule)]
 
 
 class Settings(Section):
@@ -78,8 +89,9 @@ class Settings(Section):
     """Who may ask."""
     storage: Storage = Storage()
     """Where data lies, and for how long."""
-    rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Settings of each rule under its name; `manager-agent rules explain` lists them."""
+    rules: dict[str, RuleSettings] = Field(default_factory=dict)
+    """Settings of each rule under its name; `manager-agent rules explain` lists them. `custom` is a
+    list of rules of your own, in SQL."""
 
     @field_validator("timezone")
     @classmethod
@@ -148,7 +160,8 @@ def _rule_problems(document: Document, rule_settings: RuleCheck | None) -> list[
     if rule_settings is None or not isinstance(written, dict | None):
         return []
     written = written or {}
-    return rule_settings({str(k): v for k, v in written.items() if isinstance(v, dict)})
+    known = (dict, list, type(None))
+    return rule_settings({str(k): v for k, v in written.items() if isinstance(v, known)})
 
 
 def custom_prices(settings: Settings) -> list[CustomPrice]:

@@ -1,8 +1,8 @@
 """One look at the world: frames from the rollups, findings, and what follows, kept together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Literal
 
@@ -12,17 +12,35 @@ import structlog
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.frames import LedgerRow, Thresholds
 from manager_agent.app.breakers_frame import breakers_frame
+from manager_agent.app.evaluations import Evaluations
 from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.control.breaker_rows import BreakerView
 from manager_agent.rules.alert import AlertRow
+from manager_agent.rules.finding import Finding
 from manager_agent.rules.look import look
+from manager_agent.rules.memory import Memory
 from manager_agent.rules.rule import Rule
+from manager_agent.rules.silence import Silence
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What rules found that are not asked in the look, but beside it: those that are SQL.
+
+    `names`: all of them. `failed`: the errors of those that broke, by name. `waiting`: those that
+    have no answer yet.
+    """
+
+    names: frozenset[str] = frozenset()
+    findings: Sequence[Finding] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    waiting: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -32,6 +50,8 @@ class Ticker:
     `ledger` gives the limits as the budget ledger has them; `drift` is how far it was from the
     spans at the last look, in nano-USD, by scope, name and period. `act` is given each alert that
     changed, before that is remembered: what it does may be done twice, and is never forgotten.
+    `silences` gives all there are, `beside` what was found beside the look. `remind`: how often
+    people hear what is still open. `unusable`: why rules of other packages cannot be asked.
     `issues` groups what failed; `breakers` gives those of the fleet.
     """
 
@@ -47,6 +67,11 @@ class Ticker:
     ledger: Callable[[], Sequence[LedgerRow]] = tuple
     drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    silences: Callable[[], Sequence[Silence]] = tuple
+    beside: Callable[[], Beside] = Beside
+    remind: timedelta | None = None
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    evaluations: Evaluations = field(default_factory=Evaluations)
     source: FrameSource = field(default_factory=FrameSource)
     act: Callable[[Sequence[AlertRow]], None] = lambda changed: None
     issues: IssueDesk | None = None
@@ -68,13 +93,22 @@ class Ticker:
         frames = replace(frames, breakers=breakers_frame(self.breakers()))
         if self.issues is not None:
             frames = self.issues.follow(frames, now)
-        seen = look(self.rules, frames, now)
+        seen, beside = look(self.rules, frames, now), self.beside()
+        self.evaluations.add(now, seen.asked)
         for name, error in seen.failed.items():
             _log.error("a rule broke", rule=name, error=error)
-        done = step(self.control.memory(), seen.findings, now, seen.failed.keys())
+        broken = {**self.unusable, **seen.failed, **beside.failed}
+        memory = self.control.memory()
+        done = step(
+            *(memory, [*seen.findings, *beside.findings], now),
+            broken.keys() | beside.waiting,
+            silences=self.silences(),
+            gone=_rules_of(memory) - seen.asked.keys() - broken.keys() - beside.names,
+            remind=self.remind,
+        )
         self.act(done.alerts)
         self.control.commit(done)
-        self.broken = dict(seen.failed)
+        self.broken = broken
         self.drift = {
             (row["scope"], row["name"], row["period"]): row["ledger"] - row["spans"]
             for row in frames.guarded.iter_rows(named=True)
@@ -96,6 +130,7 @@ class Ticker:
             _metric("manager_tick_failures_total", "counter", "Looks that failed.", self.failures),
             _metric("manager_tick_seconds", "gauge", "Time of the last look.", self.seconds),
             _metric("manager_rules_broken", "gauge", "Rules that raise.", len(self.broken)),
+            *self.evaluations.metrics(),
             Metric(
                 "manager_budget_drift_usd",
                 "gauge",
@@ -106,6 +141,10 @@ class Ticker:
                 ],
             ),
         ]
+
+
+def _rules_of(memory: Memory) -> set[str]:
+    return {alert.finding.rule for alert in memory.alerts}
 
 
 def _metric(name: str, kind: Literal["counter", "gauge"], text: str, value: float) -> Metric:

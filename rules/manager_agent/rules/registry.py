@@ -11,9 +11,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from manager_agent.rules.plugins import Plugins, plugins
 from manager_agent.rules.rule import Rule, name_of
 
 _CATALOG = "manager_agent.rules.catalog"
+
+CUSTOM = "custom"
+"""The key beside the rules' names: a list of rules that are SQL."""
 
 ENABLED = "enabled"
 """The setting that every rule has: whether it runs."""
@@ -37,6 +41,20 @@ def catalog() -> Mapping[str, type[Rule]]:
     return MappingProxyType({name: _class_in(name) for name in names})
 
 
+def known() -> Mapping[str, type[Rule]]:
+    """Return every rule's class under its name: the catalog's, then those of other packages."""
+    return MappingProxyType({**catalog(), **_plugins().classes})
+
+
+def unusable() -> Mapping[str, str]:
+    """Return why rules of other packages cannot be used, by the name of their entry point."""
+    return _plugins().broken
+
+
+def _plugins() -> Plugins:
+    return plugins(frozenset([*catalog(), CUSTOM]))
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A rule as it is configured: `enabled` is what `rules.<name>.enabled` says."""
@@ -46,17 +64,22 @@ class Entry:
     enabled: bool
 
 
-def entries_from(settings: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
-    """Return every rule of the catalog with its `settings`, by rule name; defaults for the rest.
+def entries_from(settings: Mapping[str, Any]) -> list[Entry]:
+    """Return every rule that is a class with its `settings`, by rule name; defaults for the rest.
 
-    `enabled` is a setting of every rule, read here and not the rule's own affair. Raises
-    `RuleSettingsError`, with all problems at once.
+    `enabled` is a setting of every rule, read here and not the rule's own affair. Rules that are
+    SQL stand under `custom` and are not looked at (`custom.py`). Raises `RuleSettingsError`, with
+    all problems at once.
     """
-    known = catalog()
-    problems = [_stranger(name) for name in settings if name not in known]
+    names = {*known(), *unusable(), CUSTOM}
+    problems = [_stranger(name) for name in settings if name not in names]
     entries: list[Entry] = []
-    for name, cls in known.items():
-        own = dict(settings.get(name, {}))
+    for name, cls in known().items():
+        own = settings.get(name)
+        if not isinstance(own, Mapping | None):
+            problems.append(f"rules.{name}: found {own!r:.100}; must be a mapping of `key: value`")
+            continue
+        own = dict(own or {})
         enabled = own.pop(ENABLED, True)
         if not isinstance(enabled, bool):
             problems.append(
@@ -72,7 +95,7 @@ def entries_from(settings: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
     return entries
 
 
-def rules_from(settings: Mapping[str, Mapping[str, Any]]) -> list[Rule]:
+def rules_from(settings: Mapping[str, Any]) -> list[Rule]:
     """Return the rules that are not switched off, as `entries_from` has them."""
     return [entry.rule for entry in entries_from(settings) if entry.enabled]
 
@@ -88,7 +111,7 @@ def _class_in(name: str) -> type[Rule]:
 
 
 def _stranger(name: str) -> str:
-    return f"rules.{name}: there is no such rule; {_hint(name, catalog())}"
+    return f"rules.{name}: there is no such rule; {_hint(name, known())}"
 
 
 def _problems(cls: type[Rule], name: str, error: ValidationError) -> list[str]:
@@ -96,18 +119,18 @@ def _problems(cls: type[Rule], name: str, error: ValidationError) -> list[str]:
     for one in error.errors():
         path = ".".join(map(str, ["rules", name, *one["loc"]]))
         if one["type"] == "unexpected_keyword_argument":
-            known = [ENABLED, *TypeAdapter(cls).json_schema().get("properties", {})]
+            settings = [ENABLED, *TypeAdapter(cls).json_schema().get("properties", {})]
             problems.append(
-                f"{path}: there is no such setting; {_hint(str(one['loc'][-1]), known)}"
+                f"{path}: there is no such setting; {_hint(str(one['loc'][-1]), settings)}"
             )
         else:
             problems.append(f"{path}: {one['msg']}, found {one['input']!r}")
     return problems
 
 
-def _hint(name: str, known: Collection[str]) -> str:
-    """Return which of `known` was meant by `name`, or all of them."""
-    close = get_close_matches(name, known, n=1)
+def _hint(name: str, among: Collection[str]) -> str:
+    """Return which of `among` was meant by `name`, or all of them."""
+    close = get_close_matches(name, among, n=1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"there are {', '.join(known)}" if len(known) > 1 else f"there is only {ENABLED}"
+    return f"there are {', '.join(among)}" if len(among) > 1 else f"there is only {ENABLED}"

@@ -22,6 +22,7 @@ SilenceState = Literal["pending", "active", "expired"]
 
 _LONGEST = 200
 _WRITTEN = re.compile(r"\s*(\w+)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
+_SAID = re.compile(r"^error: (.+)$", re.MULTILINE)
 _EXAMPLE = "write one such as rule=budget, agent=res*, agent=~'a|b' or severity!=critical"
 
 
@@ -112,8 +113,8 @@ def _refuse_malformed(pattern: str, text: str) -> None:
     try:
         pl.Series([""]).str.contains(pattern)  # alone: it must not close the group around it
     except pl.exceptions.ComputeError as error:
-        _, _, said = str(error).partition("error: ")
-        why = said.splitlines()[0] if said else "it is too large"
+        said = _SAID.search(str(error))
+        why = said[1] if said else "it is too large"
         raise ValueError(f"{text!r} is no regular expression (RE2): {why}") from error
 
 

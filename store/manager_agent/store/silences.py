@@ -10,19 +10,21 @@ from manager_agent.control.rows import Event
 from manager_agent.rules.silence import Silence, matcher
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_rows import micros, moment
+from manager_agent.store.ledger import stored
 from manager_agent.store.ledger_rows import query_of, values
 
 
 class SilenceStore:
-    """Keeps silences. What a method did is on the disk when it returns; it raises `sqlite3.Error`
-    where the disk fails, and then nothing was changed. For any thread."""
+    """Keeps silences, for any thread. What a method did is on the disk when it returns; they raise
+    `KeeperError` where the disk fails, and then nothing was changed."""
 
     def __init__(self, control: ControlStore) -> None:
         self._control = control
 
     def all(self) -> list[Silence]:
         """Return every silence, the one that began last first; also those that are over."""
-        return [_silence(row) for row in self._control.rows("silences", "silences")]
+        with stored():
+            return [_silence(row) for row in self._control.rows("silences", "silences")]
 
     def add(self, silence: Silence) -> None:
         """Keep a new silence."""
@@ -39,7 +41,8 @@ class SilenceStore:
             *(micros(silence.created), "silence", silence.id, None, _said(silence)),
             *(silence.by, silence.why or None),
         )
-        self._control.keep(("silences", "add", kept), _recorded(event))
+        with stored():
+            self._control.keep(("silences", "add", kept), _recorded(event))
 
     def end(self, id: str, now: datetime, by: str) -> Silence | None:
         """End a silence before its time and return it; None where there is none, or it is over."""
@@ -49,7 +52,8 @@ class SilenceStore:
         after = replace(found, ends=max(now, found.created), ended_by=by)
         event = Event(micros(now), "unsilence", id, _said(found), _said(after), by, None)
         ended = {"id": id, "now_us": micros(now), "by": by}
-        self._control.keep(("silences", "end", ended), _recorded(event))
+        with stored():
+            self._control.keep(("silences", "end", ended), _recorded(event))
         return after
 
 

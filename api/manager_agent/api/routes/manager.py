@@ -42,10 +42,17 @@ def routes(services: Services) -> list[Route]:
         raise Problem(404, "unknown-agent", f"no agent {name!r} has called in the last 31 days")
 
     async def alerts(request: Request) -> Response:
-        refuse_unknown(request.query_params.keys(), {"state"}, "parameter")
+        refuse_unknown(request.query_params.keys(), {"state", "rule", "agent"}, "parameter")
         state = choice(request, "state", ("firing", "resolved"))
+        rule, agent = request.query_params.get("rule"), request.query_params.get("agent")
         rows = await run_in_threadpool(services.alerts, state == "firing")
-        found = [shapes.alert(row) for row in rows if state in (None, row.state)]
+        found = [
+            shapes.alert(row)
+            for row in rows
+            if state in (None, row.state)
+            and rule in (None, row.rule)
+            and agent in (None, row.agent)
+        ]
         return JSONResponse({"alerts": found})
 
     return [

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from manager_agent.app.duration import seconds_of
 from manager_agent.app.replay.series import series
+from manager_agent.contract.duration import seconds_of
 
 _MONDAY = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
