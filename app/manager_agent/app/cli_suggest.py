@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import typer
 
 from manager_agent.app.cli_view import print_rows
-from manager_agent.app.duration import seconds_of
 from manager_agent.app.options import API_URL, Api, Json, told
 from manager_agent.app.rest import ManagerError, get
+from manager_agent.contract.duration import seconds_of
 
 
 def add_to(app: typer.Typer) -> None:

@@ -34,22 +34,6 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         finally:
             cursor.close()
 
-    def metrics() -> list[Metric]:
-        return [
-            *manager.intake.metrics(),
-            *manager.ticker.metrics(),
-            *manager.worker.metrics(),
-            *manager.snapshots.metrics(),
-            *manager.sealer.metrics(),
-            *manager.sql.metrics(),
-            *denied.metrics(),
-            *manager.room.metrics(),
-            *manager.clerk.metrics(),
-            *manager.truth.metrics(),
-            *manager.outcomes.metrics(),
-            *guards.metrics(),
-        ]
-
     return Services(
         started=manager.started,
         version=VERSION,
@@ -61,7 +45,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         sealer=manager.sealer,
         alerts=manager.control.alerts,
         budgets=budgets,
-        metrics=metrics,
+        metrics=lambda: _metrics(manager, denied, guards),
         health=lambda: health(manager),
         slack=lambda: _slack(manager),
         # Who must show a token cannot be a page that took a name of ours.
@@ -85,6 +69,23 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         alerting=alerting(manager.settings, manager.ticker, manager.silences),
         issues=_issues(manager),
     )
+
+
+def _metrics(manager: Manager, denied: Denials, guards: GuardService) -> list[Metric]:
+    return [
+        *manager.intake.metrics(),
+        *manager.ticker.metrics(),
+        *manager.worker.metrics(),
+        *manager.snapshots.metrics(),
+        *manager.sealer.metrics(),
+        *manager.sql.metrics(),
+        *denied.metrics(),
+        *manager.room.metrics(),
+        *manager.clerk.metrics(),
+        *manager.truth.metrics(),
+        *manager.outcomes.metrics(),
+        *guards.metrics(),
+    ]
 
 
 def _issues(manager: Manager) -> Issues:
