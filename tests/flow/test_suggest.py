@@ -29,7 +29,9 @@ def test_suggestions_come_with_queries_that_run(tmp_path: Path) -> None:
                 )
         api = running.where["api"]
         shown = run_command("suggest", "--since", "1d", "--queries", "--api-url", api)
-        found = json.loads(run_command("suggest", "--json", "--api-url", api).stdout)
+        found = json.loads(
+            run_command("suggest", "--since", "1d", "--json", "--api-url", api).stdout
+        )
         bad = run_command("suggest", "--since", "soon", "--api-url", api)
 
         kinds = {(one["agent"], one["kind"]) for one in found}
