@@ -162,7 +162,10 @@ class Changes:
             call.provider,
             call.response_model or call.request_model,
         )
-        self.minutes.setdefault(key, UsageDelta()).add(call, sign)
+        delta = self.minutes.get(key)
+        if delta is None:
+            delta = self.minutes[key] = UsageDelta()
+        delta.add(call, sign)
 
 
 def coarser(usage: Usage, grain_ns: int) -> Usage:

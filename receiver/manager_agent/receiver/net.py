@@ -98,6 +98,10 @@ class _Names:
         if not known or known == claim.key:
             self._named.pop(name, None)
 
+    def unique(self, name: str) -> bool:
+        """Tell whether at most one claim has a name."""
+        return not isinstance(self._named.get(name), dict)
+
     def others(self, name: str, claim: Claim, *, same_emitter: bool) -> Iterator[Key]:
         """Yield the other claims with a name; those of the same emitter only if asked for."""
         known = self._named.get(name)
@@ -165,14 +169,31 @@ class Net:
 
         At most about 64: a storm of short failing calls must not tie up the receiver.
         """
-        found = {start: self.claims[start]}
+        claim = self.claims[start]
+        if self._alone(claim):
+            return [claim]
+        found = {start: claim}
         queue = [start]
         while queue and len(found) < _LARGEST_NET:
-            for claim in self._neighbours(self.claims[queue.pop(0)]):
-                if claim.key not in found:
-                    found[claim.key] = claim
-                    queue.append(claim.key)
+            for other in self._neighbours(self.claims[queue.pop(0)]):
+                if other.key not in found:
+                    found[other.key] = other
+                    queue.append(other.key)
         return list(found.values())
+
+    def _alone(self, claim: Claim) -> bool:
+        """Tell whether nothing is here that `claim` could be one call with, as nearly always.
+
+        False where that takes a closer look.
+        """
+        above, call = claim.above.claim, claim.call
+        return (
+            len(self._by_process[claim.process]) == 1
+            and claim.key not in self._below
+            and (above is None or above not in self.claims)
+            and (not call.response_id or self._by_answer.unique(call.response_id))
+            and (not call.call_id or self._by_call.unique(call.call_id))
+        )
 
     def within(self, process: str, first_ns: int, last_ns: int) -> Iterator[Claim]:
         """Yield the claims of a process in a range of time, and maybe some beside it."""

@@ -27,18 +27,23 @@ def recognise(span: Span, door: Door) -> Fact | None:
     shape = span.shape
     enough = shape is not None and shape.enough and traits is shape.traits
     attributes = span.own if enough else span.attributes
-    stamp = traits.stamp.of(attributes, text) or span.resource.agent
+    role, *told, call, tool = traits
+    stamp, agent, workflow, conversation_id, user_id, model = (
+        first_of(attributes, ask, text) if ask else value for value, ask in told
+    )
+    stamp = stamp or span.resource.agent
     return Fact(
-        traits.role,
-        stamp or traits.agent.of(attributes, text),
+        role,
+        stamp or agent,
         stamp is not None,
-        traits.workflow.of(attributes, text),
-        traits.conversation_id.of(attributes, text),
-        traits.user_id.of(attributes, text),
-        traits.model.of(attributes, text),
-        _call(attributes, traits.call, door) if traits.call else None,
-        _tool(attributes, traits.tool, door) if traits.tool else None,
-        decision=_decision(attributes) if traits.role == "decision" else None,
+        workflow,
+        conversation_id,
+        user_id,
+        model,
+        None if call is None else _call(attributes, call, door),
+        None if tool is None else _tool(attributes, tool, door),
+        None,
+        _decision(attributes) if role == "decision" else None,
     )
 
 

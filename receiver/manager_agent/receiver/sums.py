@@ -75,6 +75,8 @@ class Sums:
 
     def told(self, touched: Iterable[Key], net: Net) -> list[Row]:
         """Return the rows that claims, new or changed, have a bearing on, as they are now."""
+        if not self.claims:  # as nearly always: few tools send metrics of this kind
+            return []
         rows: set[_At] = set()
         for key in touched:
             if key in self.claims:

@@ -49,7 +49,8 @@ def text(value: Any) -> str | None:
     if (
         type(value) is str
         and 0 < len(value) <= _SHORT
-        and not _ODD.intersection(value[0] + value[-1])
+        and value[0] not in _ODD
+        and value[-1] not in _ODD
     ):
         return value  # most are plain
     if isinstance(value, list):

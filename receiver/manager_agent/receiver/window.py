@@ -208,10 +208,11 @@ class MergeWindow:
 
     def _first_of_its_call(self, claim: Claim, changes: Changes) -> None:
         """Publish a new claim that nothing else could be one call with, as nearly all are."""
-        call = call_of([claim])
+        call = call_of((claim,))
         if call.call_id in self._published:
             call = call._replace(call_id=spare_id(call))
-        self._update(call.call_id, call, (claim.key,), changes)
+        self._id_of[claim.key] = call.call_id
+        self._put_out(self._cost(call), (claim.key,), changes)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return `claims`, the others of the calls they were part of, and whom those could join.
@@ -264,11 +265,15 @@ class MergeWindow:
             changes.count(known.row, -1)
             if known.sealed:
                 changes.retracted_calls.append(Retraction(name, known.revision, known.row.start_ns))
+        self._put_out(row, keys, changes)
+
+    def _put_out(self, row: Call, keys: tuple[Key, ...], changes: Changes) -> None:
+        """Make `row` the version of its call, which `keys` tell of."""
         changes.count(row, +1)
         revision = self._next(changes.now_ns)
         changes.calls.append(CallVersion(row, revision, False))
-        self._gone.pop(name, None)
-        self._publish(name, Published(row, revision, False, keys, changes.now_ns))
+        self._gone.pop(row.call_id, None)
+        self._publish(row.call_id, Published(row, revision, False, keys, changes.now_ns))
 
     def _priced(self, call: Call, known: Call | ToolCall | None) -> Call:
         """Price a call; one whose usage is unchanged keeps its price: history is not re-priced."""
