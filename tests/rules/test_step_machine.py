@@ -200,6 +200,10 @@ class Ticks(RuleBasedStateMachine):
         spared = {one.finding.key for one in before.alerts if one.finding.rule in failed}
 
         assert keys <= firing.keys() | held
+        fired = {one.finding.key for one in before.alerts if one.state == "firing"}
+        assert fired & spared <= firing.keys(), "a rule that broke says nothing"
+        active = {one.id for one in self.silences if one.state(self.now) == "active"}
+        assert {one.silenced_by for one in firing.values()} <= active | {""}
         for key, alert in firing.items():
             kept = alert.missing is not None and self.now - alert.missing < alert.finding.keep
             assert key in keys | spared or (kept and key[0] not in gone)
