@@ -9,7 +9,7 @@ READY := $(VENV)/.installed
 NEXT := .venv-duckdb2
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help demo test test-all test-duckdb2 collector check lint types bench bench-agent bench-guard bench-detection matrix soak lock clean
+.PHONY: help demo test test-all test-duckdb2 collector check lint types bench bench-agent bench-guard bench-detection bench-tick matrix soak lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench-guard: $(READY) ## Does a hard limit hold, whatever happens? Beside two pe
 
 bench-detection: $(READY) ## Do the rules find loops and spikes, and leave work alone? Beside simple detectors (DAYS=7, TRACE=directory)
 	$(BIN)/python -m benchmarks.detection $(if $(DAYS),--days $(DAYS)) $(if $(TRACE),--trace $(TRACE))
+
+bench-tick: $(READY) ## What a look at the rules costs with 1, 10 and 50 M stored calls (QUICK=1: smaller)
+	$(BIN)/python -m benchmarks.tick $(if $(QUICK),--quick)
 
 matrix: $(READY) ## Real SDKs, modes and outcomes: what agent, provider and manager say of the same calls
 	$(BIN)/python -m tests.matrix
