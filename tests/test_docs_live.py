@@ -85,6 +85,18 @@ def check_metered(command: Command, world: World, patch: pytest.MonkeyPatch) -> 
     assert world.manager.calls_of(agent) == before + 1
 
 
+def check_python(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
+    if command.words[1:3] != ["-m", "tests.harness.guard_load"]:
+        check_metered(command, world, patch)
+        return
+    words = [sys.executable, *command.words[1:3], "--processes", "2", "--seconds", "1"]
+    assert command.words[3::2] == words[3::2]
+
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+
+    assert "p50" in done.stdout
+
+
 def check_manager_agent(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:
     words = command.words[1:]
     if words[0] == "serve":
@@ -157,7 +169,7 @@ CHECKS: dict[str, Callable[[Command, World, pytest.MonkeyPatch], None]] = {
     "curl": check_curl,
     "opentelemetry-instrument": check_agent,
     "manager-agent": check_manager_agent,
-    "python": check_metered,
+    "python": check_python,
     "otelcol-contrib": check_collector,
     "otelcol-manager": check_collector,
 }

@@ -19,9 +19,9 @@ _SATURDAY = 5
 
 @rule
 class SilentAgent:
-    """Tells when an agent that called in the same clock hours the day before, and in this one two
-    days before, is silent.
+    """Tells when an agent with a regular rhythm has stopped calling.
 
+    It called in the same clock hours the day before, and in this one two days before.
     An agent that sleeps at night is missed in the morning only. At weekends (in `timezone`) only
     those are missed that called in each hour of the day before their silence: what works around
     the clock works on Saturdays. One that is paused is silent, too.
