@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from typer.main import get_command
 
 from manager_agent.analytics.install import install
-from manager_agent.app.cli import app
+from manager_agent.app.cli import built
 from manager_agent.app.rule_settings import rule_problems
 from manager_agent.app.settings import ENVIRONMENT, Settings, load, parse
 from manager_agent.app.unsupported import warn_unused
@@ -34,7 +34,7 @@ SECTIONS = sorted(Settings.model_fields)
 
 def command_tree(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Yield every command with its words, groups included."""
-    command = command or get_command(app)
+    command = command or get_command(built())
     if path:
         yield " ".join(path), command
     for name, inner in getattr(command, "commands", {}).items():

@@ -3,6 +3,8 @@
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ import typer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from manager_agent.app import dispatch
-from manager_agent.app.cli import app
+from manager_agent.app.cli import PARTS, built
 from manager_agent.rules.registry import catalog
 from tests.harness.captures import CAPTURES, Capture, captures, verdict
 from tests.harness.otlp import as_json, one_call, request
@@ -126,7 +128,28 @@ def paths(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         yield from paths(command, (*path, name))
 
 
-COMMANDS = sorted(paths(typer.main.get_command(app)))
+COMMANDS = sorted(paths(typer.main.get_command(built())))
+
+
+def test_each_command_is_in_the_file_that_is_named_for_it() -> None:
+    lines = {part: typer.main.get_command(built(of[0])) for part, of in PARTS.items()}
+    found = {part: {words[0] for words in paths(line)} for part, line in lines.items()}
+
+    assert found == {part: set(commands) for part, commands in PARTS.items()}
+
+
+def test_who_pauses_an_agent_does_not_wait_for_what_others_need() -> None:
+    code = (
+        "import sys; from manager_agent.app.dispatch import main;"
+        " main(['pause', 'a', '--api-url', 'http://127.0.0.1:1']);"
+        " print(sorted({'polars', 'duckdb', 'starlette', 'grpc'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "[]\n"
 
 
 def test_every_command_of_the_design_that_is_there_is_found() -> None:

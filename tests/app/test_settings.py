@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from manager_agent.analytics.frames import Thresholds
 from manager_agent.app.budget_settings import budget_policy, thresholds
-from manager_agent.app.config_errors import ConfigError
+from manager_agent.app.config_error import ConfigError
 from manager_agent.app.settings import Settings, custom_prices, load, parse
 from manager_agent.contract.budget import Limits
 

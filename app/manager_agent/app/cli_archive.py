@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from manager_agent.app import log
-from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, settings_from, told
+from manager_agent.app.configured import settings_from
+from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, told
 from manager_agent.app.rest import ManagerError, post
 
 _ARCHIVE_SECONDS = 600.0

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, settings_from, told
+from manager_agent.app.configured import settings_from
+from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, told
 from manager_agent.app.rest import ManagerError, post
 
 _BACKUP_SECONDS = 3600.0

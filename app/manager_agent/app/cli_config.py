@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from manager_agent.app.configured import settings_from
 from manager_agent.app.explain import UnknownKeyError
 from manager_agent.app.explain import explain as explained
 from manager_agent.app.explain import schema as json_schema
-from manager_agent.app.options import Config, settings_from, told
+from manager_agent.app.options import Config, told
 from manager_agent.app.settings import locate
 
 _config = typer.Typer(help="The configuration: check it, have it explained.", no_args_is_help=True)

@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from manager_agent.app.configured import settings_from
 from manager_agent.app.decode import Reading, decode
-from manager_agent.app.options import Config, Json, settings_from, told
+from manager_agent.app.options import Config, Json, told
 from manager_agent.app.settings import custom_prices
 from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.cost import costed

@@ -15,10 +15,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from manager_agent.app.configured import settings_from
 from manager_agent.app.history.names import MappingError
 from manager_agent.app.history.rows import BadRow, Export, Row
 from manager_agent.app.history.taken import Taken, Target
-from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, settings_from, told
+from manager_agent.app.options import API_URL, Api, Config, DataDir, Json, told
 from manager_agent.app.rest import ManagerError
 
 _CHUNK = 1000

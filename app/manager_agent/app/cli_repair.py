@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from manager_agent.app.options import Config, DataDir, Json, settings_from, told
+from manager_agent.app.configured import settings_from
+from manager_agent.app.options import Config, DataDir, Json, told
 
 if TYPE_CHECKING:
     from manager_agent.store.repair import FactsFound

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from manager_agent.app.budget_settings import budget_policy, thresholds
-from manager_agent.app.options import Config, DataDir, Json, settings_from, told
+from manager_agent.app.configured import settings_from
+from manager_agent.app.options import Config, DataDir, Json, told
 from manager_agent.app.replay import snapshot
 from manager_agent.app.replay.outcome import alerts_of, paired
 from manager_agent.app.replay.report import Report, as_json, as_text

@@ -11,7 +11,8 @@ from manager_agent.app.alerting import manuals
 from manager_agent.app.cli_replay import replay
 from manager_agent.app.cli_rules_test import run_tests
 from manager_agent.app.cli_view import print_rows
-from manager_agent.app.options import API_URL, Api, Config, Json, settings_from, told
+from manager_agent.app.configured import settings_from
+from manager_agent.app.options import API_URL, Api, Config, Json, told
 from manager_agent.app.rest import ManagerError, NobodyError, get
 from manager_agent.rules.manual import Manual
 from manager_agent.rules.registry import unusable

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from manager_agent.app import log
-from manager_agent.app.options import Config, DataDir, settings_from, told
+from manager_agent.app.configured import settings_from
+from manager_agent.app.options import Config, DataDir, told
 
 
 def add_to(app: typer.Typer) -> None:

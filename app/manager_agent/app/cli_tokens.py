@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from manager_agent.app.options import Config, Json, settings_from, told
+from manager_agent.app.configured import settings_from
+from manager_agent.app.options import Config, Json, told
 from manager_agent.app.settings import Settings
 from manager_agent.app.tokens import TokenError, fresh_token, known_tokens
 from manager_agent.contract.token import Token, digest_of

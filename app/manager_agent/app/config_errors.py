@@ -37,16 +37,6 @@ _MUST_BE = {
 """pydantic's error type -> what the value must be."""
 
 
-class ConfigError(ValueError):
-    """The configuration cannot be used; `problems` holds a sentence for each cause."""
-
-    def __init__(self, name: str, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        super().__init__(f"{name}: {count}{lines}")
-
-
 def worded(model: type[BaseModel], error: ValidationError) -> list[str]:
     """Return a sentence for each error of validating `model`; no secret is in them."""
     return [_sentence(model, one) for one in error.errors(include_url=False)]

@@ -1,4 +1,7 @@
-"""Options that several commands share, and how their failures are told."""
+"""Options that several commands share, and how their failures are told.
+
+Light: `manager-agent pause` must not wait for imports of what it does not use.
+"""
 
 import os
 import sys
@@ -9,9 +12,7 @@ from typing import Annotated
 
 import typer
 
-from manager_agent.app.config_errors import ConfigError
-from manager_agent.app.rule_settings import rule_problems
-from manager_agent.app.settings import Settings, load
+from manager_agent.app.config_error import ConfigError
 
 Config = Annotated[
     Path | None,
@@ -41,23 +42,6 @@ API_URL = "http://127.0.0.1:5002"
 def api_token() -> str | None:
     """Return the token to show to the API, None where none is set."""
     return os.environ.get("MANAGER_API_TOKEN") or os.environ.get("MANAGER_TOKEN") or None
-
-
-def settings_from(
-    config: Path | None, data_dir: Path | None = None, host: str | None = None
-) -> Settings:
-    """Return the configuration, `--data-dir` and `--host` laid over it. Raises `ConfigError`."""
-    env = dict(os.environ)
-    if data_dir is not None:
-        env["MANAGER_DATA_DIR"] = str(data_dir)
-    settings = load(config, env, rule_problems)
-    if host is None:
-        return settings
-    doors = {
-        "receiver": settings.receiver.model_copy(update={"host": host}),
-        "api": settings.api.model_copy(update={"host": host}),
-    }
-    return settings.model_copy(update=doors)
 
 
 @contextmanager
