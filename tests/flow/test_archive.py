@@ -46,6 +46,7 @@ def archive(data: Path, *more: str, **env: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_archive_alone_then_beside_a_manager(data: Path) -> None:
     first, second = (datetime.now(UTC).date() - timedelta(days=days) for days in (5, 4))
     due = archive(data, "--dry-run")["due"]

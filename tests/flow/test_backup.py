@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.harness.load import Load
 from tests.harness.manager import manager, run_command, until
 from tests.harness.rollups import assert_rollups_are_sums
 
 
+@pytest.mark.slow
 def test_a_backup_under_load_holds_what_was_acknowledged(tmp_path: Path) -> None:
     data, backup, new = tmp_path / "data", tmp_path / "b" / "backup.tar.gz", tmp_path / "new"
     (tmp_path / "b").mkdir()

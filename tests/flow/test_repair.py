@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.harness.load import Load
 from tests.harness.manager import manager, run_command, until
 from tests.harness.rollups import assert_rollups_are_sums
@@ -10,6 +12,7 @@ from tests.harness.rollups import assert_rollups_are_sums
 FREE_PORTS = [f"--{name}-port=0" for name in ("otlp-grpc", "otlp-http", "api", "metrics")]
 
 
+@pytest.mark.slow
 def test_a_damaged_log_is_refused_repaired_and_served(tmp_path: Path) -> None:
     data = tmp_path / "data"
     at = ("--data-dir", str(data))

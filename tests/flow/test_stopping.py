@@ -10,6 +10,7 @@ from threading import Event
 
 import grpc
 import httpx
+import pytest
 
 from manager_agent.delivery.slack.fake import Answer, FakeSlack
 from tests.harness.manager import Manager, manager, until
@@ -47,6 +48,7 @@ def send_until(
     return acknowledged
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_while_it_stopped_is_there(tmp_path: Path) -> None:
     """Six senders do not let go; the exit code is 0 all the same, and nothing is left running."""
     done = Event()
