@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manager_agent.analytics.answer import answer
 from manager_agent.analytics.savings.claims import CLAIMS, assigned
 from manager_agent.analytics.savings.suggest import KINDS, suggestions
 from manager_agent.prices.book import PriceBook
@@ -117,7 +118,7 @@ def test_every_query_runs_as_it_stands_and_shows_the_claim(history: History) -> 
     for one in suggestions(
         history.con, SINCE.replace(tzinfo=UTC), UNTIL.replace(tzinfo=UTC), PriceBook()
     ):
-        rows = history.con.execute(one.query).pl().filter(pl.col("agent") == one.agent)
+        rows = answer(history.con, one.query).filter(pl.col("agent") == one.agent)
         assert rows["calls"].sum() >= one.calls
         assert float(rows["high_usd"].sum()) * 1e9 >= one.high * 0.99
         assert one.how_to_try

@@ -10,6 +10,8 @@ from importlib.resources import files
 
 import duckdb
 
+from manager_agent.analytics.answer import answer
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BEFORE = timedelta(hours=50)
@@ -30,7 +32,7 @@ class History:
             con.execute(statement, wanted)
         for statement in _statements("views"):
             con.execute(statement)
-        known = con.execute(_statements("known")[0]).pl()
+        known = answer(con, _statements("known")[0])
         self._known, self._minutes = known["known"], known["minute"]
         self._passed = 0
         (self._at,) = _statements("at")

@@ -8,6 +8,8 @@ from importlib.resources import files
 import duckdb
 import polars as pl
 
+from manager_agent.analytics.answer import answer
+
 MINUTE, QUARTER, HOUR, DAY = 1, 15, 60, 1440
 """Grains of buckets, in minutes."""
 
@@ -89,7 +91,7 @@ def ask(
 
     `params`: moments (naive, UTC) and whole numbers.
     """
-    found = con.execute(_written(text(question), params)).pl()
+    found = answer(con, _written(text(question), params))
     times = [name for name, kind in schema.items() if isinstance(kind, pl.Datetime)]
     return found.with_columns(pl.col(times).dt.replace_time_zone("UTC")).match_to_schema(
         schema, integer_cast="upcast"

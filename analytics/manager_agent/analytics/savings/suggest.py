@@ -8,6 +8,7 @@ from importlib.resources import files
 import duckdb
 import polars as pl
 
+from manager_agent.analytics.answer import answer
 from manager_agent.analytics.reference import weights
 from manager_agent.analytics.savings.cheaper import cheaper
 from manager_agent.analytics.savings.claims import CLAIMS, assigned
@@ -105,7 +106,7 @@ def _queries(
 
 
 def _claimed(con: duckdb.DuckDBPyConnection, kind: str, query: str) -> pl.DataFrame:
-    found = con.execute(query).pl()
+    found = answer(con, query)
     nano = (pl.col("cost_usd") * 1_000_000_000).round().cast(pl.Int64()).alias("cost")
     shares = [pl.col(name).cast(pl.Float64()) for name in ("low", "high")]
     return found.with_columns(pl.lit(kind).alias("kind"), nano, *shares).select(CLAIMS.names())

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from manager_agent.analytics.answer import answer
 from manager_agent.app.replay.outcome import Fired
 
 _SQL = files("manager_agent.app") / "sql"
@@ -69,7 +70,7 @@ def fired_between(con: duckdb.DuckDBPyConnection, since: datetime, until: dateti
 def spent_calls(con: duckdb.DuckDBPyConnection, low: datetime, until: datetime) -> pl.DataFrame:
     """Return the calls that `blocked` judges, from `low` to `until`."""
     params = {"low": _naive(low), "until": _naive(until)}
-    found = con.execute(_text("past_spent"), params).pl()
+    found = answer(con, _text("past_spent"), params)
     return found.with_columns(pl.col("ts").dt.replace_time_zone("UTC"))
 
 
