@@ -256,7 +256,7 @@ def test_the_demo_runs_as_the_readme_says(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"· Hourly budget \d+ % used: research-agent", done.stdout)
+    assert re.search(r"· Monthly budget \d+ % used: research-agent", done.stdout)
     counts = re.search(r"served ([0-9,]+) tokens, the manager counted ([0-9,]+)", done.stdout)
     assert counts is not None, done.stdout
     served, counted = (int(one.replace(",", "")) for one in counts.groups())

@@ -38,8 +38,8 @@ class Pair:
 
 
 def alerts_of(rows: Iterable[AlertRow]) -> list[Fired]:
-    """Return each alert of a replay, in the order they fired."""
-    last: dict[str, AlertRow] = {row.alert_id: row for row in rows}
+    """Return each alert of a replay, in the order they fired; what was only pending is none."""
+    last = {row.alert_id: row for row in rows if row.state in ("firing", "resolved")}
     found = [
         Fired(
             *(row.alert_id, row.rule, row.agent, row.severity, row.title, row.message),
