@@ -11,6 +11,7 @@ from importlib.resources import files
 import duckdb
 
 from manager_agent.analytics.answer import answer
+from manager_agent.contract.stored_time import naive
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -26,7 +27,7 @@ class History:
         self.con = con
         con.execute("SET TimeZone = 'UTC'").fetchall()
         cut = (since - _BEFORE).replace(minute=0, second=0, microsecond=0)
-        params = {"cut": _naive(cut), "until": _naive(until)}
+        params = {"cut": naive(cut), "until": naive(until)}
         for statement in _statements("tables"):
             wanted = {name: value for name, value in params.items() if f"${name}" in statement}
             con.execute(statement, wanted)
@@ -44,7 +45,7 @@ class History:
 
     def at(self, now: datetime) -> frozenset[int]:
         """Go to a moment, forth or back; return the minutes (since 1970) that this changes."""
-        self.con.execute(self._at.replace("$now", f"'{_naive(now)}'"))
+        self.con.execute(self._at.replace("$now", f"'{naive(now)}'"))
         passed = int(self._known.search_sorted((now - _EPOCH) // _MICROSECOND, side="right"))
         low, high = sorted((self._passed, passed))
         self._passed = passed
@@ -55,7 +56,3 @@ def _statements(name: str) -> list[str]:
     text = (files("manager_agent.analytics") / "sql" / "history" / f"{name}.sql").read_text("utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("--"))
     return [each.strip() for each in "\n".join(lines).split(";") if each.strip()]
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

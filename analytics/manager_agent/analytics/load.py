@@ -1,7 +1,7 @@
 """Takes the frames for the rules from a DuckDB connection."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 
@@ -13,6 +13,7 @@ from manager_agent.analytics.kept_frames import KeptFrames
 from manager_agent.analytics.spend import Spend
 from manager_agent.analytics.weeks_frames import normal_hours
 from manager_agent.contract.budget import BudgetPolicy
+from manager_agent.contract.stored_time import naive
 from manager_agent.contract.window import Window
 
 
@@ -69,10 +70,10 @@ def budget_rows(
 def _spend(con: duckdb.DuckDBPyConnection, found: Window) -> dict[str, Spend]:
     hours_start, hours_end = whole_hours(found)
     ends = {
-        "start": _naive(found.start),
-        "hours_start": _naive(hours_start),
-        "hours_end": _naive(hours_end),
-        "end": _naive(found.end),
+        "start": naive(found.start),
+        "hours_start": naive(hours_start),
+        "hours_end": naive(hours_end),
+        "end": naive(found.end),
     }
     with con.cursor() as cursor:
         rows = cursor.execute(text("spend"), ends).fetchall()
@@ -88,8 +89,3 @@ def whole_hours(found: Window) -> tuple[datetime, datetime]:
 
 def _hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _naive(moment: datetime) -> datetime:
-    """Return `moment` as the database keeps it: UTC without saying so."""
-    return moment.astimezone(UTC).replace(tzinfo=None)

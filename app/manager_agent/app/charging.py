@@ -19,6 +19,7 @@ import structlog
 
 from manager_agent.contract.budget import Unit
 from manager_agent.contract.metric import Metric, Sample
+from manager_agent.contract.stored_time import naive
 from manager_agent.contract.window import PERIODS, Window, window
 from manager_agent.control.book import KEPT_US, micros
 from manager_agent.control.commands import Charge
@@ -160,7 +161,7 @@ class Charging:
         return {found: frozenset(those) for found, those in agents.items()}
 
     def _all(self, cursor: duckdb.DuckDBPyConnection, now: datetime) -> dict[Window, Agents]:
-        since = {"since": _naive(now - _KEPT - _LONGEST)}
+        since = {"since": naive(now - _KEPT - _LONGEST)}
         rows = cursor.execute(_sql("spent_quarters"), since).fetchall()
         quarters = [moment.replace(tzinfo=UTC) for (moment,) in rows]
         return {found: None for moment in quarters for found in self._open(moment, now)}
@@ -178,8 +179,8 @@ class Charging:
         rows = cursor.execute(
             _sql("free_spend"),
             {
-                "start": _naive(found.start),
-                "end": _naive(found.end),
+                "start": naive(found.start),
+                "end": naive(found.end),
                 "agents": _one_text(agents),
             },
         ).fetchall()
@@ -228,8 +229,3 @@ def _one_text(agents: Agents) -> str:
 
 def _sql(name: str) -> str:
     return (files("manager_agent.app") / "sql" / f"{name}.sql").read_text("utf-8")
-
-
-def _naive(moment: datetime) -> datetime:
-    """DuckDB's TIMESTAMP has no zone; all of ours are UTC."""
-    return moment.astimezone(UTC).replace(tzinfo=None)

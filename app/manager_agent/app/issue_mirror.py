@@ -1,9 +1,8 @@
 """Issues, kept in the control store, copied to DuckDB so that users can join them in SQL."""
 
-from datetime import datetime
-
 from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.contract.money import usd
+from manager_agent.contract.stored_time import naive
 from manager_agent.rules.issues.issue import moment
 from manager_agent.rules.issues.view import IssueView
 from manager_agent.store.duck import FactStore
@@ -49,8 +48,8 @@ def _values(view: IssueView | None) -> dict[str, object]:
         "kind": issue.kind,
         "title": issue.title,
         "tldr": view.tldr,
-        "first_seen": _naive(moment(tally.first_us)),
-        "last_seen": _naive(moment(tally.last_us)),
+        "first_seen": naive(moment(tally.first_us)),
+        "last_seen": naive(moment(tally.last_us)),
         "count": tally.count,
         "agents": ", ".join(view.agents),
         "cost_usd": usd(tally.cost) if known else None,
@@ -72,8 +71,3 @@ _COLUMNS = (
     *("priority", "provider", "model_family", "tool", "error_type", "http_status", "template"),
     *("resolved_by", "last_call_id"),
 )
-
-
-def _naive(moment: datetime) -> datetime:
-    """DuckDB's TIMESTAMP has no zone; all of ours are UTC."""
-    return moment.replace(tzinfo=None)

@@ -1,8 +1,8 @@
 """Alerts, kept in the control store, copied to DuckDB so that users can join them in SQL."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
+from manager_agent.contract.stored_time import naive
 from manager_agent.rules.alert import AlertRow
 from manager_agent.store.control import ControlStore
 from manager_agent.store.duck import FactStore
@@ -33,24 +33,19 @@ def _values(row: AlertRow) -> dict[str, object]:
     return {
         "alert_id": row.alert_id,
         "revision": row.revision,
-        "ts": _naive(row.ts),
+        "ts": naive(row.ts),
         "rule": row.rule,
         "agent": row.agent,
         "severity": row.severity,
         "state": row.state,
         "title": row.title,
         "message": row.message,
-        "resolved_ts": _naive(row.resolved_ts) if row.resolved_ts else None,
+        "resolved_ts": naive(row.resolved_ts) if row.resolved_ts else None,
         "evidence": row.evidence_json,
-        "changed_ts": _naive(row.changed_ts) if row.changed_ts else None,
+        "changed_ts": naive(row.changed_ts) if row.changed_ts else None,
         "reason": row.reason,
         "told": row.told,
         "muted_by": row.muted_by,
         "muted_why": row.muted_why,
         "silenced_by": row.silenced_by,
     }
-
-
-def _naive(moment: datetime) -> datetime:
-    """DuckDB's TIMESTAMP has no zone; all of ours are UTC."""
-    return moment.replace(tzinfo=None)

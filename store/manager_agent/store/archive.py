@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -269,11 +269,6 @@ def first_live_day(now: datetime, live_days: int) -> date:
 def days_before(day: date, days: int) -> date:
     """Return the day so many days before another; the first of all where there is none."""
     return date.fromordinal(max(1, day.toordinal() - days))
-
-
-def naive(moment: datetime) -> datetime:
-    """Return a time as the database keeps it: UTC without saying so."""
-    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _slices(hours: Sequence[tuple[datetime, int]]) -> Iterator[tuple[datetime, datetime]]:

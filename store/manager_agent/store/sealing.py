@@ -12,6 +12,7 @@ import duckdb
 import structlog
 
 from manager_agent.contract.metric import Metric, Sample
+from manager_agent.contract.stored_time import naive
 from manager_agent.store.archive import (
     ArchiveError,
     ArchiveFile,
@@ -20,7 +21,6 @@ from manager_agent.store.archive import (
     Slice,
     days_before,
     first_live_day,
-    naive,
 )
 from manager_agent.store.duck import FactStore
 

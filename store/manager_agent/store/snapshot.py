@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from manager_agent.contract.metric import Metric, Sample
-from manager_agent.store.archive import naive
+from manager_agent.contract.stored_time import naive
 from manager_agent.store.disk import sync
 from manager_agent.store.pieces import FOLDER, Pieces, State, views
 from manager_agent.store.readers import Readers

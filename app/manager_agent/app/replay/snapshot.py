@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from manager_agent.analytics.answer import answer
 from manager_agent.app.replay.outcome import Fired
+from manager_agent.contract.stored_time import aware, naive
 
 _SQL = files("manager_agent.app") / "sql"
 
@@ -45,23 +46,23 @@ def snapshot(data_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def known_until(con: duckdb.DuckDBPyConnection) -> datetime:
     """Return the moment (UTC) that the snapshot is of."""
     ((found,),) = con.execute(_text("past_until")).fetchall()
-    return _aware(found)
+    return aware(found)
 
 
 def first_call(con: duckdb.DuckDBPyConnection) -> datetime | None:
     """Return when the first call that is kept began (UTC), None without any."""
     ((found,),) = con.execute(_text("past_since")).fetchall()
-    return None if found is None else _aware(found)
+    return None if found is None else aware(found)
 
 
 def fired_between(con: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> list[Fired]:
     """Return the alerts that did fire and were not over at `since`, those after `until` not."""
-    params = {"since": _naive(since), "until": _naive(until)}
+    params = {"since": naive(since), "until": naive(until)}
     rows = con.execute(_text("past_alerts"), params).fetchall()
     return [
         Fired(
-            *(alert_id, rule, agent, severity, title, message, _aware(ts)),
-            resolved=None if over is None else _aware(over),
+            *(alert_id, rule, agent, severity, title, message, aware(ts)),
+            resolved=None if over is None else aware(over),
         )
         for alert_id, rule, agent, severity, title, message, ts, over in rows
     ]
@@ -69,18 +70,10 @@ def fired_between(con: duckdb.DuckDBPyConnection, since: datetime, until: dateti
 
 def spent_calls(con: duckdb.DuckDBPyConnection, low: datetime, until: datetime) -> pl.DataFrame:
     """Return the calls that `blocked` judges, from `low` to `until`."""
-    params = {"low": _naive(low), "until": _naive(until)}
+    params = {"low": naive(low), "until": naive(until)}
     found = answer(con, _text("past_spent"), params)
     return found.with_columns(pl.col("ts").dt.replace_time_zone("UTC"))
 
 
 def _text(name: str) -> str:
     return (_SQL / f"{name}.sql").read_text("utf-8")
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC)
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
