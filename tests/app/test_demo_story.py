@@ -31,13 +31,24 @@ class Terminal:
         return self.works
 
 
+class Refusals:
+    """One more each time it is asked: an agent that is refused again and again."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> int:
+        self.count += 1
+        return self.count
+
+
 def texts(story: Story) -> list[str]:
     return [each.text for each in story.told]
 
 
 def test_the_loop_is_stopped_raised_and_goes_on() -> None:
     terminal = Terminal()
-    story = Story(terminal)
+    story = Story(terminal, Refusals())
     served = [CALL] * 20
     for now in range(20):
         story.look(served[: now + 1], now)
@@ -58,7 +69,7 @@ def test_the_loop_is_stopped_raised_and_goes_on() -> None:
 
 def test_a_command_that_fails_is_told_and_tried_again() -> None:
     terminal = Terminal(works=False)
-    story = Story(terminal)
+    story = Story(terminal, Refusals())
     for now in range(40):
         story.look([CALL], now)
 
@@ -67,8 +78,16 @@ def test_a_command_that_fails_is_told_and_tried_again() -> None:
     assert not story.held
 
 
+def test_an_agent_that_is_only_slow_is_not_stopped() -> None:
+    story = Story(Terminal(), lambda: 3)
+    for now in range(40):
+        story.look([CALL], now)
+
+    assert story.told == []
+
+
 def test_an_agent_that_never_began_is_not_stopped() -> None:
-    story = Story(Terminal())
+    story = Story(Terminal(), Refusals())
     for now in range(40):
         story.look([], now)
 
@@ -76,7 +95,7 @@ def test_an_agent_that_never_began_is_not_stopped() -> None:
 
 
 def test_the_breaker_opens_and_closes() -> None:
-    story = Story(Terminal())
+    story = Story(Terminal(), Refusals())
     served = [SYNC, *[FAILED] * 5]
     for now in range(6):
         story.look(served[: now + 1], now)
@@ -92,7 +111,7 @@ def test_the_breaker_opens_and_closes() -> None:
 
 
 def test_a_few_failures_are_no_story() -> None:
-    story = Story(Terminal())
+    story = Story(Terminal(), Refusals())
     for now in range(20):
         story.look([SYNC, *[FAILED] * 4], now)
 

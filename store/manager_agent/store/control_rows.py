@@ -1,13 +1,13 @@
 """Records of the rules as rows of the control database, and back."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from manager_agent.rules.alert import AlertRow
-from manager_agent.rules.message import Message, Outgoing
+from manager_agent.rules.message import Message, Outgoing, Section
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,8 +35,14 @@ def message_row(message: Message) -> dict[str, Any]:
 def outgoing(document: str, attempts: int, queued_us: int) -> Outgoing:
     """Return a message of the outbox."""
     said = json.loads(document)
-    message = Message(**{**said, "ts": moment(said["ts"])})
+    sections = tuple(_section(part) for part in said.get("sections", ()))
+    message = Message(**{**said, "ts": moment(said["ts"]), "sections": sections})
     return Outgoing(message, attempts, moment(queued_us))
+
+
+def _section(part: Mapping[str, Any]) -> Section:
+    rows = tuple(tuple(row) for row in part["rows"])
+    return Section(part["title"], part["text"], tuple(part["columns"]), rows)
 
 
 def alert_row(alert: AlertRow) -> dict[str, Any]:

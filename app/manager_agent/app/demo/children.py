@@ -60,10 +60,13 @@ class Children:
         """Return what a process has written to stdout."""
         return (self._logs / f"{name}.out").read_text("utf-8", "replace")
 
+    def errors(self, name: str) -> str:
+        """Return what a process has written to stderr."""
+        return (self._logs / f"{name}.err").read_text("utf-8", "replace")
+
     def last_words(self, name: str, lines: int = 20) -> str:
         """Return the last lines a process wrote to stderr."""
-        text = (self._logs / f"{name}.err").read_text("utf-8", "replace")
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(self.errors(name).splitlines()[-lines:])
 
     def stop(self, *names: str, patience: float) -> None:
         """End processes: SIGTERM, and after `patience` seconds SIGKILL to what is left of a group.

@@ -17,12 +17,13 @@ from manager_agent.app.demo.children import Children, clean_environment
 from manager_agent.app.demo.config_file import config_yaml
 from manager_agent.app.demo.provider import Provider, ProviderSettings, serving
 from manager_agent.app.demo.ready import START_SECONDS, DemoFailed, Ready, wait_ready
-from manager_agent.app.demo.roster import FLEET
+from manager_agent.app.demo.roster import FLEET, LOOPING
 from manager_agent.app.demo.show import Show
 from manager_agent.app.demo.story import Story
 from manager_agent.app.demo.summary import exit_code, summary, tokens_served
 
 NEEDS = ("anthropic", "openai")
+REFUSED = "(over_budget)"  # in what the agent's SDK raises
 EXPORT_MILLIS = 500  # so that the screen moves
 INSTALL = 'python -m pip install "manager-agent[server,demo]"'
 FLEET_PATIENCE_SECONDS, SERVER_PATIENCE_SECONDS = 6.0, 12.0
@@ -75,7 +76,10 @@ def _installed(name: str) -> bool:
 def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path, seed: int) -> int:
     """Start everything, show it until its end, and print the summary."""
     ready = _serve(children, work, data_dir)
-    story = Story(lambda words: _command(words, ready.api))
+    story = Story(
+        lambda words: _command(words, ready.api),
+        lambda: children.errors(LOOPING.agent).count(REFUSED),
+    )
     show = Show(ready.api, Console(), up=time.monotonic(), told=story.told)
     with serving(ProviderSettings(seed=seed)) as provider:
         _start_fleet(children, ready, provider)

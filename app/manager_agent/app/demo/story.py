@@ -1,4 +1,4 @@
-"""What happens in the demonstration, told by the provider's own ledger: pure but for one command.
+"""What happens in the demonstration, told by the provider's own ledger and what the agent was told.
 
 The looping agent is stopped by its hard limit; somebody raises the limit from the command line, and
 it goes on. Another agent's calls fail one after the other; its breaker opens, and closes again.
@@ -12,7 +12,7 @@ from manager_agent.app.demo.ledger import Served
 from manager_agent.app.demo.roster import FAILING, LOOPING
 
 QUIET_SECONDS = 8.0
-"""An agent whose calls go out no more for so long is stopped: one may wait 5 s for its money."""
+"""A refused agent whose calls go out no more for so long is stopped: one may wait 5 s for money."""
 SILENT_SECONDS = 2.0
 """So long after failures nothing went out: a breaker is open, which it is for 5 s."""
 RAISED_AFTER_SECONDS = 6.0
@@ -36,11 +36,14 @@ class Story:
     """Looks at the ledger now and then; `told` is what has happened so far.
 
     `act`: runs `manager-agent ARGUMENTS` as a person would, and says whether that worked.
+    `refusals`: how often the looping agent was refused so far; a slow machine is quiet, too.
     """
 
-    def __init__(self, act: Callable[[Sequence[str]], bool]) -> None:
+    def __init__(self, act: Callable[[Sequence[str]], bool], refusals: Callable[[], int]) -> None:
         self.told: list[Told] = []
         self._act = act
+        self._refusals = refusals
+        self._refused = 0
         self._stopped_at: float | None = None
         self._raised_at: float | None = None
         self._resumed = self._opened = self._closed = False
@@ -66,13 +69,14 @@ class Story:
 
     def _look_at_loop(self, mine: Sequence[Served], now: float) -> None:
         if len(mine) != self._requests:
-            self._requests, self._moved_at = len(mine), now
+            self._requests, self._moved_at, self._refused = len(mine), now, self._refusals()
             if self._raised_at is not None and not self._resumed:
                 self._resumed = True
                 self._tell(f"{LOOPING.agent} goes on, with nothing to restart", now)
             return
         if self._stopped_at is None:
-            if mine and now - self._moved_at > QUIET_SECONDS:
+            quiet = now - self._moved_at > QUIET_SECONDS
+            if mine and quiet and self._refusals() > self._refused:
                 self._stopped_at = now
                 billed = billed_usd(mine)
                 self._tell(
