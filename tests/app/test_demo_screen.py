@@ -211,21 +211,21 @@ def test_the_summary_sets_the_providers_count_beside_ours(
     ],
 )
 def test_exit_code(alert: Seen, seconds: float | None, found: bool, code: int) -> None:
-    story = Story(lambda words: True)
+    story = Story(lambda words: True, lambda: 0)
     story.told.append(Told("it is stopped", 20.0))
 
     assert exit_code([alert] if found else [], story, seconds) == code
 
 
 def test_a_loop_that_was_not_stopped_in_time_is_a_failure(alert: Seen) -> None:
-    assert exit_code([alert], Story(lambda words: True), 60) == 1
+    assert exit_code([alert], Story(lambda words: True, lambda: 0), 60) == 1
 
 
 def test_another_agents_alert_is_not_the_loops() -> None:
     [entry] = DASHBOARD["alerts"]
     other = parse({**DASHBOARD, "alerts": [{**entry, "agent": "coding-agent"}]}).alerts[0]
 
-    story = Story(lambda words: True)
+    story = Story(lambda words: True, lambda: 0)
     story.told.append(Told("it is stopped", 20.0))
 
     assert exit_code([Seen(other, 9.0)], story, 60) == 1
