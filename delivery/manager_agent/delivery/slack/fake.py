@@ -50,6 +50,8 @@ def fault(payload: Any) -> str | None:
     blocks = payload.get("blocks", [])
     if len(blocks) > 50 or not all(_block_fits(block) for block in blocks):
         return "invalid_blocks"
+    if len(json.dumps(blocks, ensure_ascii=False)) > 13_000:
+        return "msg_blocks_too_long"
     return None
 
 
@@ -158,8 +160,24 @@ def _block_fits(block: Any) -> bool:
             return len(fields) <= 10 and all(_text_fits(field, 2000) for field in fields)
         case {"type": "context", "elements": [_, *_] as elements}:
             return len(elements) <= 10 and all(_text_fits(one, 2000) for one in elements)
+        case {"type": "actions", "elements": [_, *_] as elements}:
+            return len(elements) <= 25 and all(map(_button_fits, elements))
         case {"type": "divider"}:
             return True
+    return False
+
+
+def _button_fits(button: Any) -> bool:
+    match button:
+        case {
+            "type": "button",
+            "text": {"type": "plain_text", "text": str(text)},
+            "action_id": str(action),
+            "value": str(value),
+        }:
+            styles = (None, "primary", "danger")
+            fits = 1 <= len(text) <= 75 and 1 <= len(action) <= 255 and 1 <= len(value) <= 2000
+            return fits and button.get("style") in styles
     return False
 
 
