@@ -9,11 +9,11 @@ from starlette.testclient import TestClient
 
 from manager_agent.api.app import build
 from manager_agent.api.services import BusyError, People, Services
+from manager_agent.contract.approval import DecideApproval
 from manager_agent.contract.guard import Outcomes, Question
 from manager_agent.contract.token import Token, Tokens, digest_of
 from manager_agent.control.approvals import Approvals, Rules
 from manager_agent.control.breakers import FleetBreakers
-from manager_agent.control.commands import DecideApproval
 from manager_agent.control.keeper import KeeperError
 from manager_agent.rules.breaker import Terms
 from tests.api.conftest import NOW, Live

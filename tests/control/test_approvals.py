@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from manager_agent.contract.approval import DecideApproval, Decider
 from manager_agent.contract.guard import Answer, Bye, Question
 from manager_agent.control.approval_rows import Approval
 from manager_agent.control.approvals import (
@@ -15,7 +16,7 @@ from manager_agent.control.approvals import (
     Approvals,
     Rules,
 )
-from manager_agent.control.commands import DecideApproval, Gone, Tick
+from manager_agent.control.commands import Gone, Tick
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Event
 
@@ -79,11 +80,11 @@ class Desk:
         return self.tell(replace(ASKED, id=id_, **values))[id_].state  # type: ignore[arg-type]
 
     def approve(self, id_: str = "q1", amount: int | None = None) -> dict[str, str]:
-        said = self.tell(DecideApproval(id_, True, "ann", "fine", amount))
+        said = self.tell(DecideApproval(id_, "once", Decider("ann"), "fine", amount))
         return {question: answer.state for question, answer in said.items()}
 
     def deny(self, id_: str = "q1", by: str = "ann") -> dict[str, str]:
-        said = self.tell(DecideApproval(id_, False, by, "no"))
+        said = self.tell(DecideApproval(id_, "deny", Decider(by), "no"))
         return {question: answer.state for question, answer in said.items()}
 
     def states(self) -> dict[str, str]:
@@ -98,7 +99,7 @@ def desk() -> Desk:
 def test_who_waits_is_told_the_answer(desk: Desk) -> None:
     assert desk.ask() == "pending"
 
-    said = desk.tell(DecideApproval("q1", True, "ann", "fine"))
+    said = desk.tell(DecideApproval("q1", "once", Decider("ann"), "fine"))
 
     assert said == {"q1": Answer("q1", "approved", "ann", "fine", 50 * CENT)}
 
@@ -162,7 +163,7 @@ def test_an_approval_does_not_hold_for_more_than_its_amount(desk: Desk) -> None:
 def test_less_than_was_asked_for_is_told_and_not_used_up(desk: Desk) -> None:
     desk.ask()
 
-    said = desk.tell(DecideApproval("q1", True, "ann", "", 40 * CENT))
+    said = desk.tell(DecideApproval("q1", "once", Decider("ann"), "", 40 * CENT))
 
     assert said["q1"].bound_nano == 40 * CENT
     assert desk.approvals.views[0].used_us is None
@@ -225,7 +226,7 @@ def test_nobody_approves_their_own(desk: Desk) -> None:
     desk.ask()
 
     with pytest.raises(ApprovalError, match="asks and cannot answer") as caught:
-        desk.tell(DecideApproval("q1", True, "research"))
+        desk.tell(DecideApproval("q1", "once", Decider("research")))
     assert caught.value.kind == "forbidden"
 
 
@@ -254,7 +255,9 @@ def test_a_bad_answer_undoes_what_came_with_it(desk: Desk) -> None:
     desk.ask()
 
     with pytest.raises(ApprovalError):
-        desk.tell(replace(ASKED, id="q2", fingerprint="2"), DecideApproval("x", True, "ann"))
+        desk.tell(
+            replace(ASKED, id="q2", fingerprint="2"), DecideApproval("x", "once", Decider("ann"))
+        )
 
     assert desk.states() == {"q1": "pending"}
     assert set(desk.keeper.rows) == {"q1"}

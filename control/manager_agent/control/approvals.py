@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from manager_agent.contract.approval import DecideApproval
 from manager_agent.contract.guard import Answer, Bye, Question
 from manager_agent.control.approval_rows import Approval, ApprovalKeeper, ApprovalState
-from manager_agent.control.commands import DecideApproval, Gone, Tick, To
+from manager_agent.control.commands import Gone, Tick, To
 from manager_agent.control.rows import Event
 
 ApprovalCommand = Question | DecideApproval | Tick | Gone | Bye
@@ -147,7 +148,7 @@ class Approvals:
 
     def _decided(self, command: DecideApproval, now_us: int) -> list[To]:
         row = self._found(command.id)
-        state: ApprovalState = "approved" if command.approved else "denied"
+        state: ApprovalState = "denied" if command.choice == "deny" else "approved"
         self._check_who(command, row)
         if row.state == state:
             return []  # said twice
@@ -161,13 +162,13 @@ class Approvals:
         new = replace(
             row,
             state=state,
-            amount_nano=amount if command.approved else 0,
+            amount_nano=amount if state == "approved" else 0,
             decided_us=now_us,
-            by=command.by,
+            by=command.who.name,
             why=command.why,
         )
         self._put(new)
-        self._note(row, "pending", state, command.by, command.why, now_us)
+        self._note(row, "pending", state, command.who.name, command.why, now_us)
         return self._answered(new, now_us)
 
     def _answered(self, row: Approval, now_us: int) -> list[To]:
@@ -227,15 +228,15 @@ class Approvals:
         return next(name for name in names if name not in self._rows)
 
     def _check_who(self, command: DecideApproval, row: Approval) -> None:
-        allowed = self._rules.approvers
-        if command.by == row.agent:
+        allowed, name = self._rules.approvers, command.who.name
+        if name == row.agent:
             raise ApprovalError(
-                "forbidden", f"{row.id}: {command.by} asks and cannot answer; somebody else must"
+                "forbidden", f"{row.id}: {name} asks and cannot answer; somebody else must"
             )
-        if allowed and command.by not in allowed:
+        if allowed and name not in allowed:
             raise ApprovalError(
                 "forbidden",
-                f"{row.id}: {command.by or 'nobody'} is not among approval.approvers"
+                f"{row.id}: {name or 'nobody'} is not among approval.approvers"
                 f" ({', '.join(sorted(allowed))}); ask one of them, or add the name there",
             )
 

@@ -139,17 +139,6 @@ class SetBreaker:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DecideApproval:
-    """People answer a question. `amount_nano`: most that the one call may cost; None: as asked."""
-
-    id: str
-    approved: bool
-    by: str = ""
-    why: str = ""
-    amount_nano: int | None = None
-
-
 Command = (
     Hello
     | Report

@@ -16,10 +16,10 @@ from manager_agent.api.fields import Fields
 from manager_agent.api.problem import Problem
 from manager_agent.api.services import BusyError, People
 from manager_agent.api.shapes import moment_of
+from manager_agent.contract.approval import DecideApproval, Decider
 from manager_agent.contract.money import nano_usd
 from manager_agent.control.approval_rows import Approval, ApprovalState
 from manager_agent.control.approvals import ApprovalError
-from manager_agent.control.commands import DecideApproval
 
 _STATUS = {
     "unknown": (HTTPStatus.NOT_FOUND, "unknown-approval"),
@@ -79,8 +79,8 @@ async def _decide(people: People, request: Request, approved: bool) -> Response:
     fields.done()
     command = DecideApproval(
         str(request.path_params["id"]),
-        approved,
-        who(request),
+        "once" if approved else "deny",
+        Decider(who(request)),
         why or "",
         None if amount is None else nano_usd(amount),
     )
