@@ -11,6 +11,7 @@ import duckdb
 from manager_agent.analytics.frames import BudgetRow
 from manager_agent.api.guard import Denials
 from manager_agent.api.sql import SqlRunner
+from manager_agent.contract.approval import DecideApproval
 from manager_agent.contract.budget import BudgetPolicy, Enforcement
 from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.metric import Metric
@@ -19,7 +20,6 @@ from manager_agent.control.approval_rows import Approval
 from manager_agent.control.breaker_rows import BreakerView
 from manager_agent.control.commands import (
     Correct,
-    DecideApproval,
     PauseCalls,
     ResumeCalls,
     SetBreaker,
