@@ -7,15 +7,16 @@ import pytest
 
 from manager_agent.contract.approval import DecideApproval, Decider
 from manager_agent.contract.guard import Answer, Bye, Question
+from manager_agent.control.approval_choice import ApprovalError
 from manager_agent.control.approval_rows import Approval
 from manager_agent.control.approvals import (
     ALLOWED_US,
     DENIED_US,
     ApprovalCommand,
-    ApprovalError,
     Approvals,
     Rules,
 )
+from manager_agent.control.approver import Approvers
 from manager_agent.control.commands import Gone, Tick
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Event
@@ -56,7 +57,7 @@ class Desk:
 
     def __init__(self, *approvers: str) -> None:
         self.keeper = MemoryApprovals()
-        self.rules = Rules(120 * SECOND, frozenset(approvers))
+        self.rules = Rules(120 * SECOND, Approvers(frozenset(approvers)))
         self.seconds = 0.0
         self.restart()
 
@@ -104,11 +105,12 @@ def test_who_waits_is_told_the_answer(desk: Desk) -> None:
     assert said == {"q1": Answer("q1", "approved", "ann", "fine", 50 * CENT)}
 
 
-def test_the_first_answer_holds_and_repeats_change_nothing(desk: Desk) -> None:
+def test_the_first_answer_holds_and_others_are_refused_and_noted(desk: Desk) -> None:
     desk.ask()
     desk.approve()
 
-    assert desk.approve() == {}
+    with pytest.raises(ApprovalError, match="was approved by ann before"):
+        desk.approve()
     with pytest.raises(ApprovalError, match="was approved by ann before") as caught:
         desk.deny(by="bob")
     assert caught.value.kind == "decided"
@@ -116,6 +118,8 @@ def test_the_first_answer_holds_and_repeats_change_nothing(desk: Desk) -> None:
     assert [(e.before, e.after, e.by) for e in desk.keeper.events] == [
         (None, "pending", "research"),
         ("pending", "approved", "ann"),
+        (None, {"refused": "decided", "choice": "once"}, "ann"),
+        (None, {"refused": "decided", "choice": "deny"}, "bob"),
     ]
 
 
@@ -198,7 +202,7 @@ def test_a_question_expires_and_can_be_asked_anew(desk: Desk) -> None:
     desk.seconds = 120
 
     assert desk.tell(Tick()) == {"q1": Answer("q1", "expired")}
-    with pytest.raises(ApprovalError, match="was expired before"):
+    with pytest.raises(ApprovalError, match="has expired"):
         desk.approve()
     assert desk.ask("q1") == "expired"
     assert desk.ask("q2") == "pending"
@@ -208,7 +212,7 @@ def test_its_time_is_over_before_the_clock_ticks(desk: Desk) -> None:
     desk.ask()
     desk.seconds = 120
 
-    with pytest.raises(ApprovalError, match="was expired before"):
+    with pytest.raises(ApprovalError, match="has expired"):
         desk.approve()
 
 
@@ -227,7 +231,7 @@ def test_nobody_approves_their_own(desk: Desk) -> None:
 
     with pytest.raises(ApprovalError, match="asks and cannot answer") as caught:
         desk.tell(DecideApproval("q1", "once", Decider("research")))
-    assert caught.value.kind == "forbidden"
+    assert caught.value.kind == "own_question"
 
 
 def test_only_those_who_may_answer() -> None:

@@ -213,21 +213,6 @@ class Breaker(Section):
         return self
 
 
-class Approval(Section):
-    """Calls that wait for a person's yes."""
-
-    cost_usd: Usd | None = None
-    """A call whose worst cost is above this many USD waits. Left out: none does."""
-    models: tuple[str, ...] = ()
-    """Models whose calls always wait; `gpt-5*` is a pattern."""
-    timeout_seconds: Duration = 120
-    """Seconds a call waits for an answer."""
-    on_timeout: Literal["deny", "allow"] = "deny"
-    """What happens without one."""
-    approvers: tuple[str, ...] = ()
-    """Slack user ids that may answer; empty: everyone in the channel."""
-
-
 class CustomPriceEntry(Section):
     """A price of your own, for one model or a pattern. It is final: discounts do not touch it."""
 

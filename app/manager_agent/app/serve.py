@@ -164,11 +164,11 @@ def _wired(
     ticker, own, silences = _ticker(settings, facts, control, snapshots, worker.wake)
     ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
-    authority, beside = Authority(ledger, ticker.policy, now_us), people(settings, others, now_us)
+    authority = Authority(ledger, ticker.policy, now_us)
+    beside = people(settings, others, authority, worker.wake, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
-    ticker.ledger = telling.ledger
-    ticker.act = LoopStops(clerk.ask).act
+    ticker.ledger, ticker.act = telling.ledger, LoopStops(clerk.ask).act
     ticker.breakers = lambda: beside.breakers.views
     outcomes = SpanOutcomes(clerk.tell, time_ns)
     facts.called = outcomes.note

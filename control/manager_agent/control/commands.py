@@ -139,6 +139,24 @@ class SetBreaker:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """People let an agent spend `amount` nano-USD more of a limit until `until_us`.
+
+    The limit is named as grants name it, one that holds for `agent`. It is for the window in which
+    they said so, at `said_us`, and for no other. Telling it again under its `id` changes nothing.
+    """
+
+    id: str
+    agent: str
+    limit_name: str
+    amount: int
+    said_us: int
+    until_us: int
+    by: str = ""
+    why: str = ""
+
+
 Command = (
     Hello
     | Report
@@ -148,6 +166,7 @@ Command = (
     | SetBudget
     | SetLimit
     | Correct
+    | Extend
     | Charge
     | Reconcile
     | PauseCalls
