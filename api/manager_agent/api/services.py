@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -159,6 +159,12 @@ class Issues:
     split: Callable[[str, str, str | None, str, str], str]
 
 
+SlackKind = Literal["interactive", "slash_commands"]
+FromSlack = Callable[[SlackKind, bytes, Mapping[str, str], str], tuple[int, Any]]
+"""Body, headers and address of a request for Slack's endpoint -> status, and JSON or None; it may
+block for 3 seconds. Nobody asked for a token: it has to check the signature."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
@@ -173,6 +179,7 @@ class Services:
     `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where nothing may be
     changed. `alerting`: None where nothing is looked for. `oversight`: of budgets that hold; None
     where nobody holds any. `issues`: groups of similar errors; None where nobody groups them.
+    `from_slack`: answers what Slack signed; None without the secret to tell.
     """
 
     started: datetime
@@ -197,3 +204,4 @@ class Services:
     people: People | None = None
     alerting: Alerting | None = None
     issues: Issues | None = None
+    from_slack: FromSlack | None = None

@@ -14,6 +14,7 @@ from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import People
 from manager_agent.app.settings import Settings
+from manager_agent.app.slack_side import SlackSide
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import Truth
 from manager_agent.control.clerk import Clerk
@@ -69,6 +70,7 @@ class Manager:
     truth: Truth
     outcomes: SpanOutcomes
     slack: bool
+    answers: SlackSide | None = None
     started: datetime = field(default_factory=lambda: now())
 
 

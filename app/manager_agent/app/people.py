@@ -62,7 +62,7 @@ def people(
         FleetBreakers(store.breakers, terms, breaker.count_429),
         Approvals(
             store.approvals,
-            _rules(settings),
+            rules(settings),
             now_us,
             priority_of=lambda agent: authority.book.terms.priority_of(agent),
             extend=authority.decide,
@@ -71,7 +71,8 @@ def people(
     )
 
 
-def _rules(settings: Settings) -> Rules:
+def rules(settings: Settings) -> Rules:
+    """Return by which rules calls are asked about, and who may answer, as configured."""
     said = settings.approval
     amount = said.amount_usd
     by_priority = {number: frozenset(names) for number, names in said.approvers_by_priority.items()}

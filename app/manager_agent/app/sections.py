@@ -111,6 +111,11 @@ class Slack(Section):
     """Secret that proves answers by HTTP; better given as SLACK_SIGNING_SECRET."""
     api_url: str | None = None
     """Other address of Slack's API, for tests; SLACK_API_URL overrides it."""
+    operators: tuple[str, ...] = ()
+    """Slack users `U...` and user groups `S...` whose `/manager` commands may change things; empty:
+    nobody's."""
+    members: tuple[str, ...] = ()
+    """Those who may read by `/manager` besides; empty: everyone in the workspace."""
 
     @model_validator(mode="after")
     def _addresses_are_urls(self) -> Self:

@@ -26,7 +26,7 @@ from manager_agent.app.loop_stops import LoopStops
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
-from manager_agent.app.outlook import services
+from manager_agent.app.outlook import answered, services
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
 from manager_agent.app.settings import Settings, custom_prices
@@ -256,14 +256,8 @@ async def _run(
     manager: Manager, found: Doors, stop: asyncio.Event, announce: Callable[[str], None]
 ) -> None:
     guards = GuardService(manager.clerk, found.receiver.tokens)
-    beside = (manager.agents, guards)
-    front = await opened(
-        found,
-        manager.settings,
-        manager.intake,
-        services(manager, found.api.tokens, guards),
-        beside,
-    )
+    seen, answers = answered(manager, services(manager, found.api.tokens, guards))
+    front = await opened(found, manager.settings, manager.intake, seen, (manager.agents, guards))
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
@@ -271,11 +265,15 @@ async def _run(
         asyncio.create_task(archiving(manager.sealer, stop)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
+    if answers is not None:
+        answers.start()
     announce(front.ready)
     _log.info("serving", data_dir=str(manager.settings.data_dir), version=VERSION)
     await stop.wait()
     _log.info("stopping")
     guards.close()
+    if answers is not None:
+        await asyncio.to_thread(answers.stop)
     await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
