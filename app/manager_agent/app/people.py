@@ -8,12 +8,13 @@ from typing import Any
 from manager_agent.api.services import BusyError
 from manager_agent.api.services import People as ApiPeople
 from manager_agent.app.settings import Settings
-from manager_agent.control import approvals, breakers
+from manager_agent.control import approvals, breakers, told_calls
 from manager_agent.control.approvals import Approvals, Rules
 from manager_agent.control.breakers import FleetBreakers
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.subject import Seat
+from manager_agent.control.told_calls import ToldCalls
 from manager_agent.rules.breaker import Terms
 from manager_agent.store.people import PeopleStore
 
@@ -27,12 +28,14 @@ class People:
 
     breakers: FleetBreakers
     approvals: Approvals
+    told: ToldCalls
 
     def seats(self) -> Sequence[Seat]:
         """Return whom the clerk puts which commands to."""
         return (
             Seat(self.breakers, breakers.TAKES),
             Seat(self.approvals, approvals.TAKES),
+            Seat(self.told, told_calls.TAKES),
         )
 
 
@@ -48,6 +51,7 @@ def people(settings: Settings, store: PeopleStore, now_us: int) -> People:
     return People(
         FleetBreakers(store.breakers, terms, breaker.count_429),
         Approvals(store.approvals, rules, now_us),
+        ToldCalls(),
     )
 
 
