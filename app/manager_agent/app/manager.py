@@ -13,6 +13,7 @@ from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import People
+from manager_agent.app.reports.desk import ReportDesk
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import Truth
@@ -68,6 +69,7 @@ class Manager:
     people: People
     truth: Truth
     outcomes: SpanOutcomes
+    reports: ReportDesk
     slack: bool
     started: datetime = field(default_factory=lambda: now())
 

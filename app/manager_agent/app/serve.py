@@ -29,6 +29,7 @@ from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.outlook import services
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
+from manager_agent.app.reporting import report_desk
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import truth
@@ -197,6 +198,7 @@ def _wired(
         people=beside,
         truth=telling,
         outcomes=outcomes,
+        reports=report_desk(settings, facts, control, book, lambda: ticker.policy, worker.wake),
         slack=settings.slack.webhook_url is not None,
     )
 
@@ -269,6 +271,7 @@ async def _run(
         asyncio.create_task(_publishing(manager, stop)),
         asyncio.create_task(manager.own.run(stop, _look_seconds(manager), now)),
         asyncio.create_task(archiving(manager.sealer, stop)),
+        asyncio.create_task(manager.reports.run(stop, now)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
     announce(front.ready)
