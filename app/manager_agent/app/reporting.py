@@ -1,6 +1,5 @@
 """What makes reports, as configured, and what the API sees of it."""
 
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import cast
@@ -13,6 +12,7 @@ from manager_agent.app.reports.period import KINDS, Kind
 from manager_agent.app.reports.schedule import Plan
 from manager_agent.app.settings import Settings
 from manager_agent.contract.budget import BudgetPolicy
+from manager_agent.control.keeper import KeeperError
 from manager_agent.prices.book import PriceBook
 from manager_agent.rules.message import Message
 from manager_agent.store.control import ControlStore
@@ -59,7 +59,7 @@ def reporting(desk: ReportDesk, clock: Callable[[], datetime]) -> Reporting:
     def send(kind: str, at: datetime | None, by: str) -> Message:
         try:
             sent = desk.send(cast(Kind, kind), at, clock())
-        except sqlite3.Error as error:
+        except KeeperError as error:
             raise BusyError(f"it cannot be kept at present and was not sent: {error}") from error
         _log.info("report asked for", report=sent.key, who=by)
         return sent

@@ -168,8 +168,7 @@ def _wired(
     authority, beside = Authority(ledger, ticker.policy, now_us), people(settings, others, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
-    ticker.ledger = telling.ledger
-    ticker.act = LoopStops(clerk.ask).act
+    ticker.ledger, ticker.act = telling.ledger, LoopStops(clerk.ask).act
     ticker.breakers = lambda: beside.breakers.views
     outcomes = SpanOutcomes(clerk.tell, time_ns)
     facts.called = outcomes.note

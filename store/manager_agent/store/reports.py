@@ -3,12 +3,13 @@
 from manager_agent.rules.message import Message
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_rows import message_row
+from manager_agent.store.ledger import stored
 
 
 class ReportStore:
     """Puts reports where delivery finds them. May be used from any thread.
 
-    Its methods raise `sqlite3.Error` where the disk fails; then nothing was changed.
+    Its methods raise `KeeperError` where the disk fails; then nothing was changed.
     """
 
     def __init__(self, control: ControlStore) -> None:
@@ -16,9 +17,11 @@ class ReportStore:
 
     def keys(self, kind: str) -> list[str]:
         """Return the keys of the reports of `kind` that were queued, in that order."""
-        rows = self._control.rows("reports", "keys", prefix=f"report:{kind}:")
+        with stored():
+            rows = self._control.rows("reports", "keys", prefix=f"report:{kind}:")
         return [key for (key,) in rows]
 
     def queue(self, message: Message) -> bool:
         """Keep a report to be delivered; return whether its key is new. Else nothing is done."""
-        return self._control.keep(("outbox", "queue", message_row(message))) == 1
+        with stored():
+            return self._control.keep(("outbox", "queue", message_row(message))) == 1

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from manager_agent.analytics.report_used import Sum, Used, by_agent, total
 from manager_agent.app.reports import words
 from manager_agent.contract.window import Window
-from manager_agent.rules.amounts import dollars
+from manager_agent.rules.amounts import counted, dollars
 from manager_agent.rules.message import Section
 
 COST_BY_DAY = "Cost by day"
@@ -34,7 +34,7 @@ def agents_table(
         others = (
             sum((each.get(agent, Sum()) for agent in rest), Sum()) for each in (agents, before)
         )
-        rows.append(_row(f"{len(rest)} {OTHERS}", *others))
+        rows.append(_row(counted(len(rest), "other"), *others))
     if trend is not None:
         columns = (*columns, "Trend")
         names = [agent for agent, _ in _first(agents, most)]
@@ -48,7 +48,9 @@ def models_table(models: Mapping[str | None, Sum], most: int) -> Section:
     rows = [_model(words.name(model), of) for model, of in _first(models, most)]
     rest = list(models)[most:]
     if rest:
-        rows.append(_model(f"{len(rest)} {OTHERS}", sum((models[each] for each in rest), Sum())))
+        rows.append(
+            _model(counted(len(rest), "other"), sum((models[each] for each in rest), Sum()))
+        )
     return Section("By model", columns=("Model", "Cost", "Calls", "Tokens"), rows=tuple(rows))
 
 

@@ -90,8 +90,8 @@ def _more(found: SeenIssues, shown: int) -> tuple[Section, ...]:
     more = found.in_all - shown
     if more <= 0:
         return ()
-    query = "SELECT * FROM issues ORDER BY priority, last_seen DESC"
-    return (Section(f"{counted(more, 'more issue')}", f'`manager-agent sql "{query}"`'),)
+    how = '`manager-agent sql "SELECT * FROM issues ORDER BY priority, last_seen DESC"`'
+    return (Section(counted(more, "more issue"), how),)
 
 
 _COLUMNS = ("Priority", "Issue", "Errors", "Agents", "First", "Last")

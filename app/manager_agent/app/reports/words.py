@@ -1,7 +1,7 @@
 """Sums in words, as reports show them; what is unknown says so."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from manager_agent.analytics.report_used import Sum
@@ -9,6 +9,7 @@ from manager_agent.app.reports.period import Period
 from manager_agent.rules.amounts import dollars, usd_text
 
 NAMELESS = "(no name)"
+_DAY = timedelta(days=1)
 _BARS = "▁▂▃▄▅▆▇█"
 _NO_CALLS, _UNKNOWN = "·", "?"
 
@@ -64,8 +65,11 @@ def span(found: Period, zone: ZoneInfo) -> str:
     """Return a period for people, in their zone: `2026-11-25`, or `14:00 to 15:00 CET`."""
     start, end = found.start.astimezone(zone), found.end.astimezone(zone)
     if found.kind == "hourly":
-        last = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M %Z}"
-        return f"{start:%Y-%m-%d %H:%M %Z} to {last}"
+        first = f"{start:%Y-%m-%d %H:%M}"
+        if start.tzname() != end.tzname():  # a clock changed, or what repeats looks the same
+            first = f"{first} {start:%Z}"
+        last = "%H:%M %Z" if found.end - found.start <= _DAY else "%Y-%m-%d %H:%M %Z"
+        return f"{first} to {end.strftime(last)}"
     if found.kind == "weekly":
         return f"week {found.name}, from {start:%Y-%m-%d}"
     return found.name
