@@ -66,10 +66,15 @@ class SeenIssue:
 
 @dataclass(frozen=True, slots=True)
 class SeenIssues:
-    """The issues that matter most, and how many there are `in_all`."""
+    """The issues that matter most, and of all that there are: how many, `first_priority` those of
+    priority 1, `new` and `regressed` those in that state, and what they `burnt`, nano-USD."""
 
     first: tuple[SeenIssue, ...] = ()
     in_all: int = 0
+    first_priority: int = 0
+    new: int = 0
+    regressed: int = 0
+    burnt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,10 @@ def issues(con: duckdb.DuckDBPyConnection, found: Range, *, also_open: bool) -> 
     bounds = {"start": naive(found[0]), "end": naive(found[1])}
     rows = asked(con, "issues", **bounds, open=also_open, most=MOST_ISSUES)
     first = tuple(_issue(*row[:11]) for row in rows)
-    return SeenIssues(first, rows[0][11] if rows else 0)
+    if not rows:
+        return SeenIssues()
+    in_all, first_priority, new, regressed, burnt_usd = rows[0][11:]
+    return SeenIssues(first, in_all, first_priority, new, regressed, nano_usd(burnt_usd))
 
 
 def _issue(

@@ -84,8 +84,8 @@ def by_agent(lines: Iterable[Used]) -> dict[str | None, Sum]:
 
 
 def by_model(lines: Iterable[Used]) -> dict[str | None, Sum]:
-    """Return it by model, which cost most first."""
-    return _by(lines, lambda line: line.model)
+    """Return it by model, as `openai/gpt-4o`, which cost most first."""
+    return _by(lines, lambda line: "/".join(filter(None, (line.provider, line.model))) or None)
 
 
 def _by(lines: Iterable[Used], key: Callable[[Used], str | None]) -> dict[str | None, Sum]:

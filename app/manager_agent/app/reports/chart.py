@@ -11,6 +11,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 
 from manager_agent.app.reports.tables import COST_BY_DAY
+from manager_agent.app.reports.words import UNKNOWN
 from manager_agent.rules.message import Message, Section
 
 SIZE = (960, 420)
@@ -57,7 +58,10 @@ def _series(section: Section) -> Series | None:
 
 
 def _usd(cell: str) -> Decimal:
-    return Decimal(cell.replace("$", "").replace(",", ""))
+    """Return what is known of a cost: `$1.20`, `at least $1.20`; nothing of one that is unknown."""
+    if cell == UNKNOWN:
+        return Decimal(0)
+    return Decimal(cell.rpartition("$")[2].replace(",", ""))
 
 
 def _png(series: Series) -> bytes:

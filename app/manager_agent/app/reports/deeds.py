@@ -32,10 +32,10 @@ def _lines(of: Gathered) -> Iterator[str]:
         yield f"Approvals: {approved} given, {denied} denied, {expired} ran out"
     opened, closed = seen.did("breaker", "open"), seen.did("breaker", "closed")
     if opened or closed:
-        yield f"Circuit breakers: opened {opened} times, recovered {closed} times"
+        yield f"Circuit breakers: opened {_times(opened)}, recovered {_times(closed)}"
     paused, resumed = seen.did("pause", "paused"), seen.did("pause", "running")
     if paused or resumed:
-        yield f"Agents: {paused} times paused, {resumed} times resumed"
+        yield f"Agents: paused {_times(paused)}, resumed {_times(resumed)}"
     alerted = seen.alerted
     if alerted.fired or alerted.resolved or alerted.open:
         yield f"Alerts: {alerted.fired} fired, {alerted.resolved} resolved, {alerted.open} open"
@@ -51,3 +51,7 @@ def _kept(of: Gathered) -> str:
         f"about {dollars(of.kept)} kept, at what their agents' calls cost in the mean of"
         f" {TREND_DAYS} days"
     )
+
+
+def _times(count: int) -> str:
+    return counted(count, "time")

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from manager_agent.analytics.report_used import Sum, Used, by_agent, total
 from manager_agent.app.reports import words
 from manager_agent.contract.window import Window
-from manager_agent.rules.amounts import counted, dollars
+from manager_agent.rules.amounts import counted
 from manager_agent.rules.message import Section
 
 COST_BY_DAY = "Cost by day"
@@ -69,10 +69,9 @@ def cost_by_day(days: Sequence[tuple[Window, Sequence[Used]]], zone: ZoneInfo) -
     rows = []
     for (day, used), of in zip(days, sums, strict=True):
         mine = by_agent(used)
-        costs = [mine.get(agent, Sum()).cost for agent in top]
-        rest = of.cost - sum(costs)
-        cells = [dollars(cost) for cost in (*costs, rest)]
-        rows.append((_date(day, zone), *cells, words.cost(of)))
+        rest = sum((each for agent, each in mine.items() if agent not in top), Sum())
+        parts = [mine.get(agent, Sum()) for agent in top]
+        rows.append((_date(day, zone), *map(words.cost, (*parts, rest, of))))
     columns = ("Day", *(words.name(agent) for agent in top), OTHERS, "all")
     return Section(COST_BY_DAY, _trend(sums), columns, tuple(rows))
 

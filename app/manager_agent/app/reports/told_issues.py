@@ -20,7 +20,7 @@ _AGENTS = 3
 def issues_section(found: SeenIssues, zone: ZoneInfo) -> Section:
     """Return the first issues of a daily or weekly report, each with its TLDR."""
     shown = found.first[:_IN_A_REPORT]
-    lines = [f"P{one.priority or 4} {one.title} ({one.state}): {one.tldr}" for one in shown]
+    lines = [f"P{one.priority or 4}, {one.state}: {one.tldr}" for one in shown]
     more = found.in_all - len(shown)
     if more:
         lines.append(f"{more:,} more: `manager-agent report issues`")
@@ -63,14 +63,13 @@ def _headline(found: SeenIssues, of: Period, zone: ZoneInfo) -> str:
 
 
 def _facts(found: SeenIssues, of: Period, zone: ZoneInfo) -> dict[str, Fact]:
-    costs = [one.cost for one in found.first if one.cost]
     return {
         "period": words.span(of, zone),
         "issues": found.in_all,
-        "of_priority_1": sum(one.priority == 1 for one in found.first),
-        "new": sum(one.state == "new" for one in found.first),
-        "back_again": sum(one.state == "regressed" for one in found.first),
-        **({"burnt": dollars(sum(costs))} if costs else {}),
+        "of_priority_1": found.first_priority,
+        "new": found.new,
+        "back_again": found.regressed,
+        **({"burnt": dollars(found.burnt)} if found.burnt else {}),
     }
 
 

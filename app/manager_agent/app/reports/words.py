@@ -9,15 +9,16 @@ from manager_agent.app.reports.period import Period
 from manager_agent.rules.amounts import dollars, usd_text
 
 NAMELESS = "(no name)"
+UNKNOWN = "unknown"
 _DAY = timedelta(days=1)
 _BARS = "▁▂▃▄▅▆▇█"
-_NO_CALLS, _UNKNOWN = "·", "?"
+_NO_CALLS, _NO_COST = "·", "?"
 
 
 def cost(of: Sum) -> str:
     """Return what it cost: `$1.20`, `at least $1.20` beside calls of unknown cost, or `unknown`."""
     if of.unknown:
-        return "unknown"
+        return UNKNOWN
     return f"at least {dollars(of.cost)}" if of.unpriced else dollars(of.cost)
 
 
@@ -29,7 +30,7 @@ def cost_fact(of: Sum) -> str | None:
 def change(of: Sum, before: Sum) -> str:
     """Return by how much it cost more or less than `before`: `+25 %`; `new` where that was none."""
     if of.unknown or before.unknown:
-        return "unknown"
+        return UNKNOWN
     if not before.cost:
         return "new" if of.cost else "–"
     percent = round((of.cost - before.cost) * 100 / before.cost)
@@ -38,16 +39,11 @@ def change(of: Sum, before: Sum) -> str:
 
 
 def success(of: Sum) -> str:
-    """Return the share of calls that went well; `–` where there were none."""
-    return f"{success_percent(of)} %" if of.calls else "–"
-
-
-def success_percent(of: Sum) -> float | None:
-    """Return it with one decimal; only where nothing failed it is 100."""
+    """Return the share of calls that went well, 100 % only where all did; `–` without calls."""
     if not of.calls:
-        return None
+        return "–"
     percent = round((of.calls - of.errors) * 100 / of.calls, 1)
-    return min(percent, 99.9) if of.errors else 100.0
+    return f"{min(percent, 99.9)} %" if of.errors else "100 %"
 
 
 def sparkline(sums: Sequence[Sum]) -> str:
@@ -84,7 +80,7 @@ def _bar(of: Sum, most: int) -> str:
     if not of.calls:
         return _NO_CALLS
     if of.unknown:
-        return _UNKNOWN
+        return _NO_COST
     if not most:
         return _BARS[0]
     return _BARS[min(len(_BARS) - 1, of.cost * len(_BARS) // most)]
