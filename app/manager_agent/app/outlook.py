@@ -13,6 +13,7 @@ from manager_agent.app.by_hand import by_hand
 from manager_agent.app.manager import Manager, now
 from manager_agent.app.oversight import oversight
 from manager_agent.app.people import for_api
+from manager_agent.app.reporting import reporting
 from manager_agent.app.slack_side import SlackSide, slack_side
 from manager_agent.app.troubles import NO_ILLNESS, troubles
 from manager_agent.app.upkeep import upkeep
@@ -72,6 +73,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         people=for_api(manager.people, manager.clerk),
         alerting=alerting(manager.settings, manager.ticker, manager.silences),
         issues=_issues(manager),
+        reports=reporting(manager.reports, now),
     )
 
 
@@ -98,6 +100,7 @@ def _metrics(manager: Manager, denied: Denials, guards: GuardService) -> list[Me
         *manager.clerk.metrics(),
         *manager.truth.metrics(),
         *manager.outcomes.metrics(),
+        *manager.reports.metrics(),
         *guards.metrics(),
         *(manager.answers.metrics() if manager.answers else []),
     ]

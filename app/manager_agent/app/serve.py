@@ -32,6 +32,7 @@ from manager_agent.app.outlook import answered, services
 from manager_agent.app.own_frames import OwnFrames
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
+from manager_agent.app.reporting import report_desk
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.troubles import troubles
@@ -208,6 +209,7 @@ def _wired(
         people=beside,
         truth=telling,
         outcomes=outcomes,
+        reports=report_desk(settings, facts, control, book, lambda: ticker.policy, worker.wake),
         slack=settings.slack.webhook_url is not None,
     )
     drops = Drops(intake.counts.all)
@@ -277,6 +279,7 @@ async def _run(
         asyncio.create_task(_publishing(manager, stop)),
         asyncio.create_task(manager.own.run(stop, _look_seconds(manager), now)),
         asyncio.create_task(archiving(manager.sealer, stop)),
+        asyncio.create_task(manager.reports.run(stop, now)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
     if answers is not None:
