@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -11,6 +11,7 @@ import duckdb
 from manager_agent.analytics.frames import BudgetRow
 from manager_agent.api.guard import Denials
 from manager_agent.api.sql import SqlRunner
+from manager_agent.contract.approval import DecideApproval
 from manager_agent.contract.budget import BudgetPolicy, Enforcement
 from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.metric import Metric
@@ -19,7 +20,6 @@ from manager_agent.control.approval_rows import Approval
 from manager_agent.control.breaker_rows import BreakerView
 from manager_agent.control.commands import (
     Correct,
-    DecideApproval,
     PauseCalls,
     ResumeCalls,
     SetBreaker,
@@ -160,6 +160,12 @@ class Issues:
     split: Callable[[str, str, str | None, str, str], str]
 
 
+SlackKind = Literal["interactive", "slash_commands"]
+FromSlack = Callable[[SlackKind, bytes, Mapping[str, str], str], tuple[int, Any]]
+"""Body, headers and address of a request for Slack's endpoint -> status, and JSON or None; it may
+block for 3 seconds. Nobody asked for a token: it has to check the signature."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reporting:
     """Makes reports, `hourly`, `daily`, `weekly` or `issues`; all block.
@@ -187,6 +193,7 @@ class Services:
     changed. `alerting`: None where nothing is looked for. `oversight`: of budgets that hold; None
     where nobody holds any. `issues`: groups of similar errors; None where nobody groups them.
     `reports`: None where nobody makes any.
+    `from_slack`: answers what Slack signed; None without the secret to tell.
     """
 
     started: datetime
@@ -212,3 +219,4 @@ class Services:
     alerting: Alerting | None = None
     issues: Issues | None = None
     reports: Reporting | None = None
+    from_slack: FromSlack | None = None

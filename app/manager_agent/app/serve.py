@@ -26,7 +26,7 @@ from manager_agent.app.loop_stops import LoopStops
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
-from manager_agent.app.outlook import services
+from manager_agent.app.outlook import answered, services
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
 from manager_agent.app.reporting import report_desk
@@ -165,7 +165,8 @@ def _wired(
     ticker, own, silences = _ticker(settings, facts, control, snapshots, worker.wake)
     ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
-    authority, beside = Authority(ledger, ticker.policy, now_us), people(settings, others, now_us)
+    authority = Authority(ledger, ticker.policy, now_us)
+    beside = people(settings, others, authority, worker.wake, now_us)
     clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger, ticker.act = telling.ledger, LoopStops(clerk.ask).act
@@ -257,14 +258,8 @@ async def _run(
     manager: Manager, found: Doors, stop: asyncio.Event, announce: Callable[[str], None]
 ) -> None:
     guards = GuardService(manager.clerk, found.receiver.tokens)
-    beside = (manager.agents, guards)
-    front = await opened(
-        found,
-        manager.settings,
-        manager.intake,
-        services(manager, found.api.tokens, guards),
-        beside,
-    )
+    seen, answers = answered(manager, services(manager, found.api.tokens, guards))
+    front = await opened(found, manager.settings, manager.intake, seen, (manager.agents, guards))
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
@@ -273,11 +268,15 @@ async def _run(
         asyncio.create_task(manager.reports.run(stop, now)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
+    if answers is not None:
+        answers.start()
     announce(front.ready)
     _log.info("serving", data_dir=str(manager.settings.data_dir), version=VERSION)
     await stop.wait()
     _log.info("stopping")
     guards.close()
+    if answers is not None:
+        await asyncio.to_thread(answers.stop)
     await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)
