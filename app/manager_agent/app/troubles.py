@@ -1,4 +1,4 @@
-"""What is wrong with the manager itself, in one list: for its health, and for the rule that tells."""
+"""What is wrong with the manager itself, in one list: for its health, and for a rule."""
 
 from typing import NamedTuple
 

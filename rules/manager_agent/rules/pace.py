@@ -64,8 +64,11 @@ class Recent:
     def used(self, line: Line, within: timedelta) -> tuple[int, int]:
         """Return nano-USD or tokens, by the line's unit, and the number of calls."""
         sums = self._sums[within]
-        mine = sums.keys() if line.agents is None else sums.keys() & line.agents
         place = 0 if line.unit == "usd" else 1
+        if line.agent is not None:
+            found = sums.get(line.agent, (0, 0, 0))
+            return found[place], found[2]
+        mine = sums.keys() if line.agents is None else sums.keys() & line.agents
         return sum(sums[agent][place] for agent in mine), sum(sums[agent][2] for agent in mine)
 
 

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from manager_agent.analytics.frames import Frames
 from manager_agent.rules.finding import Finding
-from manager_agent.rules.limits import SPAN, Line, clock, lines
-from manager_agent.rules.outlook import outlook, usual_hours
+from manager_agent.rules.limits import SPAN, Line, clock, lasting
+from manager_agent.rules.outlook import Usual, outlook
 from manager_agent.rules.pace import Pace, Recent, too_fast
 from manager_agent.rules.rule import rule
 
@@ -36,8 +36,8 @@ class BurnRate:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every limit that will not last, with the time at which it is gone."""
-        recent, usual = Recent(frames, now), usual_hours(frames.baselines, now)
-        for line in lines(frames):
+        recent, usual = Recent(frames, now), Usual(frames.baselines, now)
+        for line in lasting(frames):
             pace = too_fast(line, recent, now, self.factor, self.min_calls)
             if pace is None:
                 continue

@@ -59,8 +59,9 @@ class CostSpike:
         """Name every agent whose cost is far above normal, by the largest excess."""
         if frames.baselines.is_empty() or frames.minutes.is_empty():
             return
-        hours = sliding_hours(frames.minutes, now, 1 + self.remember_minutes // 5)
-        bands = Bands(self.score, self.extreme_ratio, self.low_history_ratio, self._least(frames))
+        looks, least = 1 + self.remember_minutes // 5, self._least(frames)
+        hours = sliding_hours(self._dear(frames, least, now, looks), now, looks)
+        bands = Bands(self.score, self.extreme_ratio, self.low_history_ratio, least)
         found = outside(hours, frames.baselines, bands)
         # Of one agent: what spikes now before what did, the whole before one model, the largest.
         found = found.sort(
@@ -69,6 +70,28 @@ class CostSpike:
         )
         for row in found.unique("agent", keep="first", maintain_order=True).iter_rows(named=True):
             yield _finding(frames, row, now)
+
+    def _dear(self, frames: Frames, least: pl.DataFrame, now: datetime, looks: int) -> pl.DataFrame:
+        """Return the minutes of agents that may spike: most never come near, and cost nothing.
+
+        Not all is asked of them that makes a spike, but all of them that spike pass.
+        """
+        spent = frames.minutes.group_by("agent").agg(pl.col("cost").sum())
+        able = spent.join(least, on="agent").filter(pl.col("cost") >= pl.col("least"))
+        worth = frames.minutes.join(able.select("agent"), on="agent", how="semi")
+        whole = worth.with_columns(
+            provider=pl.lit(None, pl.String()), model=pl.lit(None, pl.String())
+        )
+        most = sliding_hours(whole, now, looks).group_by("agent").agg(pl.col("cost").max())
+        low = (
+            frames.baselines.filter(pl.col("model").is_null())
+            .group_by("agent")
+            .agg(pl.col("expected").min())
+        )
+        near = most.join(low, on="agent", how="left").join(least, on="agent", how="left")
+        # A model's excess counts where half of it is the agent's.
+        above = pl.col("cost") >= pl.col("expected").fill_null(0) + pl.col("least") / 2
+        return worth.join(near.filter(above).select("agent"), on="agent", how="semi")
 
     def _least(self, frames: Frames) -> pl.DataFrame:
         """Return the least excess of each agent, nano-USD."""
