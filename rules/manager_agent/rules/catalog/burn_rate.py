@@ -1,6 +1,7 @@
 """Burn rate: a limit is used up so fast that it will be gone before its window ends."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -37,7 +38,8 @@ class BurnRate:
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every limit that will not last, with the time at which it is gone."""
         recent, usual = Recent(frames, now), Usual(frames.baselines, now)
-        for line in lasting(frames):
+        near = replace(frames, budgets=recent.near(frames.budgets, self.factor))
+        for line in lasting(near):
             pace = too_fast(line, recent, now, self.factor, self.min_calls)
             if pace is None:
                 continue
