@@ -1,5 +1,6 @@
 """Fleets and seeds that no setting was ever chosen by: run them to judge, not to tune."""
 
+from benchmarks.detection.real_world import Way
 from benchmarks.detection.shapes import Shape
 
 HELP_DESK = Shape("help desk", {"chat": 5, "ask": 4, "retry": 1, "cron": 1}, night=0.4)
@@ -32,6 +33,10 @@ SPEND_HELD_OUT: tuple[tuple[int, tuple[str, ...]], ...] = (
 )
 """Seeds, and the rhythms that their fleets are made of."""
 
-REAL_HELD_OUT = (("thinned", 910), ("thinned", 911), ("slowed", 912))
+REAL_HELD_OUT: tuple[tuple[Way, int], ...] = (
+    ("thinned", 910),
+    ("thinned", 911),
+    ("slowed", 912),
+)
 ERRORS_HELD_OUT, CREEP_HELD_OUT = (920, 921), (930, 931)
 """Seeds of real arrivals, of failures, of creep."""
