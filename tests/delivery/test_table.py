@@ -31,6 +31,20 @@ def test_names_and_heads_give_way_before_numbers_do() -> None:
     ]
 
 
+def test_times_that_need_room_lose_what_is_the_same_in_all_of_them() -> None:
+    rows = (
+        ("a name of thirty letters or so", "2026-11-22 13:38 UTC"),
+        ("b", "2026-11-23 09:12 UTC"),
+    )
+
+    assert table(Section("", "", ("Issue", "First"), rows), width=44) == [
+        "Issue                            First, UTC",
+        "──────────────────────────────  ───────────",
+        "a name of thirty letters or so  11-22 13:38",
+        "b                               11-23 09:12",
+    ]
+
+
 def test_rows_that_do_not_fit_are_counted() -> None:
     many = Section("", "", ("n",), tuple((f"{n}",) for n in range(50)))
 

@@ -192,8 +192,8 @@ class Services:
     `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where nothing may be
     changed. `alerting`: None where nothing is looked for. `oversight`: of budgets that hold; None
     where nobody holds any. `issues`: groups of similar errors; None where nobody groups them.
-    `reports`: None where nobody makes any.
     `from_slack`: answers what Slack signed; None without the secret to tell.
+    `reports`: None where nobody makes any.
     """
 
     started: datetime
@@ -218,5 +218,5 @@ class Services:
     people: People | None = None
     alerting: Alerting | None = None
     issues: Issues | None = None
-    reports: Reporting | None = None
     from_slack: FromSlack | None = None
+    reports: Reporting | None = None

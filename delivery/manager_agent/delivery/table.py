@@ -1,5 +1,6 @@
 """Tables as lines of text: columns aligned, numbers to the right, within a width and a length."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
@@ -17,6 +18,7 @@ _BARS = frozenset("▁▂▃▄▅▆▇█·?")
 _LEAST_WIDTH = 8
 _LEAST, _UNKNOWN = "at least ", ("unknown", "?", "new", "")
 _GAP = "  "
+_TIME = re.compile(r"(\d{4})-(\d\d-\d\d \d\d:\d\d) ([A-Z]{3,5})")
 _HEAD_LINES = 2
 _READ = 1000
 """Characters of a cell that are looked at."""
@@ -40,6 +42,8 @@ def table(
     count = len(section.columns)
     heads = [_cell(head) for head in section.columns]
     rows = [[_cell(row[n]) if n < len(row) else "" for n in range(count)] for row in section.rows]
+    if _wide([heads, *rows]) > width:
+        heads, rows = _without_years(heads, rows)
     right = [_numbers([row[n] for row in rows]) for n in range(count)]
     widths = _fitted([heads, *rows], right, width)
     drawn = [_line(row, widths, right) for row in [heads, *rows]]
@@ -54,6 +58,25 @@ def columns_of(text: str) -> int:
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in text
     )
+
+
+def _wide(rows: Sequence[Sequence[str]]) -> int:
+    columns = len(rows[0])
+    widths = [max(columns_of(row[n]) for row in rows) for n in range(columns)]
+    return sum(widths) + len(_GAP) * (columns - 1)
+
+
+def _without_years(heads: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Shorten columns of times: the zone goes to the head, the year away where it is one and the
+    same."""
+    columns = [[row[n] for row in rows] for n in range(len(heads))]
+    for n, cells in enumerate(columns):
+        times = [_TIME.fullmatch(cell) for cell in cells]
+        found = [time for time in times if time]
+        if len(found) == len(cells) and len({(time[1], time[3]) for time in found}) == 1:
+            heads[n] = f"{heads[n]}, {found[0][3]}"
+            columns[n] = [time[2] for time in found]
+    return heads, [list(row) for row in zip(*columns, strict=True)]
 
 
 def _cell(text: str) -> str:

@@ -151,6 +151,7 @@ def _samples(now: datetime) -> Iterator[Message]:
             "could_save_a_month": "$67.50 to $73.60",
         },
         sections=(agents, models, days, BUDGETS, issues, SAVINGS, DEEDS),
+        of_alert=False,
     )
 
 

@@ -44,6 +44,7 @@ def _samples(now: datetime) -> Iterator[Message]:
             "refused_calls": 12,
         },
         sections=(agents,),
+        of_alert=False,
     )
 
 

@@ -41,6 +41,7 @@ def _samples(now: datetime) -> Iterator[Message]:
             "burnt": "$0.42",
         },
         sections=entries,
+        of_alert=False,
     )
 
 

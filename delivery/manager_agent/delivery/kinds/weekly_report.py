@@ -56,6 +56,7 @@ def _samples(now: datetime) -> Iterator[Message]:
             "not_told_before": f"{monday - timedelta(days=7):%G-W%V}: the manager was not running",
         },
         sections=(days, agents, daily_report.BUDGETS, daily_report.SAVINGS, daily_report.DEEDS),
+        of_alert=False,
     )
 
 
