@@ -220,7 +220,7 @@ def test_what_a_report_is_about(
     opened: Opened, kind: Kind, at: str | None, start: str, end: str
 ) -> None:
     moment = None if at is None else datetime.fromisoformat(at)
-    found = opened().desk.period(kind, moment, NOW)
+    found = opened().desk.period(kind, moment, NOW - timedelta(seconds=20))
 
     assert found.start == datetime.fromisoformat(start)
     assert found.end == datetime.fromisoformat(end)
