@@ -170,22 +170,19 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
     intake = _intake(settings, facts, door, price, commits, room)
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
-
-    def write(job: Callable[[], None]) -> None:
-        intake.between_commits(job).result()
-        commits.add()
-
     ticker, own, silences = _ticker(settings, facts, control, snapshots, worker.wake)
     ticker.issues = issue_desk = IssueDesk(stores.issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
     authority = Authority(stores.ledger, ticker.policy, now_us)
     beside = people(settings, stores.people, authority, worker.wake, now_us)
-    clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
+    clerk = Clerk(
+        *(authority, conduct(settings), beside.seats(), ticker.follow),
+        now_us=lambda: time_ns() // 1000,
+    )
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger, ticker.act = telling.ledger, LoopStops(clerk.ask).act
     ticker.breakers = lambda: beside.breakers.views
     outcomes = SpanOutcomes(clerk.tell, time_ns)
-    clocks = _clocks(facts, outcomes)
     manager = Manager(
         settings=settings,
         facts=facts,
@@ -202,7 +199,7 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
         commits=commits,
         worker=worker,
         snapshots=snapshots,
-        sealer=Sealer(facts, write, now, kept(settings), snapshots.archive_in_use),
+        sealer=_sealer(settings, facts, intake, commits, snapshots),
         sql=SqlRunner(),
         price=price,
         room=room,
@@ -214,21 +211,31 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
         reports=report_desk(settings, facts, control, book, lambda: ticker.policy, worker.wake),
         slack=settings.slack.webhook_url is not None,
     )
-    drops = Drops(intake.counts.all)
-    ticker.own = OwnFrames(clocks, drops, beside.told, lambda: troubles(manager)).beside
+    _watch_itself(manager)
     return manager
 
 
-def _clocks(facts: FactStore, outcomes: SpanOutcomes) -> Clocks:
-    """Return what looks at the clocks of those who send; it hears of calls beside `outcomes`."""
-    clocks = Clocks(time_ns)
+def _sealer(
+    settings: Settings, facts: FactStore, intake: Intake, commits: Commits, snapshots: Snapshots
+) -> Sealer:
+    def write(job: Callable[[], None]) -> None:
+        intake.between_commits(job).result()
+        commits.add()
+
+    return Sealer(facts, write, now, kept(settings), snapshots.archive_in_use)
+
+
+def _watch_itself(manager: Manager) -> None:
+    """Have the rules see what only a running manager knows, and breakers what spans tell."""
+    clocks, drops = Clocks(time_ns), Drops(manager.intake.counts.all)
 
     def called(versions: Sequence[CallVersion]) -> None:
-        outcomes.note(versions)
+        manager.outcomes.note(versions)
         clocks.note(versions)
 
-    facts.called = called
-    return clocks
+    manager.facts.called = called
+    own = OwnFrames(clocks, drops, manager.people.told, lambda: troubles(manager))
+    manager.ticker.own = own.beside
 
 
 def _ticker(
