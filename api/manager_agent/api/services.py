@@ -31,6 +31,7 @@ from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.issues.view import IssueView
 from manager_agent.rules.look import Evaluation
 from manager_agent.rules.manual import Manual
+from manager_agent.rules.message import Message
 from manager_agent.rules.silence import Silence
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
@@ -166,6 +167,18 @@ block for 3 seconds. Nobody asked for a token: it has to check the signature."""
 
 
 @dataclass(frozen=True, slots=True)
+class Reporting:
+    """Makes reports, `hourly`, `daily`, `weekly` or `issues`; all block.
+
+    `report(kind, at)`: of the period that holds `at`, None being the last one that is over.
+    `send(kind, at, by)`: the same, also put where delivery finds it; raises `BusyError`.
+    """
+
+    report: Callable[[str, datetime | None], Message]
+    send: Callable[[str, datetime | None, str], Message]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
 
@@ -180,6 +193,7 @@ class Services:
     changed. `alerting`: None where nothing is looked for. `oversight`: of budgets that hold; None
     where nobody holds any. `issues`: groups of similar errors; None where nobody groups them.
     `from_slack`: answers what Slack signed; None without the secret to tell.
+    `reports`: None where nobody makes any.
     """
 
     started: datetime
@@ -205,3 +219,4 @@ class Services:
     alerting: Alerting | None = None
     issues: Issues | None = None
     from_slack: FromSlack | None = None
+    reports: Reporting | None = None

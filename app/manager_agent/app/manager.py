@@ -13,6 +13,7 @@ from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import People
+from manager_agent.app.reports.desk import ReportDesk
 from manager_agent.app.settings import Settings
 from manager_agent.app.slack_side import SlackSide
 from manager_agent.app.tick import Ticker
@@ -69,6 +70,7 @@ class Manager:
     people: People
     truth: Truth
     outcomes: SpanOutcomes
+    reports: ReportDesk
     slack: bool
     answers: SlackSide | None = None
     started: datetime = field(default_factory=lambda: now())

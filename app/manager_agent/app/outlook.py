@@ -13,7 +13,9 @@ from manager_agent.app.by_hand import by_hand
 from manager_agent.app.manager import Manager, now
 from manager_agent.app.oversight import oversight
 from manager_agent.app.people import for_api
+from manager_agent.app.reporting import reporting
 from manager_agent.app.slack_side import SlackSide, slack_side
+from manager_agent.app.troubles import NO_ILLNESS, troubles
 from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
@@ -71,6 +73,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         people=for_api(manager.people, manager.clerk),
         alerting=alerting(manager.settings, manager.ticker, manager.silences),
         issues=_issues(manager),
+        reports=reporting(manager.reports, now),
     )
 
 
@@ -97,6 +100,7 @@ def _metrics(manager: Manager, denied: Denials, guards: GuardService) -> list[Me
         *manager.clerk.metrics(),
         *manager.truth.metrics(),
         *manager.outcomes.metrics(),
+        *manager.reports.metrics(),
         *guards.metrics(),
         *(manager.answers.metrics() if manager.answers else []),
     ]
@@ -120,19 +124,7 @@ def _kept(do: Callable[P, T]) -> Callable[P, T]:
 
 def health(manager: Manager) -> Health:
     """Return whether the manager does its work, and what keeps it from that."""
-    reasons = []
-    no_room = manager.room.closed()
-    if no_room is not None:
-        reasons.append(no_room)
-    if manager.intake.trouble:
-        reasons.append(f"facts cannot be stored: {manager.intake.trouble}")
-    if manager.clerk.trouble:
-        reasons.append(f"budgets cannot be stored: {manager.clerk.trouble}")
-    reasons += [f"rule {name} raises: {error}" for name, error in manager.ticker.broken.items()]
-    reasons += manager.answers.troubles() if manager.answers else []
-    given_up = manager.control.given_up()
-    if given_up:
-        reasons.append(f"{len(given_up)} message(s) undeliverable: {given_up[-1].error}")
+    reasons = [one.said for one in troubles(manager) if one.kind not in NO_ILLNESS]
     return Health(not reasons, tuple(reasons))
 
 

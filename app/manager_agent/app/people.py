@@ -10,7 +10,7 @@ from manager_agent.api.services import People as ApiPeople
 from manager_agent.app.budget_settings import needs
 from manager_agent.app.settings import Settings
 from manager_agent.contract.money import nano_usd
-from manager_agent.control import approvals, breakers
+from manager_agent.control import approvals, breakers, told_calls
 from manager_agent.control.approval_choice import Offer
 from manager_agent.control.approvals import Approvals, Rules
 from manager_agent.control.approver import Approvers
@@ -19,6 +19,7 @@ from manager_agent.control.breakers import FleetBreakers
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.subject import Seat
+from manager_agent.control.told_calls import ToldCalls
 from manager_agent.rules.breaker import Terms
 from manager_agent.store.people import PeopleStore
 
@@ -32,12 +33,14 @@ class People:
 
     breakers: FleetBreakers
     approvals: Approvals
+    told: ToldCalls
 
     def seats(self) -> Sequence[Seat]:
         """Return whom the clerk puts which commands to."""
         return (
             Seat(self.breakers, breakers.TAKES),
             Seat(self.approvals, approvals.TAKES),
+            Seat(self.told, told_calls.TAKES),
         )
 
 
@@ -68,6 +71,7 @@ def people(
             extend=authority.decide,
             told=told,
         ),
+        ToldCalls(),
     )
 
 

@@ -90,8 +90,8 @@ class Monitoring(Section):
     """Seconds between two runs of the rules."""
     remind_hours: Duration | None = None
     """Hours between two reminders of the alerts that are still open. Left out: none."""
-    summary_interval_minutes: Duration = 60
-    """Minutes between two summaries."""
+    summary_interval_minutes: Whole = 60
+    """Minutes between two summaries, counted from midnight in `timezone`."""
     daily_report_hour: Annotated[int, _Number, Field(ge=0, le=23)] = 9
     """Hour of the daily report, 0 to 23, in `timezone`."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,8 @@ from manager_agent.app.alerting import own_rules, remind
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
+from manager_agent.app.clocks import Clocks
+from manager_agent.app.drops import Drops
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.issue_desk import IssueDesk
@@ -27,10 +29,13 @@ from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.outlook import answered, services
+from manager_agent.app.own_frames import OwnFrames
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
+from manager_agent.app.reporting import report_desk
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
+from manager_agent.app.troubles import troubles
 from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
 from manager_agent.control.authority import Authority
@@ -43,6 +48,7 @@ from manager_agent.delivery.slack.notifier import SlackNotifier
 from manager_agent.delivery.worker import Worker
 from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.call import Call
+from manager_agent.receiver.changes import CallVersion
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
 from manager_agent.receiver.intake import Intake
@@ -171,8 +177,14 @@ def _wired(
     ticker.ledger, ticker.act = telling.ledger, LoopStops(clerk.ask).act
     ticker.breakers = lambda: beside.breakers.views
     outcomes = SpanOutcomes(clerk.tell, time_ns)
-    facts.called = outcomes.note
-    return Manager(
+    clocks = Clocks(time_ns)
+
+    def called(versions: Sequence[CallVersion]) -> None:
+        outcomes.note(versions)
+        clocks.note(versions)
+
+    facts.called = called
+    manager = Manager(
         settings=settings,
         facts=facts,
         control=control,
@@ -197,8 +209,12 @@ def _wired(
         people=beside,
         truth=telling,
         outcomes=outcomes,
+        reports=report_desk(settings, facts, control, book, lambda: ticker.policy, worker.wake),
         slack=settings.slack.webhook_url is not None,
     )
+    drops = Drops(intake.counts.all)
+    ticker.own = OwnFrames(clocks, drops, beside.told, lambda: troubles(manager)).beside
+    return manager
 
 
 def _ticker(
@@ -263,6 +279,7 @@ async def _run(
         asyncio.create_task(_publishing(manager, stop)),
         asyncio.create_task(manager.own.run(stop, _look_seconds(manager), now)),
         asyncio.create_task(archiving(manager.sealer, stop)),
+        asyncio.create_task(manager.reports.run(stop, now)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
     if answers is not None:
