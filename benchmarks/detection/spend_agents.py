@@ -32,6 +32,13 @@ RHYTHMS: Mapping[str, str] = {
     "dearer": "prices rise by a quarter from the second day on",
     "quiet_nights": "next to nothing at night, wakes within an hour",
 }
+UNSEEN: Mapping[str, str] = {
+    "shifts": "three shifts of eight hours, each with its own pace, and pauses between",
+    "falling": "2 % less each day",
+    "lunch": "office hours with a break, Fridays shorter",
+}
+"""Rhythms of the fleets held out alone."""
+
 LUMPY: Mapping[str, tuple[float, float]] = {"few": (1.2, 0.6), "bursty": (0.8, 1.1)}
 """Rhythms made of single dear pieces: USD of one (median), and how far pieces stray (log scale)."""
 
@@ -87,6 +94,13 @@ class Spender:
                 return 0.3 * wave + (4.0 if self._in_batch(at) else 0.0)
             case "dearer":
                 return wave * week * (1.25 if days >= 1.0 else 1.0)
+            case "shifts":
+                return (1.0, 0.6, 0.3)[at.hour // 8] * (0.1 if at.hour % 8 == 7 else 1.0)
+            case "falling":
+                return wave * week * exp(-days * 0.02)
+            case "lunch":
+                short = at.weekday() == 4 and at.hour >= 13
+                return wave * week * (0.3 if at.hour == 12 or short else 1.0)
             case "quiet_nights":
                 return 1.0 if 7 <= (hour - self.shift) % 24 < 22 else 0.02
             case _:

@@ -44,6 +44,7 @@ class SpendScore:
     false_a_week: float
     agent_weeks: float
     minutes_median: float | None
+    minutes_p95: float | None
     leaked_usd: float
     missed: tuple[str, ...]
 
@@ -131,7 +132,7 @@ def spend_score(detector: str, seed: int, world: SpendWorld, told: Sequence[Told
     for spike, at in first.items():
         by_factor[f"{spike.factor:g}x"].append(at is not None)
     false = sum(not any(_concerns(one, spike) for spike in world.spikes) for one in told)
-    waits = [(at - s.start).total_seconds() / 60 for s, at in first.items() if at is not None]
+    waits = sorted((at - s.start).total_seconds() / 60 for s, at in first.items() if at is not None)
     weeks = world.agents * world.days / 7
     return SpendScore(
         detector=detector,
@@ -144,6 +145,7 @@ def spend_score(detector: str, seed: int, world: SpendWorld, told: Sequence[Told
         false_a_week=false / weeks,
         agent_weeks=weeks,
         minutes_median=median(waits) if waits else None,
+        minutes_p95=waits[int(len(waits) * 0.95)] if waits else None,
         leaked_usd=sum(_leaked(world, spike, at) for spike, at in first.items()),
         missed=tuple(f"{s.kind} {s.factor:g}x" for s, at in first.items() if at is None),
     )

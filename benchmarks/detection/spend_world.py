@@ -124,11 +124,11 @@ def _rows(
             else:
                 told = usd * exp(stray + random.gauss(0, 0.25 if every == STEP else 0.07))
             if told > 0:
-                yield _bucket(agent, at, told, spike)
+                yield bucket(agent.name, at, told, spike)
             at += every
 
 
-def _bucket(agent: Spender, at: datetime, usd: float, spike: Spike | None) -> dict[str, Any]:
+def bucket(agent: str, at: datetime, usd: float, spike: Spike | None) -> dict[str, Any]:
     """Return usage worth so many USD: a call of 3,000 tokens in, 60 % of them cached, 200 out."""
     factor = spike.factor if spike else 1.0
     calls = max(usd / 0.004, 1.0)
@@ -141,7 +141,7 @@ def _bucket(agent: Spender, at: datetime, usd: float, spike: Spike | None) -> di
         case "cache loss":
             reads = 0.0
     return {
-        "ts": at, "agent": agent.name, "provider": "openai",
+        "ts": at, "agent": agent, "provider": "openai",
         "model": "gpt-5-pro" if spike and spike.kind == "model mix" else "gpt-5",
         "calls": round(calls * more), "errors": 0, "input_tokens": round(calls * more * tokens),
         "output_tokens": round(calls * more * 200),

@@ -117,7 +117,8 @@ def _judged(grid: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
     scales = scale_and_level(rough, present)
     strays = rough.join(scales, on="id", maintain_order="left")
     far = (pl.col("x") - pl.col("centre") - pl.col("level")) > _FAR * pl.col("scale")
-    spikes = _short_runs(strays.filter(far & (pl.col("x") > 0)))
+    stray = strays.filter(far & (pl.col("x") > 0))
+    spikes = _short_runs(stray)
     clean = strays.join(spikes, on=["id", "ts"], how="anti", maintain_order="left")
     told = grid.filter(pl.col("ts") >= present - _DAYS - timedelta(hours=BEHIND + 1))
     slots = _with_precedent(told).filter(
@@ -128,6 +129,9 @@ def _judged(grid: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
     slots = slots.join(usual, on=["id", "slot"], how="left").join(scales, on="id", how="left")
     slots = slots.join(step_of_today(lately, present), on="id", how="left").with_columns(
         pl.max_horizontal("level", "step").alias("level")
+    )
+    slots = slots.join(_habit(stray, present), on="id", how="left").with_columns(
+        pl.max_horizontal("precedent", "habit").alias("precedent")
     )
     active = idle_part(clean, grid.filter(pl.col("ts") < present))
     return _chosen(slots.join(active, on="id", how="left"), basis, present)
@@ -145,6 +149,23 @@ def _short_runs(far: pl.DataFrame) -> pl.DataFrame:
     hour = pl.col("ts").dt.epoch("s") // 3600
     run = far.select("id", "ts", (hour - pl.int_range(pl.len()).over("id")).alias("run"))
     return run.filter(pl.len().over("id", "run") < _LASTING)
+
+
+def _habit(far: pl.DataFrame, present: datetime) -> pl.DataFrame:
+    """Return what each series strays to on every third of its days or so, at whichever hour.
+
+    Jobs that run when somebody starts them are no news by the fourth time: `habit` is the third
+    highest of the days in the last two weeks on which an hour was far outside.
+    """
+    days = far.filter(pl.col("ts") >= present - _DAYS).group_by(
+        "id", pl.col("ts").dt.truncate("1d").alias("day")
+    )
+    highest = days.agg(pl.col("x").max()).group_by("id")
+    return (
+        highest.agg(pl.col("x").top_k(3).min().alias("habit"), pl.len().alias("days"))
+        .filter(pl.col("days") >= _LEAST)
+        .drop("days")
+    )
 
 
 def _lagged(column: str, lag: int) -> pl.Expr:

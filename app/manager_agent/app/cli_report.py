@@ -1,14 +1,17 @@
 """`manager-agent report`: what the manager tells people each hour, day and week, now."""
 
 import json
+import shutil
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
 
-from manager_agent.app.cli_view import print_rows
 from manager_agent.app.options import API_URL, Api, Json, told
 from manager_agent.app.rest import ManagerError, get, post
+from manager_agent.delivery.plain import text
+from manager_agent.rules.message import Message, Section
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,18 +44,26 @@ def report(
     if as_json:
         print(json.dumps(found))
         return
-    _print(found)
+    print(text(_message(found), width=shutil.get_terminal_size().columns), end="")
     if send:
         print("\nsent")
 
 
-def _print(found: dict[str, Any]) -> None:
-    print(found["headline"])
-    for name, fact in found["facts"].items():
-        print(f"  {name.replace('_', ' ')}: {'unknown' if fact is None else fact}")
-    for section in found["sections"]:
-        print(f"\n{section['title']}")
-        if section["text"]:
-            print(section["text"])
-        if section["rows"]:
-            print_rows(section["columns"], section["rows"])
+def _message(found: dict[str, Any]) -> Message:
+    """Return the message that the API tells of."""
+    sections = tuple(
+        Section(one["title"], one["text"], tuple(one["columns"]), tuple(map(tuple, one["rows"])))
+        for one in found["sections"]
+    )
+    return Message(
+        key=found["key"],
+        alert_id="",
+        kind=found["kind"],
+        state="firing",
+        severity="info",
+        agent=None,
+        headline=found["headline"],
+        ts=datetime.fromisoformat(found["ts"]),
+        facts=found["facts"],
+        sections=sections,
+    )

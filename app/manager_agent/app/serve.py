@@ -5,6 +5,7 @@ import gc
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from time import monotonic, time_ns
@@ -76,6 +77,17 @@ class DataDirError(Exception):
     """The data directory cannot be made or used; the message names it and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What keeps the facts, and who keeps what of the control file."""
+
+    facts: FactStore
+    control: ControlStore
+    ledger: LedgerStore
+    people: PeopleStore
+    issues: IssueStore
+
+
 async def serve(settings: Settings, ports: Ports, announce: Callable[[str], None]) -> None:
     """Run the manager until SIGTERM or SIGINT; `announce` gets the line that says `ready`.
 
@@ -127,11 +139,15 @@ def _built(settings: Settings) -> Iterator[Manager]:
             directory / "manager.duckdb", door, install, checkpoint_mib=checkpoint_mib
         )
         stack.callback(facts.close)
-        control = stack.enter_context(ControlStore(directory / "control.sqlite"))
-        ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
-        others = stack.enter_context(PeopleStore(directory / "control.sqlite"))
-        issues = stack.enter_context(IssueStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, ledger, others, issues, door, secret)
+        state = directory / "control.sqlite"
+        stores = Stores(
+            facts,
+            stack.enter_context(ControlStore(state)),
+            stack.enter_context(LedgerStore(state)),
+            stack.enter_context(PeopleStore(state)),
+            stack.enter_context(IssueStore(state)),
+        )
+        manager = _wired(settings, stores, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
         manager.truth.start()
@@ -145,16 +161,8 @@ def _built(settings: Settings) -> Iterator[Manager]:
         yield manager
 
 
-def _wired(
-    settings: Settings,
-    facts: FactStore,
-    control: ControlStore,
-    ledger: LedgerStore,
-    others: PeopleStore,
-    issues: IssueStore,
-    door: Door,
-    secret: bytes,
-) -> Manager:
+def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Manager:
+    facts, control = stores.facts, stores.control
     commits = Commits()
     room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
@@ -162,28 +170,19 @@ def _wired(
     intake = _intake(settings, facts, door, price, commits, room)
     worker = Worker(control, _notifiers(settings), now)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
-
-    def write(job: Callable[[], None]) -> None:
-        intake.between_commits(job).result()
-        commits.add()
-
     ticker, own, silences = _ticker(settings, facts, control, snapshots, worker.wake)
-    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
+    ticker.issues = issue_desk = IssueDesk(stores.issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
-    authority = Authority(ledger, ticker.policy, now_us)
-    beside = people(settings, others, authority, worker.wake, now_us)
-    clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
+    authority = Authority(stores.ledger, ticker.policy, now_us)
+    beside = people(settings, stores.people, authority, worker.wake, now_us)
+    clerk = Clerk(
+        *(authority, conduct(settings), beside.seats(), ticker.follow),
+        now_us=lambda: time_ns() // 1000,
+    )
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
     ticker.ledger, ticker.act = telling.ledger, LoopStops(clerk.ask).act
     ticker.breakers = lambda: beside.breakers.views
     outcomes = SpanOutcomes(clerk.tell, time_ns)
-    clocks = Clocks(time_ns)
-
-    def called(versions: Sequence[CallVersion]) -> None:
-        outcomes.note(versions)
-        clocks.note(versions)
-
-    facts.called = called
     manager = Manager(
         settings=settings,
         facts=facts,
@@ -195,12 +194,12 @@ def _wired(
         mirror=AlertMirror(control, facts),
         events=EventMirror(Audit(control), facts),
         issues=issue_desk,
-        issue_mirror=IssueMirror(issues, issue_desk, facts),
+        issue_mirror=IssueMirror(stores.issues, issue_desk, facts),
         desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
         snapshots=snapshots,
-        sealer=Sealer(facts, write, now, kept(settings), snapshots.archive_in_use),
+        sealer=_sealer(settings, facts, intake, commits, snapshots),
         sql=SqlRunner(),
         price=price,
         room=room,
@@ -212,9 +211,31 @@ def _wired(
         reports=report_desk(settings, facts, control, book, lambda: ticker.policy, worker.wake),
         slack=settings.slack.webhook_url is not None,
     )
-    drops = Drops(intake.counts.all)
-    ticker.own = OwnFrames(clocks, drops, beside.told, lambda: troubles(manager)).beside
+    _watch_itself(manager)
     return manager
+
+
+def _sealer(
+    settings: Settings, facts: FactStore, intake: Intake, commits: Commits, snapshots: Snapshots
+) -> Sealer:
+    def write(job: Callable[[], None]) -> None:
+        intake.between_commits(job).result()
+        commits.add()
+
+    return Sealer(facts, write, now, kept(settings), snapshots.archive_in_use)
+
+
+def _watch_itself(manager: Manager) -> None:
+    """Have the rules see what only a running manager knows, and breakers what spans tell."""
+    clocks, drops = Clocks(time_ns), Drops(manager.intake.counts.all)
+
+    def called(versions: Sequence[CallVersion]) -> None:
+        manager.outcomes.note(versions)
+        clocks.note(versions)
+
+    manager.facts.called = called
+    own = OwnFrames(clocks, drops, manager.people.told, lambda: troubles(manager))
+    manager.ticker.own = own.beside
 
 
 def _ticker(

@@ -118,7 +118,7 @@ def _limits(limits: Sequence[LimitLine]) -> Section:
     rows = tuple(
         (
             f"{one.line.who}, {one.line.name}",
-            one.line.shown(one.line.spent),
+            _at_least(one) + one.line.shown(one.line.spent),
             one.line.shown(one.line.limit),
             f"{one.percent} %",
             "–" if one.expected is None else one.line.shown(one.expected),
@@ -129,6 +129,11 @@ def _limits(limits: Sequence[LimitLine]) -> Section:
     text = f"Month's end: if it goes on like the last {PACE_DAYS} days."
     text += f" {more:,} more: `manager-agent budget list`" if more > 0 else ""
     return Section("Budgets", text, ("Limit", "Spent", "Of", "Used", "Month's end"), rows)
+
+
+def _at_least(one: LimitLine) -> str:
+    unknown = one.line.unpriced_calls and one.line.unit == "usd"
+    return "at least " if unknown else ""
 
 
 def _savings(of: Gathered) -> Section:
