@@ -21,8 +21,12 @@ import aiohttp
 import httpx
 from aiohttp import web
 
-APP_TOKEN, BOT_TOKEN, SECRET = "xapp-1-A1-fake-only", "xoxb-fake-only", "f" * 32
-TEAM, APP, CHANNEL = "T0HOME", "A0MANAGER", "C0ALERTS"
+from manager_agent.delivery.slack.fake_web import BOT_TOKEN
+
+__all__ = ["APP", "APP_TOKEN", "BOT_TOKEN", "SECRET", "TEAM", "SlackSide", "slack_side"]
+
+APP_TOKEN, SECRET = "xapp-1-A1-fake-only", "f" * 32
+TEAM, APP, CHANNEL = "T0", "A0MANAGER", "C0ALERTS"
 ACK_SECONDS = 3.0
 TRIGGER_SECONDS = 3.0
 _RESPONSES = 5
