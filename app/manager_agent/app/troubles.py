@@ -1,4 +1,4 @@
-"""What is wrong with the manager itself, in one list: for its health, and for a rule."""
+"""What is wrong with the manager itself, in one list: for its health, and for its rule."""
 
 from typing import NamedTuple
 
@@ -48,10 +48,13 @@ def _of_storing(manager: Manager) -> list[Trouble]:
 
 
 def _of_delivery(manager: Manager) -> list[Trouble]:
+    answers = manager.answers.troubles() if manager.answers else []
+    found = [Trouble("delivery", "answers", said) for said in answers]
     lost = manager.control.given_up()
-    if not lost:
-        return []
-    return [Trouble("delivery", "", f"{len(lost)} message(s) undeliverable: {lost[-1].error}")]
+    if lost:
+        said = f"{len(lost)} message(s) undeliverable: {lost[-1].error}"
+        found.append(Trouble("delivery", "", said))
+    return found
 
 
 def _of_pace(manager: Manager) -> list[Trouble]:

@@ -39,6 +39,9 @@ class CostSpike:
     score: Annotated[float, Field(gt=0)] = 5.0
     """Robust standard deviations above normal, on a logarithmic scale."""
 
+    min_ratio: Annotated[float, Field(ge=1)] = 2.0
+    """Times normal that it must be, however steady the agent: less is growth, not a spike."""
+
     min_usd: Annotated[float, Field(ge=0)] = 0.5
     """USD above normal within the hour that are worth telling."""
 
@@ -65,7 +68,8 @@ class CostSpike:
             return
         hours = sliding_hours(dear, now, looks)
         known = frames.baselines.join(dear.select("agent").unique(), on="agent", how="semi")
-        bands = Bands(self.score, self.extreme_ratio, self.low_history_ratio, least)
+        ratios = (self.min_ratio, self.extreme_ratio, self.low_history_ratio)
+        bands = Bands(self.score, *ratios, least)
         found = outside(hours, known, bands)
         # Of one agent: what spikes now before what did, the whole before one model, the largest.
         found = found.sort(
