@@ -1,6 +1,6 @@
 """Runs spike detectors over what a fleet spends, as the manager does; a look each ten minutes.
 
-Baselines are computed each six hours here, each hour in the manager. The simple detectors judge
+Baselines are computed each hour, as in the manager. The simple detectors judge
 whole hours, as they are used: a fixed percentage, a z-score, an EWMA.
 """
 
@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from benchmarks.detection.loop_trial import Told
-from benchmarks.detection.spend_world import BEGIN, SpendWorld, Spike
+from benchmarks.detection.spend_agents import BEGIN
+from benchmarks.detection.spend_world import SpendWorld, Spike
 from manager_agent.analytics.baseline import baselines
 from manager_agent.analytics.frames import Frames, Thresholds
 from manager_agent.contract.budget import BudgetPolicy
@@ -52,7 +53,7 @@ def rule_alerts(rule: Rule, world: SpendWorld, percent: float | None = None) -> 
     told, memory, now = [], Memory(), BEGIN
     normal, computed = pl.DataFrame(), BEGIN - timedelta(days=1)
     while now < BEGIN + timedelta(days=world.days):
-        if percent is None and now - computed >= timedelta(hours=6):
+        if percent is None and now - computed >= _HOUR:
             normal, computed = baselines(_hours(world, now), now, _ZONE), now
         now += LOOK
         done = step(memory, rule.find(_frames(world, now, normal, percent), now), now)

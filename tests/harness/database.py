@@ -8,6 +8,7 @@ are not there yet. Files of earlier versions stay as they are: they are what use
 import gzip
 import sqlite3
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,7 @@ from manager_agent.control.rows import (
     NOTHING,
     Account,
     AccountKey,
+    Addition,
     BudgetSet,
     Charged,
     Event,
@@ -153,6 +155,18 @@ APPROVALS = [
         *("ann", "fine", BEGAN_US + 9, "ask-2"),
     ),
 ]
+ALLOWANCE = replace(
+    APPROVALS[1],
+    id="ask-3",
+    fingerprint="print3",
+    used_us=None,
+    used_by="",
+    reason="budget",
+    limit_name="hourly_limit_usd of agent writer",
+    choice="amount",
+    until_us=BEGAN_US + 1_800_000_000,
+)
+ADDITION = Addition("ask-3", _HOUR, 500, BEGAN_US + 1_800_000_000, "ann")
 
 
 SILENCE = Silence(
@@ -176,12 +190,12 @@ def make_control(folder: Path) -> Path:
         store.sent(first.message.key, LATER)
         store.give_up(second.message.key, LATER, "channel_not_found")
     with LedgerStore(path) as ledger:
-        ledger.keep(LEDGER)
+        ledger.keep([*LEDGER, ADDITION])
     with ControlStore(path) as store:
         SilenceStore(store).add(SILENCE)
     with PeopleStore(path) as people:
         people.breakers.keep(BREAKERS)
-        people.approvals.keep(APPROVALS)
+        people.approvals.keep([*APPROVALS, ALLOWANCE])
     with IssueStore(path) as issues:
         issues.keep(Tracker().follow(ERRORS, BEGAN, BEGAN - timedelta(hours=1)))
     with sqlite3.connect(path) as con:

@@ -1,8 +1,9 @@
 """A message comes out of the outbox as it went in."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from manager_agent.rules.message import Message, Section
+from manager_agent.rules.message import Fact, Message, Section
 from manager_agent.store.control_rows import message_row, outgoing
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -10,7 +11,7 @@ TABLE = Section("Agents", "By cost.", ("Agent", "Cost"), (("a", "$1.20"), ("b", 
 
 
 def test_sections_survive() -> None:
-    facts = {"cost_usd": "1.3", "agents": 2, "model": None}
+    facts: Mapping[str, Fact] = {"cost_usd": "1.3", "agents": 2, "model": None}
     said = Message("k", "", "r", "firing", "info", None, "Said.", NOW, facts, (TABLE, Section("x")))
 
     assert outgoing(message_row(said)["document"], 2, 0).message == said

@@ -10,8 +10,9 @@ below `UNIT` count as nothing. For every hour of the series, what is expected of
 - `low`: less history than three days, or a kind of day never seen: the last 24 hours with calls.
 
 What the last two days were above that by is added (growth and deploys become normal after a day,
-and what fell is not forgotten: holidays end). Hours far outside leave the baseline, unless they
-last for a day. Nothing here knows the clock: equal hours give equal baselines, live and replayed.
+new levels of up to twice after six hours; what fell is not forgotten: holidays end). Hours far
+outside leave the baseline, unless they last for a day. Nothing here knows the clock: equal hours
+give equal baselines, live and replayed.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from manager_agent.analytics.baseline_scale import idle_part, scale_and_level
+from manager_agent.analytics.baseline_scale import idle_part, scale_and_level, step_of_today
 from manager_agent.analytics.frames import BASELINES
 
 HISTORY = timedelta(weeks=6)
@@ -122,8 +123,11 @@ def _judged(grid: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
     slots = _with_precedent(told).filter(
         pl.col("ts").is_between(start, present + timedelta(hours=AHEAD - 1))
     )
-    slots = slots.join(_usual(clean), on=["id", "slot"], how="left").join(
-        scales, on="id", how="left"
+    usual = _usual(clean)
+    lately = grid.filter(pl.col("ts") < present).join(usual, on=["id", "slot"])
+    slots = slots.join(usual, on=["id", "slot"], how="left").join(scales, on="id", how="left")
+    slots = slots.join(step_of_today(lately, present), on="id", how="left").with_columns(
+        pl.max_horizontal("level", "step").alias("level")
     )
     active = idle_part(clean, grid.filter(pl.col("ts") < present))
     return _chosen(slots.join(active, on="id", how="left"), basis, present)
@@ -152,12 +156,18 @@ def _with_precedent(hours: pl.DataFrame) -> pl.DataFrame:
     """Add the most that was seen at this time before: what recurs is no spike.
 
     An hour earlier or later counts. Once in the last two weeks at this time of the week is enough,
-    or twice in the last seven days at this time of the day.
+    or twice in the last seven days at this time of the day; of working days for working days, of
+    weekends for weekends.
     """
     around = pl.max_horizontal(*(_lagged("x", by) for by in (-1, 0, 1))).alias("around")
     weeks = [_lagged("around", _WEEK * k) for k in (1, 2)]
     names = [f"day_{k}" for k in range(1, 8)]
-    days = [_lagged("around", _DAY * k).alias(name) for k, name in enumerate(names, 1)]
+    days = [
+        pl.when(_lagged("weekend", _DAY * k) == pl.col("weekend"))
+        .then(_lagged("around", _DAY * k))
+        .alias(name)
+        for k, name in enumerate(names, 1)
+    ]
     highest = pl.max_horizontal(*names)
     # The second highest: the most below the highest, or that one again if it was reached twice.
     reached = pl.sum_horizontal(*((pl.col(day) >= highest).fill_null(value=False) for day in names))

@@ -19,9 +19,31 @@ _LABELS = {
     "limit_tokens": "Token limit",
     "spent_tokens": "Tokens used",
 }
-_UNIT = re.compile("_(?:usd|at|seconds)$")
-_NAMES = frozenset({"agent", "agents", "model", "provider", "models", "response_model"})
-_TIMES = ("_at", "_ts", "_seen", "_start", "_end", "_until")
+_UNIT = re.compile("_(?:usd|at|seconds|ms)$")
+_UNITS = {"_seconds": " s", "_ms": " ms"}
+_NAMES = frozenset(
+    {
+        "agent",
+        "agents",
+        "breaker",
+        "cheaper_model",
+        "conversation_id",
+        "digest",
+        "instead",
+        "issue_id",
+        "model",
+        "models",
+        "name",
+        "provider",
+        "response_model",
+        "run",
+        "spenders",
+        "what",
+        "who",
+    }
+)
+_TIMES = ("_at", "_ts", "_seen", "_start", "_end", "_until", "_since", "_hour", "_hour_with_calls")
+_TIME_KEYS = frozenset({"since", "until", "last", "hour"})
 _PRIORITIES: Mapping[Fact, str] = {1: "1 (critical)", 2: "2 (high)", 3: "3 (medium)", 4: "4 (low)"}
 
 
@@ -35,13 +57,13 @@ class Field:
     at: datetime | None = None
 
 
-def field(key: str, fact: Fact) -> Field:
-    """Return the fact `fact` under `key` in words."""
-    if isinstance(fact, str) and key.endswith(_TIMES):
-        at = _time(fact)
-        if at is not None:
-            return Field(label(key), clock(at), at=at)
-    return Field(label(key), value(key, fact), code=key in _NAMES and bool(fact))
+def field(key: str, fact: Fact, words: str | None = None) -> Field:
+    """Return the fact `fact` under `key` in words; `words`: its label, else made of the key."""
+    at = moment(fact) if key.endswith(_TIMES) or key in _TIME_KEYS else None
+    if at is not None:
+        return Field(words or label(key), clock(at), at=at)
+    code = key in _NAMES and bool(fact) and isinstance(fact, str)
+    return Field(words or label(key), value(key, fact), code=code)
 
 
 def label(key: str) -> str:
@@ -58,12 +80,13 @@ def value(key: str, fact: Fact) -> str:
         return "yes" if fact else "no"
     if key.endswith("_usd"):
         return dollars(fact)
-    if key.endswith("percent"):
-        return percent(fact)
+    if key.endswith("percent") or "_percent_" in key:
+        return percent(fact, of_limit=key in ("percent", "used_percent"))
     if key == "priority" and fact in _PRIORITIES:
         return _PRIORITIES[fact]
     if isinstance(fact, int | float):
-        return f"{number(fact)} s" if key.endswith("_seconds") else number(fact)
+        unit = next((unit for end, unit in _UNITS.items() if key.endswith(end)), "")
+        return f"{number(fact)}{unit}"
     return shorten(clean(fact), VALUE_LIMIT) or "unknown"
 
 
@@ -81,13 +104,17 @@ def dollars(amount: str | int | float | Decimal) -> str:
     return f"{sign}${whole}.{cents:0<2}"
 
 
-def percent(share: str | int | float) -> str:
-    """Return a percentage, and how far over 100 it is."""
+def percent(share: str | int | float, *, of_limit: bool = False) -> str:
+    """Return a percentage; `of_limit`: and how far over 100 it is, where that is one too many.
+
+    Below a hundred a decimal is shown, so that 89.6 is not taken for 90.
+    """
     decimal = _decimal(share)
     if decimal is None:
         return shorten(clean(str(share)), VALUE_LIMIT) or "unknown"
-    over = f" ({decimal - 100:,.0f} % over)" if round(decimal) > 100 else ""
-    return f"{decimal:,.0f} %{over}"
+    digits = f"{decimal:,.0f}" if abs(decimal) >= 100 else f"{decimal:.1f}".removesuffix(".0")
+    over = f" ({decimal - 100:,.0f} % over)" if of_limit and round(decimal) > 100 else ""
+    return f"{digits} %{over}"
 
 
 def number(count: int | float) -> str:
@@ -111,9 +138,13 @@ def _decimal(amount: str | int | float | Decimal) -> Decimal | None:
     return decimal if decimal.is_finite() and abs(decimal.adjusted()) < 30 else None
 
 
-def _time(text: str) -> datetime | None:
+def moment(fact: Fact) -> datetime | None:
+    """Return the time that a fact holds in ISO 8601, UTC where it names no zone, or None."""
+    if not isinstance(fact, str):
+        return None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
+        at = datetime.fromisoformat(fact)
+        at.astimezone(UTC)  # the first and last days of the calendar have no time in another zone
+    except (ValueError, OverflowError):
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,28 +1,32 @@
 """Facts into words: a message becomes a card, which each notifier draws in its own way.
 
-A kind without words of its own gets the general form, so a new rule needs no edit here.
+A kind with words of its own has a file in `kinds/`. All others get the general form, so a new rule
+needs no edit here.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from manager_agent.delivery.facts import Field, field, value
+from manager_agent.delivery.catalog import catalog
+from manager_agent.delivery.facts import Field, field
+from manager_agent.delivery.kind import Button, Kind, about, said
 from manager_agent.delivery.text import WORD_LIMIT, clean, sentence, shorten
-from manager_agent.rules.message import Fact, Message
+from manager_agent.rules.message import Fact, Message, Section
 
-# Agents name themselves, and people paste the line we advise into a shell and into SQL: a name
-# with a quote, a blank or a dollar in it is not put there.
-_HARMLESS = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+__all__ = ["Card", "about", "card", "fields"]
+
+_RESOLVED = "Resolved: "
+_ALERTS = "/api/v1/alerts"
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What to show. All text is cleaned; `advice` may hold `code spans`.
+    """What to show. All text is cleaned, but for that of sections; advice may hold `code spans`.
 
     `severity`: `info`, `warning`, `critical`, or `resolved` for good news. `reference`: names the
-    alert, so that a repeated message is recognised. `ts`: UTC.
+    alert, so that a repeated message is recognised. `ts`: UTC. `done`: what the manager did about
+    it. `link`: where more is to be seen. `mark`: a sign in place of that of the severity.
     """
 
     severity: str
@@ -33,30 +37,56 @@ class Card:
     kind: str
     reference: str
     ts: datetime
+    done: str | None = None
+    sections: tuple[Section, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    link: str | None = None
+    mark: str | None = None
 
 
-def card(message: Message) -> Card:
-    """Return the card for `message`."""
-    resolved = message.state == "resolved"
-    title = _TITLES.get(message.kind, _title)(message)
-    advice = None if resolved else _ADVICE.get(message.kind, _advice)(message)
+def card(message: Message, dashboard_url: str | None = None) -> Card:
+    """Return the card for `message`.
+
+    `dashboard_url`: where the manager's API or dashboard is reached by people, such as
+    `https://manager.example`; None leaves the link out.
+    """
+    kind = catalog().get(message.kind, _GENERAL)
+    over = message.state == "resolved"
     return Card(
-        severity="resolved" if resolved else message.severity,
-        title=f"Resolved: {title}" if resolved else title,
-        text=sentence(message.headline),
-        fields=fields(message.agent, message.facts),
-        advice=advice,
-        kind=clean(message.kind),
+        severity="resolved" if over else message.severity,
+        title=_titled(kind, message),
+        text=_text(kind, message),
+        fields=_fields(kind, message),
+        advice=None if over else _cleaned(kind.advice(message)),
+        kind=shorten(clean(message.kind), WORD_LIMIT),
         reference=shorten(clean(message.alert_id), WORD_LIMIT),
         ts=message.ts,
+        done=_cleaned(kind.done(message)),
+        sections=message.sections,
+        buttons=kind.buttons(message),
+        link=f"{dashboard_url.rstrip('/')}{_ALERTS}" if dashboard_url else None,
+        mark=kind.mark(message),
     )
 
 
 def fields(agent: str | None, facts: Mapping[str, Fact]) -> tuple[Field, ...]:
     """Return who it is about and the facts, in the order given, less those that say nothing."""
     who = {"agent": agent} if agent and "agent" not in facts else {}
-    shown = {**who, **facts}
-    return tuple(field(key, fact) for key, fact in shown.items() if _tells(key, fact))
+    return tuple(field(key, fact) for key, fact in {**who, **facts}.items() if _tells(key, fact))
+
+
+def _fields(kind: Kind, message: Message) -> tuple[Field, ...]:
+    """Return the facts: those that the kind names in its order, then the others as they came."""
+    agent = message.agent
+    who = {"agent": agent} if agent and "agent" not in message.facts else {}
+    facts = {**who, **kind.facts(message)}
+    first = {key: facts[key] for key in kind.labels if key in facts}
+    told = tuple(
+        field(key, fact, kind.labels.get(key))
+        for key, fact in {**first, **facts}.items()
+        if key not in kind.hidden and _tells(key, fact)
+    )
+    return told[: kind.over_facts] if message.state == "resolved" else told
 
 
 def _tells(key: str, fact: Fact) -> bool:
@@ -66,9 +96,20 @@ def _tells(key: str, fact: Fact) -> bool:
     return key not in silent and not (key == "unpriced_calls" and fact == 0)
 
 
-def about(subject: str, name: str | None) -> str:
-    """Return a title: what, and whom it is about."""
-    return f"{subject}: {shorten(clean(name), WORD_LIMIT)}" if name else subject
+def _titled(kind: Kind, message: Message) -> str:
+    if message.state != "resolved":
+        return clean(kind.title(message))
+    return clean(kind.over_title(message) or f"{_RESOLVED}{kind.title(message)}")
+
+
+def _text(kind: Kind, message: Message) -> str:
+    if message.state == "resolved":
+        return sentence(kind.over(message) or message.headline.removeprefix(_RESOLVED))
+    return sentence(kind.text(message) or message.headline)
+
+
+def _cleaned(text: str | None) -> str | None:
+    return clean(text) if text else None
 
 
 def _title(message: Message) -> str:
@@ -76,50 +117,10 @@ def _title(message: Message) -> str:
     return about(words[:1].upper() + words[1:], message.agent)
 
 
-def _budget_title(message: Message) -> str:
-    period, used = message.facts.get("period"), message.facts.get("percent")
-    tokens = " token" if message.facts.get("unit") == "tokens" else ""
-    budget = f"{_PERIODS.get(period, '')}{tokens} budget".strip()
-    if message.severity == "critical":
-        share = "used up"
-    else:
-        share = "alert" if used is None else f"{value('percent', used)} used"
-    return about(f"{budget[:1].upper()}{budget[1:]} {share}", message.agent)
-
-
-def _unpriced_title(message: Message) -> str:
-    model = message.facts.get("model")
-    return about("Model without a price", model if isinstance(model, str) else None)
-
-
-def _budget_advice(message: Message) -> str:
-    limits = "To change the limit, edit `agent_budgets` in the configuration."
-    agent = message.agent or ""
-    if not _HARMLESS.fullmatch(agent):
-        return f"See its calls in the table `llm_calls`. {limits}"
-    query = f"SELECT * FROM usage_hour WHERE agent = '{agent}' ORDER BY ts DESC LIMIT 20"
-    return f'See where it went: `manager-agent sql "{query}"`. {limits}'
-
-
-def _unpriced_advice(message: Message) -> str:
-    return (
-        "`manager-agent prices check` prints the line to add under `prices.custom`. "
-        "Until then this model's cost is unknown, and no budget in USD counts it."
-    )
-
-
 def _advice(message: Message) -> str | None:
     """Return the general advice: the command that a rule gives under `remedy`."""
-    remedy = message.facts.get("remedy")
-    return f"Run `{clean(remedy).replace('`', '')}`." if isinstance(remedy, str) else None
+    remedy = said(message, "remedy")
+    return f"Run `{clean(remedy).replace('`', '')}`." if remedy else None
 
 
-_PERIODS: Mapping[Fact, str] = {"hour": "hourly", "day": "daily", "month": "monthly"}
-_TITLES: Mapping[str, Callable[[Message], str]] = {
-    "budget": _budget_title,
-    "unpriced_model": _unpriced_title,
-}
-_ADVICE: Mapping[str, Callable[[Message], str | None]] = {
-    "budget": _budget_advice,
-    "unpriced_model": _unpriced_advice,
-}
+_GENERAL = Kind(title=_title, samples=lambda now: (), advice=_advice)

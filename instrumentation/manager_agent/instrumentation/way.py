@@ -8,6 +8,7 @@ it. A way is thrown away as soon as what it was made of is no longer what holds.
 
 from manager_agent.contract.guard import Policy
 from manager_agent.instrumentation.asked import Asked
+from manager_agent.instrumentation.asking import asks
 from manager_agent.instrumentation.bound import FRAMING_TOKENS, Bound
 from manager_agent.instrumentation.priced_model import NS_PER_DAY, PricedModel
 from manager_agent.instrumentation.wallet import Wallet
@@ -75,7 +76,7 @@ def way(
     """Return the way of calls to a model; None where each of them takes a closer look."""
     if policy.enforcement not in ("hard", "unknown") or len(model.prices) != 1:
         return None
-    if policy.approve_above_nano is not None or policy.approve_models:
+    if asks(policy):
         return None
     if model.ceilings.tokens_per_1000_bytes != _PROVEN:
         return None

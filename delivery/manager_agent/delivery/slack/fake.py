@@ -1,6 +1,8 @@
-"""A server that behaves as Slack's incoming webhook does, for tests and for trying things out.
+"""A server that behaves as Slack does, for tests and for trying things out.
 
-It is strict where Slack is, by rules of its own: it shares no code with what builds the blocks.
+Here: HTTP, and the incoming webhook. `fake_web` is the Web API; whatever else is served there is
+added to `FakeSlack.routes`. It is strict where Slack is, by rules of its own (`fake_blocks`): it
+shares no code with what builds the blocks.
 """
 
 import json
@@ -9,34 +11,38 @@ import socket
 import struct
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from manager_agent.delivery.slack.fake_answer import (
+    Answer,
+    Request,
+    Route,
+    api_rate_limited,
+    rate_limited,
+    refusal,
+)
+from manager_agent.delivery.slack.fake_blocks import blocks_fault
+from manager_agent.delivery.slack.fake_web import BOT_TOKEN, Posted, Workspace
+
+__all__ = [
+    "BOT_TOKEN",
+    "SECRET",
+    "Answer",
+    "FakeSlack",
+    "Posted",
+    "Request",
+    "Workspace",
+    "api_rate_limited",
+    "fault",
+    "mentions",
+    "rate_limited",
+    "refusal",
+]
+
 _CONTROL = re.compile(r"<[^>]*>")
 _DATE = re.compile(r"<!date\^\d+\^[^|>]+\|[^>]+>")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server does with one request.
-
-    `reset`: break the connection instead. `hold`: keep the client waiting till the server closes,
-    with `drip` by a blank now and then, which is an answer that never ends.
-    """
-
-    status: int = 200
-    body: str = "ok"
-    headers: tuple[tuple[str, str], ...] = ()
-    reset: bool = False
-    hold: bool = False
-    drip: bool = False
-
-
-def rate_limited(seconds: int) -> Answer:
-    """Return the answer to too many messages."""
-    return Answer(429, "rate_limited", (("Retry-After", str(seconds)),))
 
 
 def fault(payload: Any) -> str | None:
@@ -48,8 +54,10 @@ def fault(payload: Any) -> str | None:
     if len(payload.get("text", "")) > 40_000:
         return "msg_too_long"
     blocks = payload.get("blocks", [])
-    if len(blocks) > 50 or not all(_block_fits(block) for block in blocks):
+    if blocks_fault(blocks):
         return "invalid_blocks"
+    if len(json.dumps(blocks, ensure_ascii=False)) > 13_000:
+        return "msg_blocks_too_long"
     return None
 
 
@@ -60,15 +68,18 @@ def mentions(payload: Any) -> list[str]:
 
 
 class FakeSlack:
-    """Serves on a free port of 127.0.0.1 inside a `with` block; `url` is the webhook.
+    """Serves on a free port of 127.0.0.1 inside a `with` block.
 
-    Gives `answers` one after another, then checks each message as Slack does and takes it.
-    `received` holds the payloads that were taken, `tried` all of them, in order.
+    `url` is the webhook: it gives `answers` one after another, then checks each message as Slack
+    does and takes it. `received` holds the payloads that were taken, `tried` all of them, in order.
+    `api_url` is the Web API, of `workspace`. `routes` are asked first about each request.
     """
 
     def __init__(self, answers: Iterable[Answer] = ()) -> None:
         self.received: list[dict[str, Any]] = []
         self.tried: list[dict[str, Any]] = []
+        self.workspace = Workspace()
+        self.routes: list[Route] = [self.workspace.route]
         self._answers = iter(answers)
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -82,6 +93,11 @@ class FakeSlack:
     def url(self) -> str:
         """The webhook's URL, a secret as the real one is."""
         return f"http://127.0.0.1:{self._server.server_port}/services/T00000000/B00000000/{SECRET}"
+
+    @property
+    def api_url(self) -> str:
+        """What SLACK_API_URL is to be."""
+        return f"http://127.0.0.1:{self._server.server_port}/api/"
 
     def __enter__(self) -> "FakeSlack":
         self._thread.start()
@@ -114,12 +130,29 @@ class FakeSlack:
                 self.received.append(payload)
             return answer
 
+    def answer(self, request: Request) -> Answer:
+        """Return the answer to a request, by the first route that knows its path."""
+        for route in self.routes:
+            answer = route(request)
+            if answer is not None:
+                return answer
+        if request.method != "POST" or not request.path.startswith("/services/"):
+            return Answer(404, "not found")
+        return self.take(request.body)
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         slack = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
-                answer = slack.take(self.rfile.read(int(self.headers["Content-Length"])))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                headers = {name.lower(): text for name, text in self.headers.items()}
+                self.give(slack.answer(Request(self.command, self.path, headers, body)))
+
+            def give(self, answer: Answer) -> None:
                 while answer.hold and not slack._closing.wait(0.05 if answer.drip else None):
                     self.wfile.write(b" ")
                 if answer.reset or answer.hold:
@@ -146,25 +179,3 @@ def _reset(connection: socket.socket) -> None:
     # Lingering for no time makes the kernel send a reset instead of a polite end.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
-
-
-def _block_fits(block: Any) -> bool:
-    match block:
-        case {"type": "header", "text": {"type": "plain_text", "text": str(text)}}:
-            return 1 <= len(text) <= 150
-        case {"type": "section", "text": {"type": "mrkdwn", "text": str(text)}}:
-            return 1 <= len(text) <= 3000
-        case {"type": "section", "fields": [_, *_] as fields}:
-            return len(fields) <= 10 and all(_text_fits(field, 2000) for field in fields)
-        case {"type": "context", "elements": [_, *_] as elements}:
-            return len(elements) <= 10 and all(_text_fits(one, 2000) for one in elements)
-        case {"type": "divider"}:
-            return True
-    return False
-
-
-def _text_fits(text: Any, limit: int) -> bool:
-    match text:
-        case {"type": "mrkdwn" | "plain_text", "text": str(found)}:
-            return 1 <= len(found) <= limit
-    return False

@@ -39,6 +39,9 @@ class CostSpike:
     score: Annotated[float, Field(gt=0)] = 5.0
     """Robust standard deviations above normal, on a logarithmic scale."""
 
+    min_ratio: Annotated[float, Field(ge=1)] = 2.0
+    """Times normal that it must be, however steady the agent: less is growth, not a spike."""
+
     min_usd: Annotated[float, Field(ge=0)] = 0.5
     """USD above normal within the hour that are worth telling."""
 
@@ -60,7 +63,8 @@ class CostSpike:
         if frames.baselines.is_empty() or frames.minutes.is_empty():
             return
         hours = sliding_hours(frames.minutes, now, 1 + self.remember_minutes // 5)
-        bands = Bands(self.score, self.extreme_ratio, self.low_history_ratio, self._least(frames))
+        ratios = (self.min_ratio, self.extreme_ratio, self.low_history_ratio)
+        bands = Bands(self.score, *ratios, self._least(frames))
         found = outside(hours, frames.baselines, bands)
         # Of one agent: what spikes now before what did, the whole before one model, the largest.
         found = found.sort(
