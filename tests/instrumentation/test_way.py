@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager_agent.contract.decision import Allow, Hold
+from manager_agent.contract.decision import Allow
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.bounds import Bounds
 from tests.harness.alone import AGENT, MODEL, Alone, call, rates
@@ -80,12 +81,21 @@ def test_a_new_word_ends_it(word: Callable[[Alone], int]) -> None:
     assert here.guard._on_its_way(ask) is None
 
 
-def test_people_are_asked_as_soon_as_they_want_to_be() -> None:
+@pytest.mark.parametrize(
+    "wish",
+    [
+        pytest.param({"approve_models": (MODEL,)}, id="about its model"),
+        pytest.param({"approve_above_nano": 1}, id="about its cost"),
+        pytest.param({"approve_tools": ("shell",)}, id="about tools"),
+    ],
+)
+def test_where_people_are_asked_each_call_is_looked_at(wish: Any) -> None:
     here = Alone(KNOWN)
-    assert isinstance(here.guard.decide(call()), Allow)
-    here.word.policies[AGENT] = replace(here.word.policies[AGENT], approve_models=(MODEL,))
+    here.word.policies[AGENT] = replace(here.word.policies[AGENT], **wish)
 
-    assert isinstance(here.guard.decide(call()), Hold)
+    assert here.guard._on_its_way(call()) is None
+    here.guard.decide(call())
+    assert here.guard._on_its_way(call()) is None
 
 
 def test_a_child_of_a_fork_begins_without_its_parents_money() -> None:
