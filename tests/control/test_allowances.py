@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_a_restart_forgets_no_draw_and_draws_nothing_twice(desk: Desk) -> None:
         pytest.param({"bound_nano": 0}, id="of which nobody knows what it costs"),
     ],
 )
-def test_it_is_for_like_questions_only(desk: Desk, other: dict[str, object]) -> None:
+def test_it_is_for_like_questions_only(desk: Desk, other: dict[str, Any]) -> None:
     desk.ask("q1")
     desk.say("q1", "amount", amount_nano=900 * CENT, until_us=desk.now_us + HOUR)
 
@@ -144,7 +145,7 @@ def test_what_is_offered_is_ten_times_the_call_for_an_hour(desk: Desk) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_and_noted(
-    desk: Desk, choice: Choice, values: dict[str, object], kind: str
+    desk: Desk, choice: Choice, values: dict[str, Any], kind: str
 ) -> None:
     desk.ask("q1")
 
@@ -158,7 +159,7 @@ def test_what_cannot_be_is_refused_and_noted(
 
 
 def test_a_cheaper_model_is_told_with_what_it_may_cost(desk: Desk) -> None:
-    offer: dict[str, object] = {"cheaper": "gpt-4o-mini", "cheaper_nano": 3 * CENT}
+    offer: dict[str, Any] = {"cheaper": "gpt-4o-mini", "cheaper_nano": 3 * CENT}
     desk.ask("q1", **offer)
 
     command = DecideApproval("q1", "cheaper", Decider("ann"))
@@ -218,7 +219,7 @@ def test_a_limit_that_nobody_extended_is_not_asked_about_at_once(desk: Desk) -> 
         pytest.param({"limit_name": "l"}, "budget", id="a limit"),
     ],
 )
-def test_the_reason_is_kept(desk: Desk, values: dict[str, object], reason: str) -> None:
+def test_the_reason_is_kept(desk: Desk, values: dict[str, Any], reason: str) -> None:
     desk.ask("q1", **values)
 
     assert desk.approvals.views[0].reason == reason
