@@ -61,7 +61,7 @@ def check_curl(command: Command, world: World, patch: pytest.MonkeyPatch) -> Non
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
 
     answer = json.loads(done.stdout)
-    assert {"rows", "call_id", "calls"} & answer.keys(), answer
+    assert {"rows", "call_id", "calls", "sections"} & answer.keys(), answer
 
 
 def check_agent(command: Command, world: World, patch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,13 @@
 """What a call costs more: `manager-agent run python paired_agent.py CALLS` prints JSON.
 
-Calls of the OpenAI SDK over a transport in memory, in turns: to a host that is nobody's (bare), to
-a model's with gate, meter and span but without a guard, and with the guard. Medians are of the
-processor time of the calling thread, p99 of what the clock shows. And the guard alone: decide and
-line up to be settled, without gate, SDK or span; then a call's share of settling many together.
+Calls of the OpenAI SDK over a transport in memory, in turns: to a host that is nobody's (bare), the
+same once more (what two series of the same differ by), to a model's with gate, meter and span but
+without a guard, and with the guard; by the clock and by the processor time of the calling thread.
+
+And the guard alone, without gate, SDK or span, in loops of `TOGETHER` calls: to decide and line up
+what ended; then a call's share of settling them. The cost of reading the clock is measured and
+taken off. And the same two steps in the midst of calls of the SDK, each timed alone, where nothing
+of them is in the processor's caches.
 """
 
 import gc
@@ -40,20 +44,26 @@ _ASKED: Any = {
 
 
 class Spy:
-    """Hands everything on, and keeps the last of each."""
+    """Hands everything on, takes the time of it, and keeps the last that ended."""
 
     def __init__(self, policy: Any) -> None:
         self._policy = policy
-        self.refused = 0
+        self.decided: list[int] = []
+        self.settled: list[int] = []
         self.wait, self.wait_async = policy.wait, policy.wait_async
 
     def decide(self, ask: Any) -> Any:
-        self.ask = ask
-        return self._policy.decide(ask)
+        began = time.thread_time_ns()
+        decision = self._policy.decide(ask)
+        self.decided.append(time.thread_time_ns() - began)
+        return decision
 
     def settle(self, ended: Any) -> Any:
         self.ended = ended
-        return self._policy.settle(ended)
+        began = time.thread_time_ns()
+        receipt = self._policy.settle(ended)
+        self.settled.append(time.thread_time_ns() - began)
+        return receipt
 
 
 def _client(place: str) -> OpenAI:
@@ -67,6 +77,7 @@ def _in_turns(calls: int, guard: Any) -> dict[str, Any]:
     place = os.environ["MANAGER_LLM_HOSTS"].partition("=")[0]
     kinds = {
         "bare": (_client("nobody.invalid"), guard),
+        "bare again": (_client("nobody.invalid"), guard),
         "metered": (_client(place), AllowAll()),
         "guarded": (_client(place), guard),
     }
@@ -77,8 +88,8 @@ def _in_turns(calls: int, guard: Any) -> dict[str, Any]:
     for number in range(WARM_UP + calls):
         if number % 200 == 0:
             gc.collect()  # here, not in the middle of somebody's call
-        for turn in range(3):
-            kind = names[(number + turn) % 3]
+        for turn in range(len(names)):
+            kind = names[(number + turn) % len(names)]
             client, policy = kinds[kind]
             gate.use(policy)
             began, began_cpu = time.perf_counter_ns(), time.thread_time_ns()
@@ -88,39 +99,60 @@ def _in_turns(calls: int, guard: Any) -> dict[str, Any]:
                 refused += 1
             cpu[kind].append(time.thread_time_ns() - began_cpu)
             clock[kind].append(time.perf_counter_ns() - began)
-    told = {kind: _figures(cpu[kind][WARM_UP:], clock[kind][WARM_UP:]) for kind in kinds}
-    pairs = zip(cpu["guarded"][WARM_UP:], cpu["metered"][WARM_UP:], strict=True)
-    added = statistics.median(with_it - without for with_it, without in pairs)
-    return {**told, "guard_us": added / 1000, "allowed": 2 * calls, "refused": refused}
-
-
-def _figures(cpu: list[int], clock: list[int]) -> dict[str, float]:
-    ordered = sorted(clock)
-    return {
-        "p50": statistics.median(cpu) / 1000,
-        "clock_p50": ordered[len(ordered) // 2] / 1000,
-        "p99": ordered[len(ordered) * 99 // 100] / 1000,
-    }
+    ours = ("cpu", cpu), ("clock", clock)
+    told = {name: {kind: each[kind][WARM_UP:] for kind in kinds} for name, each in ours}
+    return {**told, "allowed": 2 * calls, "refused": refused}
 
 
 def _isolated(spy: Spy, guard: Any, calls: int) -> dict[str, float]:
     """Measure in the caller's thread; "settling" is a call's share of what another one does."""
-    taken, settled = [], []
-    for number in range(calls + WARM_UP):
-        ended = _again(spy.ended, number)
+    taken, settled, timer = [], [], _timer()
+    for turn in range((calls + WARM_UP) // TOGETHER):
+        several = [_again(spy.ended, turn * TOGETHER + place) for place in range(TOGETHER)]
         began = time.thread_time_ns()
-        guard.decide(ended.ask)
-        guard.settle(ended)
-        taken.append(time.thread_time_ns() - began)
-        if number % TOGETHER == 0:
-            began = time.thread_time_ns()
-            guarding.current().drain()
-            settled.append((time.thread_time_ns() - began) // TOGETHER)
-    taken = sorted(taken[WARM_UP:])
+        for ended in several:
+            guard.decide(ended.ask)
+            guard.settle(ended)
+        taken.append((time.thread_time_ns() - began - timer) / TOGETHER)
+        began = time.thread_time_ns()
+        guarding.current().drain()
+        settled.append((time.thread_time_ns() - began - timer) / TOGETHER)
+    first = WARM_UP // TOGETHER
     return {
-        "p50": taken[len(taken) // 2] / 1000,
-        "p99": taken[len(taken) * 99 // 100] / 1000,
-        "settling": statistics.median(settled) / 1000,
+        "timer": timer / 1000,
+        **_spread("", taken[first:]),
+        **_spread("settling ", settled[first:]),
+    }
+
+
+def _timer() -> int:
+    """Return what it takes to read the clock, nanoseconds: it is in all that is measured."""
+    found = []
+    for _ in range(1000):
+        began = time.thread_time_ns()
+        found.append(time.thread_time_ns() - began)
+    return int(statistics.median(found))
+
+
+def _in_place(spy: Spy, calls: int) -> dict[str, float]:
+    """Measure the two steps in the midst of calls of the SDK."""
+    gate.use(spy)
+    client, timer = _client(os.environ["MANAGER_LLM_HOSTS"].partition("=")[0]), _timer()
+    for number in range(calls):
+        client.chat.completions.create(**_ASKED)
+        if number == calls // 10:
+            spy.decided, spy.settled = [], []
+    decided = [each - timer for each in spy.decided]
+    settled = [each - timer for each in spy.settled]
+    return {**_spread("decide ", decided), **_spread("line up ", settled)}
+
+
+def _spread(of: str, taken: Any) -> dict[str, float]:
+    ordered = sorted(taken)
+    return {
+        f"{of}p10": ordered[len(ordered) // 10] / 1000,
+        f"{of}p50": ordered[len(ordered) // 2] / 1000,
+        f"{of}p99": ordered[len(ordered) * 99 // 100] / 1000,
     }
 
 
@@ -145,7 +177,9 @@ def main() -> None:
     place = os.environ["MANAGER_LLM_HOSTS"].partition("=")[0]
     _client(place).chat.completions.create(**_ASKED)
     found = _in_turns(calls, guard)
-    print(json.dumps({**found, "isolated_us": _isolated(spy, guard, calls)}), flush=True)
+    found["isolated_us"] = _isolated(spy, guard, max(calls, 2000))
+    found["in_place_us"] = _in_place(spy, calls)
+    print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,6 @@ TURNS_PAID = 3
 LEAST = {"S1": 1, "S2": 1, "S6": 2, "S7": 2, "S8": 2, "S9": 1, "S12": 1}
 """Calls of each scenario that have to go out: a guard that refuses all holds every limit."""
 MOST = {"S6": 3, "S7": 2, "S8": 2}
-EARLY = {"S1", "S6"}
-"""Limits of a few hundred tokens, below what one of their calls may use at most: each byte of a
-request may be a token. They are held, and the call is refused; the note tells what is lacking."""
 BY_SCRIPT = {"S8"}
 """Scripts that bill far more tokens than their requests have bytes; one call of it goes over."""
 
@@ -84,7 +81,7 @@ def _line(found: Mapping[str, Any], limit: int, enforcement: str) -> Line:
     within = billed <= limit or name in BY_SCRIPT
     calls = found["calls"]
     lacking = max(0, LEAST[name] - calls)
-    usable = (name in EARLY or not lacking) and calls <= MOST.get(name, calls)
+    usable = not lacking and calls <= MOST.get(name, calls)
     note = f"{calls} calls, {billed} of {limit} tokens; reported {found['reported']}"
     if lacking:
         note += f"; {LEAST[name]} calls could have gone out: {found['refusal']}"

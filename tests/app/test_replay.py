@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.frames import Frames
 from manager_agent.analytics.history import History
 from manager_agent.app.cli import main
+from manager_agent.app.issue_desk import IssueDesk
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.replay.outcome import Fired, alerts_of, paired
 from manager_agent.app.replay.snapshot import fired_between, snapshot
@@ -26,10 +28,12 @@ from manager_agent.contract.budget import BudgetPolicy, Group, Limits
 from manager_agent.receiver.changes import Changes
 from manager_agent.receiver.testing import NOW_NS
 from manager_agent.rules.catalog.budget import Budget
+from manager_agent.rules.catalog.error_issue import ErrorIssue
 from manager_agent.rules.catalog.unpriced_model import UnpricedModel
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.rule import Rule, rule
 from manager_agent.store.control import ControlStore
+from manager_agent.store.issues import IssueStore
 from manager_agent.store.snapshot import Snapshots
 from tests.harness.facts import added, call, opened, tool_call
 
@@ -63,7 +67,7 @@ class Busy:
             )
 
 
-RULES: list[Rule] = [Budget(), UnpricedModel(), Busy()]
+RULES: list[Rule] = [Budget(), UnpricedModel(), Busy(), ErrorIssue(min_errors=2, quiet_minutes=5)]
 
 
 @dataclass
@@ -79,10 +83,13 @@ class Lived:
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     folder = tmp_path_factory.mktemp("lived")
     facts = opened(folder)
-    with ControlStore(folder / "control.sqlite") as control:
+    with ExitStack() as stack:
+        control = stack.enter_context(ControlStore(folder / "control.sqlite"))
         source = FrameSource(told=True)
         facts.touched = source.note
+        issues = stack.enter_context(IssueStore(folder / "control.sqlite"))
         ticker = Ticker(facts.cursor, control, RULES, POLICY, lambda: None, source=source)
+        ticker.issues = IssueDesk(issues, lambda: POLICY, lambda: END)
         mirror = AlertMirror(control, facts)
         for number, arriving in enumerate(_arriving()):
             if arriving.calls or arriving.tools:
@@ -118,6 +125,7 @@ def _arriving() -> Iterator[Changes]:
                 output_tokens=10,
                 cost_nano=cost,
                 cost_source="local" if cost else "unpriced",
+                **_failing(number),
             )
             ended.setdefault(at, []).append(one)
     for number in range(101):
@@ -127,6 +135,14 @@ def _arriving() -> Iterator[Changes]:
             for each in calls[:1]
         ]
         yield added(calls, tools, revision=NOW_NS // 1000 + number)
+
+
+def _failing(number: int) -> dict[str, Any]:
+    """Of two stretches of calls all fail, alike but for a number; others are well."""
+    if not (10 <= number < 20 or 60 <= number < 75):
+        return {}
+    said = f"Error code: 400 - message {number} has no content"
+    return {"error": True, "error_type": "BadRequestError", "error_message": said}
 
 
 def replayed(lived: Lived, stride: int = 1) -> Replayed:
@@ -149,7 +165,7 @@ def test_the_same_alerts_as_live_at_the_same_moments(lived: Lived) -> None:
     assert sorted(told(alerts_of(done.alerts)), key=str) == sorted(told(lived.alerts), key=str)
     assert done.looks == lived.looks == 101
     rules = [alert.rule for alert in lived.alerts]
-    assert {"budget", "unpriced_model", "busy"} <= set(rules)
+    assert {"budget", "unpriced_model", "busy", "error_issue"} <= set(rules)
     assert any(alert.resolved for alert in lived.alerts)
 
 

@@ -5,9 +5,10 @@ corrections and deltas; reports read rollups, the questions here read `llm_calls
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,9 +17,9 @@ import pyarrow as pa
 import pytest
 
 from manager_agent.analytics.report_used import by_agent, by_model, total, used
-from manager_agent.app.reports.gathered import gathered
+from manager_agent.app.reports.gathered import Gathered, gathered
 from manager_agent.app.reports.hourly import hour, hourly_summary
-from manager_agent.app.reports.period import Period, period, period_before
+from manager_agent.app.reports.period import Kind, Period, period, period_before
 from manager_agent.app.reports.rollup import rollup
 from manager_agent.contract.budget import BudgetPolicy, Limits
 from manager_agent.contract.stored_time import naive
@@ -29,6 +30,7 @@ from tests.harness.history import History
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
 BERLIN, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
+Gather = Callable[[Kind, ZoneInfo], Gathered]
 AGENTS = ("coder", "researcher", "writer", None)
 POLICY = BudgetPolicy(
     default=Limits(daily_limit_usd=Decimal(1), monthly_limit_usd=Decimal(20)),
@@ -92,8 +94,9 @@ def _correct(of: History) -> None:
 def _beside(of: History) -> None:
     yesterday = naive(NOW - timedelta(days=1))
     refusals = [("coder", "over_budget")] * 7 + [("writer", "paused")] * 2
-    events = [
+    events: list[tuple[str, str, Any]] = [
         ("approval", "pending", "approved"),
+        ("approval", "pending", {"approved": "2.5", "until_us": 7}),
         ("approval", "pending", "denied"),
         ("breaker", "closed", "open"),
         ("breaker", "half_open", "closed"),
@@ -122,6 +125,16 @@ def history() -> Iterator[History]:
     of.con.close()
 
 
+@pytest.fixture(scope="module")
+def gather(history: History) -> Gather:
+    @cache
+    def made_of(kind: Kind, zone: ZoneInfo) -> Gathered:
+        policy = BudgetPolicy(POLICY.default, fleet=POLICY.fleet, zone=zone)
+        return gathered(history.con, period_before(kind, NOW, zone, HOUR), policy, PriceBook())
+
+    return made_of
+
+
 def asked(of: History, what: str, found: Period, more: str = "") -> Any:
     """Return one number about the calls of a period."""
     where = f"ts >= '{naive(found.start)}' AND ts < '{naive(found.end)}' {more}"
@@ -139,11 +152,12 @@ def section(message: Message, title: str) -> Section:
 
 @pytest.mark.parametrize("zone", [BERLIN, KOLKATA], ids=str)
 @pytest.mark.parametrize("kind", ["daily", "weekly"])
-def test_a_report_says_what_the_calls_say(history: History, kind: Any, zone: ZoneInfo) -> None:
-    found = period_before(kind, NOW, zone, HOUR)
+def test_a_report_says_what_the_calls_say(
+    history: History, gather: Gather, kind: Kind, zone: ZoneInfo
+) -> None:
+    of = gather(kind, zone)
+    found = of.period
     before = period_before(kind, found.start, zone, HOUR)
-    policy = BudgetPolicy(POLICY.default, fleet=POLICY.fleet, zone=zone)
-    of = gathered(history.con, found, policy, PriceBook())
     facts = rollup(of, [], found.key, NOW, zone).facts
 
     assert usd(facts["cost_usd"]) == asked(history, "sum(cost_usd)", found)
@@ -182,9 +196,11 @@ def test_its_tables_add_up(history: History) -> None:
 
 
 @pytest.mark.parametrize("zone", [BERLIN, KOLKATA], ids=str)
-def test_each_day_and_the_month_are_their_calls(history: History, zone: ZoneInfo) -> None:
-    found = period_before("daily", NOW, zone, HOUR)
-    of = gathered(history.con, found, BudgetPolicy(zone=zone), PriceBook())
+def test_each_day_and_the_month_are_their_calls(
+    history: History, gather: Gather, zone: ZoneInfo
+) -> None:
+    of = gather("daily", zone)
+    found = of.period
 
     for window, lines in of.days:
         day = Period("daily", window.start, window.end, "")
@@ -199,9 +215,9 @@ def test_each_day_and_the_month_are_their_calls(history: History, zone: ZoneInfo
     assert abs(Decimal(of.month_expected).scaleb(-9) - expected) < Decimal("0.000001")
 
 
-def test_limits_are_as_their_windows_hold(history: History) -> None:
-    found = period_before("daily", NOW, BERLIN, HOUR)
-    of = gathered(history.con, found, POLICY, PriceBook())
+def test_limits_are_as_their_windows_hold(history: History, gather: Gather) -> None:
+    of = gather("daily", BERLIN)
+    found = of.period
     month = Period("daily", of.month.start, found.end, "")
 
     spent = {(one.line.who, one.line.period, one.line.unit): one.line.spent for one in of.limits}
@@ -215,9 +231,11 @@ def test_limits_are_as_their_windows_hold(history: History) -> None:
     assert spent["the fleet", "month", "tokens"] == tokens
 
 
-def test_what_was_kept_is_the_refused_calls_at_what_calls_cost(history: History) -> None:
-    found = period_before("daily", NOW, BERLIN, HOUR)
-    of = gathered(history.con, found, POLICY, PriceBook())
+def test_what_was_kept_is_the_refused_calls_at_what_calls_cost(
+    history: History, gather: Gather
+) -> None:
+    of = gather("daily", BERLIN)
+    found = of.period
     fortnight = Period("daily", of.days[0][0].start, found.end, "")
     expected = Decimal(0)
     for agent, refused in (("coder", 7), ("writer", 2)):
@@ -230,7 +248,7 @@ def test_what_was_kept_is_the_refused_calls_at_what_calls_cost(history: History)
     assert abs(Decimal(of.kept).scaleb(-9) - expected) < Decimal("0.00001")
     deeds = section(rollup(of, [], found.key, NOW, BERLIN), "What the manager did")
     assert "9 calls refused" in deeds.text
-    assert "Approvals: 1 given, 1 denied" in deeds.text
+    assert "Approvals: 2 given, 1 denied" in deeds.text
     assert "opened 1 time, recovered 1 time" in deeds.text
     assert "2 fired, 0 resolved, 2 open" in deeds.text
 
@@ -263,3 +281,15 @@ def test_an_hour_says_what_its_calls_say(history: History, zone: ZoneInfo) -> No
         yesterday = Period("hourly", found.start - 24 * HOUR, found.end - 24 * HOUR, "")
         if facts["yesterday_usd"] not in (None, "no calls"):
             assert usd(facts["yesterday_usd"]) == asked(history, "sum(cost_usd)", yesterday)
+
+
+def test_too_many_calls_are_not_looked_through(
+    gather: Gather, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = gather("daily", BERLIN).period
+    monkeypatch.setattr("manager_agent.app.reports.gathered.MOST_CALLS", 10)
+    of = gathered(history.con, found, POLICY, PriceBook())
+
+    message = rollup(of, [], found.key, NOW, BERLIN)
+    assert "manager-agent suggest --since 1d" in section(message, "Savings").text
+    assert "could_save_a_month" not in message.facts

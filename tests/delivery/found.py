@@ -166,6 +166,15 @@ def _silent() -> Frames:
     return frames(hours=each)
 
 
+def _gap() -> Frames:
+    span = {"since": _ago(minutes=23), "until": _ago(minutes=3)}
+    return frames(told=[{"agent": "a1", "calls": 100, **span}])
+
+
+_CLOCK = {"agent": "a1", "calls": 9, "least_ms": -300_000, "most_ms": -290_000}
+_DROP = {"kind": "denied", "reason": "missing", "number": 28}
+_HEALTH = {"trouble": "disk", "about": "", "said": "s"}
+
 _OTHERS = BudgetPolicy(agents={"b": Limits(daily_limit_usd=Decimal(5))})
 
 SEEN: Mapping[str, tuple[Frames, ...]] = {
@@ -177,6 +186,7 @@ SEEN: Mapping[str, tuple[Frames, ...]] = {
     "budget_forecast": (_forecast(),),
     "burn_rate": (_burn(),),
     "circuit_breaker": (_breaker(),),
+    "clock_skew": (frames(clocks=[_CLOCK]),),
     "cost_spike": (_spike(),),
     "cost_spike_threshold": (_threshold(),),
     "creep": (_creep(),),
@@ -186,10 +196,13 @@ SEEN: Mapping[str, tuple[Frames, ...]] = {
     "failure_pattern": (_pattern(),),
     "infinite_loop": (_loop(),),
     "infinite_loop_threshold": (_burst(),),
+    "manager_trouble": (frames(health=[_HEALTH]),),
     "pool_exhaustion": (_pool(),),
+    "receiver_drops": (frames(drops=[_DROP]),),
     "silent_agent": (_silent(),),
     "slow_model": (_slow(),),
     "success_rate": (_failed(100, 20),),
+    "telemetry_gap": (_gap(),),
     "unbudgeted_agent": (_spent(_OTHERS), _spent(BudgetPolicy())),
     "unpriced_model": (frames(unpriced=[unpriced("openai", "gpt-9")]),),
 }

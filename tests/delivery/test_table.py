@@ -24,7 +24,7 @@ def test_names_and_heads_give_way_before_numbers_do() -> None:
     rows = (("a-very-long-name-of-an-agent", "$1,234,567.89"), ("b", "at least $2.00"))
 
     assert table(Section("", "", ("Agent", "Cost in the week before"), rows), width=24) == [
-        "Agent       Cost in the…",
+        "Agent     Cost in the w…",
         "────────  ──────────────",
         "a-very-…   $1,234,567.89",
         "b         at least $2.00",
@@ -63,6 +63,13 @@ def test_letters_of_two_columns_stay_aligned() -> None:
 
     assert columns_of(second) == columns_of(third)
     assert first == "a     b"
+
+
+def test_a_number_in_a_name_is_whole_or_absent() -> None:
+    rows = (("model 1234567 of many", "$1.00"),)
+
+    assert table(Section("", "", ("a", "b"), rows), width=17)[2] == "model…      $1.00"
+    assert table(Section("", "", ("a", "b"), rows), width=21)[2] == "model 1234567…  $1.00"
 
 
 def test_a_backtick_ends_no_block_of_code() -> None:

@@ -33,7 +33,10 @@ FAMILIES: Mapping[str, tuple[int, tuple[str, ...]]] = {
         2,
         ("cost_spike", "cost_spike_threshold", "creep", "unpriced_model", "budget_drift"),
     ),
-    "messages-loops": (2, ("infinite_loop", "infinite_loop_threshold", "silent_agent")),
+    "messages-loops": (
+        2,
+        ("infinite_loop", "infinite_loop_threshold", "silent_agent", "telemetry_gap", "clock_skew"),
+    ),
     "messages-failures": (
         2,
         ("circuit_breaker", "error_burst", "error_issue", "failure_pattern", "success_rate"),
@@ -41,7 +44,14 @@ FAMILIES: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "messages-approvals": (2, ("approval",)),
     "messages-manager": (
         2,
-        ("manager_trouble", "digest", "still_open", "deprecated_model", "slow_model"),
+        (
+            "manager_trouble",
+            "receiver_drops",
+            "digest",
+            "still_open",
+            "deprecated_model",
+            "slow_model",
+        ),
     ),
     "messages-hourly": (1, ("hourly_summary",)),
     "messages-daily": (1, ("daily_report",)),

@@ -2,6 +2,8 @@
 
     call MODEL [TEXT]        one call of a plain client
     acall MODEL [TEXT]       one call under asyncio, and how often the loop was free meanwhile
+    stream MODEL [TEXT]      one call whose answer comes as a stream; how many pieces came
+    leave MODEL [TEXT]       one call under asyncio that is cancelled after a second
 
 Run as `python steered_agent.py PROVIDER_URL`; `Steered` is how a test starts it.
 """
@@ -17,6 +19,7 @@ from typing import Any, Self
 
 PATIENCE_SECONDS = 60.0
 _STEP_SECONDS = 0.02
+_PATIENT_SECONDS = 1.0
 
 
 def main(url: str) -> None:
@@ -31,6 +34,10 @@ def main(url: str) -> None:
         request = _request(model, text[0].strip() if text else "hello")
         if verb == "call":
             said = _outcome(lambda request=request: client.chat.completions.create(**request))
+        elif verb == "stream":
+            said = _outcome(lambda request=request: _pieces(client, request))
+        elif verb == "leave":
+            said = asyncio.run(_left(AsyncOpenAI(**options), request))
         else:
             said = asyncio.run(_under_asyncio(AsyncOpenAI(**options), request))
         print(json.dumps(said), flush=True)
@@ -51,6 +58,22 @@ def _outcome(call: Any) -> dict[str, Any]:
         return {"status": error.status_code, "code": code, "message": str(error)}
     except Exception as error:  # noqa: BLE001 - the test looks at what came out
         return {"status": None, "code": type(error).__name__, "message": str(error)}
+    return {"status": 200}
+
+
+def _pieces(client: Any, request: dict[str, Any]) -> None:
+    """Read a stream to its end."""
+    assert list(client.chat.completions.create(**request, stream=True))
+
+
+async def _left(client: Any, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(_PATIENT_SECONDS):
+            await client.chat.completions.create(**request)
+    except TimeoutError:
+        return {"status": None, "code": "cancelled"}
+    finally:
+        await client.close()
     return {"status": 200}
 
 
@@ -141,12 +164,19 @@ class Steered:
         assert not self._asked.is_alive(), "the agent does not answer"
         return self._answer
 
+    def kill(self) -> None:
+        """End it as a power cut would, in the midst of what it does."""
+        self.process.kill()
+        self.process.wait()
+        assert self.end() == {"code": "gone"}
+
     def _listen(self) -> None:
         self._answer = self._heard()
 
     def _heard(self) -> dict[str, Any]:
         assert self.process.stdout is not None
-        found = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        found = json.loads(line) if line else {"code": "gone"}
         assert isinstance(found, dict)
         return found
 

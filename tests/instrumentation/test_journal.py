@@ -162,3 +162,42 @@ def test_a_directory_that_cannot_be_written_costs_the_journal_alone(tmp_path: Pa
         assert here.call().reason == "within_budget"
         assert here.word.journal is None
         assert not os.path.exists(nowhere)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["reserve", "end", "release", "grant", "tell"]), st.integers(0, 40)),
+    max_size=60,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=STEPS)
+def test_it_never_says_less_than_is_in_flight_and_hardly_more(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    from tests.instrumentation.test_wallet import Owner
+
+    kept = Journal(tmp_path_factory.mktemp("journal"), "boot")
+    owner, granted, held = Owner(0), 2_000, []
+    owner.wallet = Wallet("a", Epoch(HOLDER), owner.wake)
+    owner.tell()
+    owner.grant(granted, holder=HOLDER)
+    owner.grant(None, unit="tokens", holder=HOLDER)
+    owner.wallet.record(kept)
+    for kind, amount in steps:
+        if kind == "reserve":
+            held += [one for one in [owner.wallet.reserve(amount, 0, owner.now)] if one]
+        elif kind == "end" and held:
+            owner.wallet.settle(held.pop(amount % len(held)), amount, 0, owner.now)
+        elif kind == "release" and held:
+            owner.wallet.release(held.pop(amount % len(held)), owner.now)
+        elif kind == "grant":
+            granted += 10 * amount
+            owner.grant(granted, holder=HOLDER)
+        elif kind == "tell":
+            owner.tell()
+        (lease,), (said,) = owner.wallet.leases(), read(content(kept))
+        used = lease.granted - lease.returned - lease.available
+        assert said.settled_total + said.reserved_now >= used
+        assert said.settled_total + said.reserved_now <= used + granted // 64
+    kept.end()

@@ -20,7 +20,7 @@ from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.deciding import Deciding
 from manager_agent.instrumentation.settlement import MOST, Settlement
-from manager_agent.instrumentation.wallet import Wallet
+from manager_agent.instrumentation.wallet import Charge, Wallet
 from tests.harness.alone import RESERVED, Alone, answered, broken, call, cost, rates
 from tests.harness.office import DEADLINE, until
 
@@ -334,13 +334,13 @@ def test_one_that_cannot_be_settled_does_not_keep_the_others_from_it(
 
 def _settled(patch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
-    real = Wallet.settle
+    real = Wallet.settle_all
 
-    def settle(self: Wallet, held: Any, usd: int, *more: Any) -> None:
-        found.append(usd)
-        real(self, held, usd, *more)
+    def settle_all(self: Wallet, charges: list[Charge], now_ns: int) -> None:
+        found.extend(usd for _, usd, _, _ in charges)
+        real(self, charges, now_ns)
 
-    patch.setattr(Wallet, "settle", settle)
+    patch.setattr(Wallet, "settle_all", settle_all)
     return found
 
 

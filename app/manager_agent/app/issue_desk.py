@@ -9,7 +9,7 @@ from manager_agent.analytics.frames import Frames
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.rows import Event
 from manager_agent.rules.issues import steering
-from manager_agent.rules.issues.error import failures, reach
+from manager_agent.rules.issues.following import follow
 from manager_agent.rules.issues.issue import Issue, Pattern, micros
 from manager_agent.rules.issues.track import Tracker
 from manager_agent.rules.issues.view import IssueView, frame_of, views
@@ -46,9 +46,7 @@ class IssueDesk:
         with self._lock:
             tracker = self._known()
             self._tracker = None  # until its changes are stored
-            errors = failures(frames, tracker.known)
-            since = reach(frames, now)
-            changes = tracker.follow(errors.changed, now, since, errors.present)
+            changes = follow(tracker, frames, now)
             if changes:
                 self._store.keep(changes)
             self._show(tracker)

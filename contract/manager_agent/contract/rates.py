@@ -67,16 +67,15 @@ class Rates:
 
     def cost(self, usage: Usage) -> tuple[int | None, Reason]:
         """Return nano-USD, rounded half to even once, and the reason; None if usage is unknown."""
-        if (self.needs_input and usage.input_tokens is None) or (
-            self.needs_output and usage.output_tokens is None
-        ):
+        read, written = usage[0], usage[1]
+        if (read is None and self.needs_input) or (written is None and self.needs_output):
             return None, "unknown_usage"
         thresholds, scale = self.thresholds, self.scale
-        place = bisect_left(thresholds, usage[0] or 0) if thresholds else 0
+        place = bisect_left(thresholds, read or 0) if thresholds else 0
         total = self.fixed
         if not any(usage[2:]):  # no part is charged at a price of its own: as below, in a third
             dear_input, dear_output = self._roots[place]
-            total += (usage[0] or 0) * dear_input + (usage[1] or 0) * dear_output
+            total += (read or 0) * dear_input + (written or 0) * dear_output
             return _half_even(total, scale), "free" if self.free else "priced"
         band = self.bands[place]
         clamped = False
@@ -151,5 +150,7 @@ def _ratio(nano: Decimal, per: int) -> tuple[int, int]:
 
 def _half_even(top: int, bottom: int) -> int:
     nano, rest = divmod(top, bottom)
+    if not rest:
+        return nano
     twice = 2 * rest
     return nano + (twice > bottom or (twice == bottom and nano & 1))

@@ -19,6 +19,7 @@ _LEAST_WIDTH = 8
 _LEAST, _UNKNOWN = "at least ", ("unknown", "?", "new", "")
 _GAP = "  "
 _TIME = re.compile(r"(\d{4})-(\d\d-\d\d \d\d:\d\d) ([A-Z]{3,5})")
+_FIGURE, _FIGURES = re.compile(r"[\d.,:%]"), re.compile(r"[$+-]?[\d.,:]+$")
 _HEAD_LINES = 2
 _READ = 1000
 """Characters of a cell that are looked at."""
@@ -123,12 +124,14 @@ def _padded(cell: str, width: int, to_right: bool) -> str:
 
 
 def _cut(cell: str, width: int) -> str:
-    """Return a cell of words that fits; letters of East Asia need more than one try."""
-    for limit in range(width, 0, -1):
-        shown = shorten(cell, limit)
-        if columns_of(shown) <= width:
-            return shown
-    return ELLIPSIS
+    """Return as much of a cell of words as fits, not ending within a number."""
+    end = len(cell)
+    while end and columns_of(cell[:end]) > width - len(ELLIPSIS):
+        end -= 1
+    kept = cell[:end]
+    if _FIGURE.fullmatch(cell[end : end + 1]):
+        kept = _FIGURES.sub("", kept)
+    return kept.rstrip() + ELLIPSIS
 
 
 def _within(lines: list[str], length: int, weight: Callable[[str], int]) -> list[str]:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from manager_agent.contract.rates import ROOTS, Rates
 from manager_agent.instrumentation.asked import Asked
 
-_FRAMING_TOKENS = 64
+FRAMING_TOKENS = 64
+"""Of a prompt that no byte of its request stands for."""
 _PER_MTOK = 1_000_000
 
 
@@ -117,7 +118,7 @@ def dearest(rates: Rates) -> Dearest:
 
 def _prompt(asked: Asked, ceilings: Ceilings) -> int:
     if not asked.media and not asked.held_context and asked.body_bytes is not None:
-        return -(-asked.body_bytes * ceilings.tokens_per_1000_bytes // 1000) + _FRAMING_TOKENS
+        return -(-asked.body_bytes * ceilings.tokens_per_1000_bytes // 1000) + FRAMING_TOKENS
     media = asked.media * ceilings.media_tokens
     if asked.media and asked.text_bytes is not None:
         size: int | None = asked.text_bytes  # the body is mostly what the media are made of
@@ -125,7 +126,7 @@ def _prompt(asked: Asked, ceilings: Ceilings) -> int:
         size = asked.text_bytes if asked.body_bytes is None else asked.body_bytes
     if size is None or asked.held_context:
         return ceilings.input_tokens
-    text = _up(size * ceilings.tokens_per_1000_bytes, 1000) + _FRAMING_TOKENS
+    text = _up(size * ceilings.tokens_per_1000_bytes, 1000) + FRAMING_TOKENS
     return text + media
 
 

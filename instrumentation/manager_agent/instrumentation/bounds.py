@@ -5,20 +5,26 @@ Callers use this from any thread and never wait in it; the speaker's thread alon
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Lock
 from time import monotonic
 
 from manager_agent.contract.guard import Policy
 from manager_agent.instrumentation import known_rates
+from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.bound import Bound, bound
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.close_look import most_tokens
 from manager_agent.instrumentation.habits import Habits
 from manager_agent.instrumentation.known_rates import KnownRates, Sold, sold_by
 from manager_agent.instrumentation.priced_model import PricedModel, compiled, names_of
 from manager_agent.instrumentation.rate_client import Call, RateClient
 from manager_agent.instrumentation.settling import plain_price, settled
+from manager_agent.instrumentation.wallet import Wallet
+from manager_agent.instrumentation.way import Way, way
 
-_NS_PER_DAY = 86_400 * 10**9
+_NS_PER_SECOND = 10**9
+_NS_PER_DAY = 86_400 * _NS_PER_SECOND
 _AGAIN_SECONDS = 300.0
 """After which rates are asked for anew: a price may be given to a model that had none."""
 _REST_SECONDS = 5.0
@@ -34,14 +40,17 @@ _Key = tuple[str, str | None, str | None, str]
 
 
 class Bounds:
-    """Knows what models cost, and what calls of one kind mostly use."""
+    """Knows what models cost, and what calls of one kind mostly use.
+
+    `models`: as compiled from the rates that were told; another dictionary whenever more were.
+    """
 
     def __init__(
         self, known: KnownRates | None = None, clock: Callable[[], float] = monotonic
     ) -> None:
         self._known = known_rates.shared() if known is None else known
         self._clock = clock
-        self._models: dict[_Key, PricedModel] = {}
+        self.models: dict[_Key, PricedModel] = {}
         self._wanted: dict[Sold, None] = {}
         self._served: dict[tuple[str, str | None], tuple[str, ...]] = {}
         self._not_before = 0.0
@@ -58,17 +67,28 @@ class Bounds:
 
         A bound without an amount is of a model without a price that the policy refuses.
         """
-        endpoint, asked = ask.endpoint, ask.asked
-        key = (endpoint.provider, asked.model or endpoint.model, asked.tier, endpoint.kind)
-        model = self._models.get(key)
-        if (
-            model is None
-            or model.day != ask.started_ns // _NS_PER_DAY
-            or self._clock() >= model.again
-        ):
-            model = self._looked_up(key, ask.started_ns, model)
-            if model is None:
-                return None
+        return self._of(ask, ask.asked, policy)
+
+    def closely(self, ask: Ask, policy: Policy, found: Bound) -> Bound:
+        """Return what to reserve for a call if `found` is too much, by a closer look at it.
+
+        It takes as long as to read the request once more, so it is for calls that are stopped else.
+        """
+        asked = ask.asked
+        if asked.media or asked.held_context or asked.body_bytes is None:
+            return found
+        most = most_tokens(ask.endpoint, ask.body)
+        if most is None or most >= asked.body_bytes:
+            return found
+        closer = self._of(ask, replace(asked, body_bytes=most), policy)
+        if closer is None or closer.nano is None or found.nano is None:
+            return found
+        return closer if closer.nano <= found.nano and closer.tokens < found.tokens else found
+
+    def _of(self, ask: Ask, asked: Asked, policy: Policy) -> Bound | None:
+        model = self._model(ask)
+        if model is None:
+            return None
         prices = model.dearest_at(ask.started_ns)
         hard = policy.enforcement in _HARD
         if hard and prices is not None:
@@ -90,9 +110,32 @@ class Bounds:
         """
         endpoint, asked = ask.endpoint, ask.asked
         key = (endpoint.provider, asked.model or endpoint.model, asked.tier, endpoint.kind)
-        model = self._models.get(key)
+        model = self.models.get(key)
         prices = None if model is None else model.dearest_at(ask.started_ns)
         return 0 if prices is None else prices.cost(found.input_tokens // _BYTES_OF_TOKEN, 0)
+
+    def _model(self, ask: Ask) -> PricedModel | None:
+        endpoint, asked = ask.endpoint, ask.asked
+        key = (endpoint.provider, asked.model or endpoint.model, asked.tier, endpoint.kind)
+        model = self.models.get(key)
+        if (
+            model is None
+            or model.day != ask.started_ns // _NS_PER_DAY
+            or self._clock() >= model.again
+        ):
+            return self._looked_up(key, ask.started_ns, model)
+        return model
+
+    def way(self, ask: Ask, wallet: Wallet, policy: Policy, now_ns: int) -> Way | None:
+        """Return what is the same for all calls such as this; None: each takes a closer look.
+
+        `now_ns`: by the clock of wallets.
+        """
+        models, model = self.models, self._model(ask)
+        if model is None:
+            return None
+        left_ns = int((model.again - self._clock()) * _NS_PER_SECOND)
+        return way(wallet, policy, model, models, now_ns + left_ns)
 
     def wanted(self) -> bool:
         """Tell whether there is something to ask the manager for, now."""
@@ -108,11 +151,16 @@ class Bounds:
             return
         for sold in wanted:
             self._wanted.pop(sold, None)
-        self._models = {}  # compiled anew from what is known now
+        self.models = {}  # compiled anew from what is known now
 
     def spent(self, ended: Ended, bound: Bound) -> tuple[int, int, bool]:
-        """Return nano-USD and tokens to settle a call at, and whether they are estimated."""
+        """Return nano-USD and tokens to settle a call at, and whether they are estimated.
+
+        And learn from it, as `ended` does.
+        """
         told = ended.counted
+        if self._habits.any or told.tier not in _SAME_TIER:
+            self.ended(ended)
         rates = self._known.of(ended.ask, told)
         if rates is not None and ended.status == 200:
             nano = plain_price(told, rates)
@@ -152,9 +200,9 @@ class Bounds:
             return old
         made = compiled(known, kind, started_ns // _NS_PER_DAY, self._clock() + _AGAIN_SECONDS)
         with self._writing:
-            if len(self._models) >= _MOST_MODELS:
-                self._models = {}
-            self._models[key] = made
+            if len(self.models) >= _MOST_MODELS:
+                self.models = {}
+            self.models[key] = made
         return made
 
     def _want(self, sold: Sold) -> None:
@@ -171,4 +219,4 @@ class Bounds:
             if len(self._served) >= _MOST_MODELS:
                 self._served = {}
             self._served[place] = (*seen, tier)
-            self._models = {}
+            self.models = {}

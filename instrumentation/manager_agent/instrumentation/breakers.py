@@ -16,6 +16,8 @@ from manager_agent.contract.breaker_key import BreakerKey
 from manager_agent.contract.decision import Refuse
 from manager_agent.contract.family import family_of
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.endpoint import Endpoint
+from manager_agent.instrumentation.identity import Identity
 from manager_agent.instrumentation.outcome import Outcome, outcome_of
 from manager_agent.instrumentation.probes import Known, Probes
 from manager_agent.instrumentation.row import Row
@@ -28,6 +30,9 @@ _LONGEST_PRESSURE_NS = 60_000_000_000
 
 Place = tuple[str, str, str]
 """Agent, provider, family."""
+_Last = tuple[Identity | None, Endpoint | None, str | None, Row, Tempo]
+"""Whose call to which model was counted last, and where."""
+_NOBODY: _Last = (None, None, None, Row(), Tempo())
 
 
 class Breakers:
@@ -42,6 +47,7 @@ class Breakers:
         """`wake` asks the speaker to send soon and must not block; `clock`: nanoseconds."""
         self._wake = wake
         self._clock = clock
+        self._last: _Last = _NOBODY
         self._families: dict[str | None, str] = {}
         self._known: dict[BreakerKey, Known] = {}
         self._revision = self._heard_ns = 0
@@ -56,7 +62,7 @@ class Breakers:
         self._lock = threading.Lock()
         self._late: deque[Ended] = deque()
         self._rows: dict[Place, Row] = {}
-        self._ways: dict[tuple[str, str, str | None], tuple[Row, Tempo]] = {}
+        self._forget_ways()
         self._tempos: dict[tuple[str, str, bool], Tempo] = {}
         self._pressed: dict[tuple[str, str], int] = {}
         self._probes = Probes()
@@ -152,14 +158,24 @@ class Breakers:
     def _count_well(self, ended: Ended) -> None:
         """Count one that was answered whole and well; as `_count` does, in a third of the time."""
         ask = ended.ask
+        who, where, model, row, tempo = self._last
+        if who is not ask.identity or where is not ask.endpoint or model != ask.asked.model:
+            row, tempo = self._way(ask)  # seldom: calls of one kind come one after the other
+        took_ns = ended.ended_ns - (ended.left_ns or ask.started_ns)
+        row.went_well(ended.decision.reason != "approved" and tempo.slow(took_ns))
+
+    def _way(self, ask: Ask) -> tuple[Row, Tempo]:
         way = ask.identity.agent, ask.endpoint.provider, ask.asked.model or ask.endpoint.model
         known = self._ways.get(way)
         if known is None:
             place = self._place(ask)
             known = self._ways[way] = self._row(place), self._tempo(place, streaming=False)
-        row, tempo = known
-        took_ns = ended.ended_ns - (ended.left_ns or ask.started_ns)
-        row.went_well(ended.decision.reason != "approved" and tempo.slow(took_ns))
+        self._last = ask.identity, ask.endpoint, ask.asked.model, *known
+        return known
+
+    def _forget_ways(self) -> None:
+        self._ways: dict[tuple[str, str, str | None], tuple[Row, Tempo]] = {}
+        self._last = _NOBODY
 
     def _count_late(self) -> None:
         wanted = False
@@ -282,7 +298,7 @@ class Breakers:
         if family is None:
             if len(self._families) >= _MOST_ROWS:
                 self._families.clear()
-                self._ways.clear()
+                self._forget_ways()
             family = self._families[model] = family_of(model)
         return ask.identity.agent, ask.endpoint.provider, family
 
@@ -291,7 +307,7 @@ class Breakers:
         if row is None:
             if len(self._rows) >= _MOST_ROWS:  # names without end: the oldest are forgotten
                 del self._rows[next(iter(self._rows))]
-                self._ways.clear()
+                self._forget_ways()
             row = self._rows[place] = Row()
         return row
 

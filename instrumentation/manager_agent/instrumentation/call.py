@@ -15,7 +15,7 @@ from manager_agent.contract.turn import last_turn
 from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.identity import Identity
-from manager_agent.instrumentation.receipt import Receipt
+from manager_agent.instrumentation.receipt import Charged, Receipt, receipt_of
 from manager_agent.instrumentation.told import Told
 
 Ending = Literal[
@@ -130,6 +130,7 @@ class Ended:
     """
 
     __slots__ = (
+        "_charged",
         "_counted",
         "_receipt",
         "_settle",
@@ -172,6 +173,7 @@ class Ended:
         self.sent = sent
         self._receipt = receipt
         self._settle: Callable[[], None] | None = None
+        self._charged: Charged | None = None
         self.left_ns = left_ns
         self.retry_after_seconds = retry_after_seconds
         if type(told) is Told:
@@ -187,16 +189,24 @@ class Ended:
         """Return what the policy charged for it; it is settled now if it was not yet."""
         if self._settle is not None:
             self._settle()
+        charged = self._charged
+        if charged is not None:
+            self._receipt, self._charged = receipt_of(charged), None
         return self._receipt
 
     @receipt.setter
     def receipt(self, receipt: Receipt | None) -> None:
         self._receipt = receipt
-        self._settle = None
+        self._settle = self._charged = None
 
     def settled_by(self, settle: Callable[[], None]) -> None:
         """Leave it to `settle`, which is called when somebody wants the receipt, if not before."""
         self._settle = settle
+
+    def charged_with(self, charged: Charged | None) -> None:
+        """Take note of what was charged for it; the receipt is made when somebody wants it."""
+        self._charged = charged
+        self._settle = None
 
     @property
     def told(self) -> Told:

@@ -7,6 +7,7 @@ that much money held. Everything that needs the manager is the speaker's, in a t
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.contract.guard import Policy, Question
@@ -17,6 +18,7 @@ from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.receipt import Receipt
 from manager_agent.instrumentation.settlement import Held, Parts, Settlement
 from manager_agent.instrumentation.wallet import Shortage, Wallet
+from manager_agent.instrumentation.way import Way
 from manager_agent.instrumentation.word import UNHEARD
 
 WITHIN, _OBSERVED = Allow("within_budget"), Allow("observed")
@@ -27,6 +29,7 @@ _WORD_SECONDS = 2.0
 """How long a call waits for what the manager says at once: what it may cost, what bounds it."""
 _ROUND_SECONDS = 0.5
 """How long a call waits for money at least: nothing is granted before it is asked for."""
+_MOST_WAYS = 1024
 _STOPPED_NS, _PASSES_NS = 5 * SECOND_NS, 2 * SECOND_NS
 """How long a first call waits while the first connection is made: one that would be refused without
 it, and one that would pass."""
@@ -45,6 +48,7 @@ class Deciding:
         self._settlement = Settlement(parts, clock)
         self._word.settle = self.drain
         self._held: dict[str, Held] = {}
+        self._ways: dict[tuple[Any, ...], Way] = {}
         self._asked: dict[str, Question] = {}
         self._approved: set[str] = set()
 
@@ -52,7 +56,7 @@ class Deciding:
         """Begin anew in a child: it holds nothing, and its parent's calls are its parent's."""
         self._word.after_fork()
         self._settlement.after_fork()
-        self._held, self._asked, self._approved = {}, {}, set()
+        self._held, self._ways, self._asked, self._approved = {}, {}, {}, set()
         self._breakers.forget()
         self._approvals.forget()
         self._bounds.after_fork()
@@ -60,6 +64,38 @@ class Deciding:
 
     def decide(self, ask: Ask) -> Decision:
         """Return what shall become of a call, in microseconds."""
+        word, breakers = self._word, self._breakers
+        if not word.paused.any and breakers.quiet:
+            found = self._on_its_way(ask)
+            if found is not None:
+                return found
+        return self._looked_at(ask)
+
+    def _on_its_way(self, ask: Ask) -> Decision | None:
+        """Let a call pass that is like others before it and has its money; None: look closer."""
+        asked, endpoint, agent = ask.asked, ask.endpoint, ask.identity.agent
+        model = asked.model or endpoint.model
+        way = self._ways.get((agent, model, asked.tier, endpoint.provider, endpoint.kind))
+        if (
+            way is None
+            or self._word.policies.get(agent) is not way.policy
+            or self._bounds.models is not way.made_of
+        ):
+            return None
+        now_ns = self._clock()
+        if now_ns >= way.again_ns or not way.from_ns <= ask.started_ns < way.until_ns:
+            return None
+        bound = way.bound(asked)
+        if bound is None:
+            return None
+        read, written, nano, _, _ = bound
+        reservation = way.wallet.reserve(nano or 0, read + written, now_ns)
+        if reservation is None:
+            return None
+        self._held[ask.call_id] = way.wallet, reservation, bound
+        return WITHIN
+
+    def _looked_at(self, ask: Ask) -> Decision:
         word = self._word
         if word.paused.any:
             paused = word.paused.refusal(ask)
@@ -77,7 +113,7 @@ class Deciding:
             wallet = self._first_of(agent)
         policy = word.policies.get(agent, UNHEARD)
         bound = self._bounds.of(ask, policy)
-        if policy.approve_above_nano is not None or policy.approve_models or policy.approve_tools:
+        if asks(policy):
             if word.link.up and (bound is None or self._lacks(ask, policy)):
                 return self._unready(ask, wallet, policy)  # its cost is what people are asked about
             question = self._question_of(ask, bound, policy)
@@ -99,10 +135,26 @@ class Deciding:
         if reservation is None:
             self.drain()  # nobody is stopped while what others did not use has not come back
             reservation = wallet.reserve(nano, tokens, self._clock())
+        if reservation is None and bound is not FREE:
+            bound = self._bounds.closely(ask, policy, bound)
+            reservation = wallet.reserve(bound.nano or 0, bound.tokens, self._clock())
         if reservation is not None:
             self._held[ask.call_id] = wallet, reservation, bound
+            self._remember(ask, wallet, policy)
             return _OBSERVED if policy.enforcement in ("soft", "observe") else WITHIN
         return self._stopped(ask, self._short(ask, wallet, bound, policy))
+
+    def _remember(self, ask: Ask, wallet: Wallet, policy: Policy) -> None:
+        """Let calls such as this go their way from now on."""
+        way = self._bounds.way(ask, wallet, policy, self._clock())
+        if way is None or self._word.policies.get(wallet.agent) is not policy:
+            return
+        if len(self._ways) >= _MOST_WAYS:
+            self._ways = {}
+        asked, endpoint = ask.asked, ask.endpoint
+        model = asked.model or endpoint.model
+        key = (wallet.agent, model, asked.tier, endpoint.provider, endpoint.kind)
+        self._ways[key] = way
 
     def settle(self, ended: Ended) -> Receipt | None:
         """Settle a call at what it cost, or is thought to have cost; return what was charged.

@@ -45,7 +45,8 @@ def policy() -> Policy:
     """Return who decides in this process: what `use` was given, else local policy and guard."""
     global _policy
     if _policy is None:
-        _policy = Governed(_local_policy(), _guard())
+        local, guard = _local_policy(), _guard()
+        _policy = guard if type(local) is AllowAll else Governed(local, guard)
     return _policy
 
 

@@ -179,6 +179,8 @@ class Guard(Deciding):
                 if bound.nano is None and not wallet.unlimited_usd:
                     self._withdrawn(ask)
                     return unpriced(ask)
+                if bound is not FREE:
+                    bound = self._bounds.closely(ask, policy, bound)
                 return _Due(wallet, bound)
             if word.link.up and not late:
                 return None

@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from manager_agent.instrumentation.journal import Entry
 
+_AHEAD_SHIFT = 6
+"""A 64th of what is available is written as reserved before it is."""
+_NO_JOURNAL = 2**63
+
 
 class Lease:
     """Money that this process may spend for one agent in one set of windows.
@@ -23,13 +27,15 @@ class Lease:
     they answer, so that the holder stops first, never the manager. `present`: new calls reserve of
     it. To reserve is to take from `available` and to count in `begun`; the wallet does it in place,
     since that is half of what a call pays. `told`, `final_seq`: how often its end was told, and in
-    which report first.
+    which report first. `claimed`: what the journal says was settled or is reserved; never less
+    than what is, after whoever reserved has looked.
     """
 
     __slots__ = (
         "available",
         "begun",
         "calls",
+        "claimed",
         "deadline_ns",
         "ends_ns",
         "entry",
@@ -61,6 +67,7 @@ class Lease:
         self.told = 0
         self.final_seq = 0
         self.entry: Entry | None = None
+        self.claimed = _NO_JOURNAL
 
     def raise_to(self, granted_total: int) -> None:
         """Take what was granted in all; less than before is an old message and changes nothing."""
@@ -80,11 +87,21 @@ class Lease:
         """Return how many calls hold something."""
         return self.begun - self.calls
 
-    def note(self) -> None:
-        """Write where it stands into the journal, if it has a place there."""
-        if self.entry is not None:
-            reserved = self.granted - self.returned - self.settled - self.available
-            self.entry.write(self.settled, self.returned, reserved)
+    def note(self, typical: int) -> None:
+        """Write where it stands into the journal, if it has a place there.
+
+        Where much is available, as much more is written as reserved as some calls of `typical`
+        reserve next, which then need not write: too much is in doubt then should the process be
+        killed, never too little, and no more than a small share of what is available.
+        """
+        if self.entry is None:
+            return
+        ahead = self.available >> _AHEAD_SHIFT
+        if not 0 < typical <= ahead:
+            ahead = 0
+        used = self.granted - self.returned - self.available
+        self.claimed = used + ahead
+        self.entry.write(self.settled, self.returned, used - self.settled + ahead)
 
     def settle(self, reserved: int, spent: int, estimated: bool) -> None:
         """End a call that reserved `reserved` and cost `spent`; more makes `available` negative."""

@@ -14,7 +14,7 @@ from manager_agent.instrumentation.known_rates import moment_of
 NO_OUTPUT = frozenset({"embeddings", "embed_content", "batch_embed_contents"})
 """Kinds of endpoints at which nothing is generated."""
 _DEFAULT = Ceilings()
-_NS_PER_DAY = 86_400 * 10**9
+NS_PER_DAY = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PricedModel:
         """Return the highest prices of a call that starts then; None: the model has no price."""
         if len(self.prices) < 2:
             return self.prices[0] if self.prices else None
-        return self.prices[bisect_right(self.starts, started_ns % _NS_PER_DAY) - 1]
+        return self.prices[bisect_right(self.starts, started_ns % NS_PER_DAY) - 1]
 
 
 def names_of(model: str | None) -> tuple[str | None, str | None]:
@@ -49,7 +49,7 @@ def compiled(tiers: Sequence[DayRates], kind: str, day: int, again: float) -> Pr
     """Return a model by its rates in each of the tiers that it may be served in."""
     first = tiers[0]
     starts = sorted({_ns(start) for rates in tiers for start in rates.starts} | {0})
-    prices = [_dearest_at(tiers, day * _NS_PER_DAY + start) for start in starts]
+    prices = [_dearest_at(tiers, day * NS_PER_DAY + start) for start in starts]
     known = tuple(each for each in prices if each is not None)
     complete = len(known) == len(starts)  # a price that holds for some hours only bounds nothing
     return PricedModel(

@@ -1,6 +1,14 @@
 """What the guard charged for one call; it goes with the span, so that nobody charges twice."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from manager_agent.instrumentation.lease import Lease
+
+Charged = tuple["Lease | None", int, "Lease | None", int, bool, str]
+"""Of one call: the lease in USD and what it reserved there in nano-USD, the lease in tokens, what
+it was settled at in nano-USD, whether that is estimated, and the epoch of this process then. A
+plain tuple, since it is made on the way of every call."""
 
 
 class Receipt(NamedTuple):
@@ -17,3 +25,17 @@ class Receipt(NamedTuple):
     reserved_nano: int
     settled_nano: int
     estimated: bool = False
+
+
+def receipt_of(charged: Charged) -> Receipt:
+    """Return the receipt for what was charged."""
+    usd, reserved, tokens, nano, estimated, epoch = charged
+    first = tokens if usd is None else usd
+    return Receipt(
+        epoch if first is None else first.holder,
+        0 if usd is None else usd.id,
+        0 if tokens is None else tokens.id,
+        reserved,
+        nano,
+        estimated,
+    )

@@ -25,8 +25,8 @@ from manager_agent.instrumentation.bound import Bound
 from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ended
-from manager_agent.instrumentation.receipt import Receipt
-from manager_agent.instrumentation.wallet import Reservation, Wallet
+from manager_agent.instrumentation.receipt import Receipt, receipt_of
+from manager_agent.instrumentation.wallet import Charge, Reservation, Wallet
 from manager_agent.instrumentation.word import Word
 
 MOST = 128
@@ -59,7 +59,7 @@ _Line = deque[tuple[Ended, Held]]
 class Settlement:
     """Safe in threads, coroutines, finalizers, signal handlers; each call is settled exactly once.
 
-    `longest_ms`: how long a call of this process took at most. `prompt`: settle everything at once.
+    `prompt`: settle everything at once.
     """
 
     def __init__(self, parts: Parts, clock: Callable[[], int]) -> None:
@@ -67,20 +67,26 @@ class Settlement:
         self._word, self._bounds, self._breakers = parts.word, parts.bounds, parts.breakers
         self._approvals, self._absence = parts.approvals, parts.absence
         self._clock = clock
-        self.longest_ms = 0
+        self._longest_ns = 0
         self._models: set[str | None] = set()
         self.after_fork()
 
     def after_fork(self) -> None:
         """Begin anew in a child: what its parent's calls cost is its parent's to settle."""
         self.prompt = False
+        self._drain = self.drain
         self._line: _Line = deque()
         self._settling = threading.RLock()  # a signal's handler may call a model in the midst of it
+
+    @property
+    def longest_ms(self) -> int:
+        """Return how long a call of this process took at most, in milliseconds."""
+        return self._longest_ns // 1_000_000
 
     def settle(self, ended: Ended, held: Held | None) -> Receipt | None:
         """Settle a call at once and return what was charged for it, or line it up."""
         if held is not None and self._can_wait(ended, held):
-            ended.settled_by(self.drain)
+            ended.settled_by(self._drain)
             line = self._line
             line.append((ended, held))
             # Looked at again, for who lines up for money looks at what is in line after that.
@@ -129,21 +135,42 @@ class Settlement:
 
     def _some(self, most: int) -> bool:
         """Settle the first in line, under the lock; say whether there may be more."""
-        line, ended_well = self._line, list[Ended]()
+        line, spent, epoch = self._line, self._bounds.spent, self._word.epoch.holder
+        ended_well: list[Ended] = []
+        charges: dict[Wallet, list[Charge]] = {}
         try:
             for _ in range(most):
-                try:
-                    ended, held = line.popleft()
-                except IndexError:
-                    return False
+                ended, (wallet, held, bound) = line.popleft()
                 ended_well.append(ended)
                 try:
-                    ended.receipt = self._charged(ended, held)
+                    nano, tokens, estimated = spent(ended, bound)
                 except Exception as error:  # noqa: BLE001 - the others are to be settled
+                    ended.receipt = None
                     mishap.note("settlement", "a call could not be settled", error)
+                    continue
+                if wallet in charges:
+                    charges[wallet].append((held, nano, tokens, estimated))
+                elif wallet is not None:
+                    charges[wallet] = [(held, nano, tokens, estimated)]
+                ended.charged_with((held[0], held[1], held[2], nano, estimated, epoch))
             return True
-        finally:
-            self._breakers.ended_well(ended_well)
+        except IndexError:
+            return False
+        finally:  # whatever interrupts this: what has left the line is settled
+            now_ns = self._clock()
+            for wallet, several in charges.items():
+                wallet.settle_all(several, now_ns)
+            self._also_learn(ended_well)
+
+    def _also_learn(self, ended_well: list[Ended]) -> None:
+        for ended in ended_well:
+            took_ns = ended.ended_ns - ended.ask.started_ns
+            if took_ns > self._longest_ns:
+                self._longest_ns = took_ns
+        if self._approvals.any:
+            for ended in ended_well:
+                self._approvals.ended(ended)
+        self._breakers.ended_well(ended_well)
 
     def _settled(self, ended: Ended, held: Held | None) -> Receipt | None:
         self._breakers.ended(ended)
@@ -158,10 +185,9 @@ class Settlement:
 
     def _charged(self, ended: Ended, held: Held) -> Receipt | None:
         """Charge a call what it cost, or is thought to have cost."""
-        took_ms = (ended.ended_ns - ended.ask.started_ns) // 1_000_000
-        if took_ms > self.longest_ms:
-            self.longest_ms = took_ms
-        self._bounds.ended(ended)
+        took_ns = ended.ended_ns - ended.ask.started_ns
+        if took_ns > self._longest_ns:
+            self._longest_ns = took_ns
         if self._approvals.any:
             self._approvals.ended(ended)
         wallet, reservation, bound = held
@@ -172,15 +198,5 @@ class Settlement:
             return None
         wallet.settle(reservation, nano, tokens, now_ns, estimated)
         usd, reserved, counted, _ = reservation
-        if usd is not None:
-            holder = usd.holder
-        else:
-            holder = self._word.epoch.holder if counted is None else counted.holder
-        return Receipt(
-            holder,
-            0 if usd is None else usd.id,
-            0 if counted is None else counted.id,
-            reserved,
-            nano,
-            estimated,
-        )
+        epoch = self._word.epoch.holder
+        return receipt_of((usd, reserved, counted, nano, estimated, epoch))

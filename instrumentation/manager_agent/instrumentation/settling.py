@@ -72,9 +72,11 @@ def plain_price(told: Told, rates: DayRates) -> int | None:
     usage = told.usage
     if usage is None or told.estimated or not told.complete or told.cost_usd is not None:
         return None
-    if len(rates.rates) != 1 or rates.rates[0] is None or usage[0] is None or usage[1] is None:
+    day = rates.rates
+    if len(day) != 1 or usage[0] is None or usage[1] is None:
         return None
-    return rates.rates[0].cost(usage)[0]
+    only = day[0]
+    return None if only is None else only.cost(usage)[0]
 
 
 def _counted(

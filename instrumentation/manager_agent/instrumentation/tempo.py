@@ -24,8 +24,12 @@ class Tempo:
         """Say whether a call that took so long is slow beside those before; learn from it."""
         if self._seen < _FIRST:
             self._seen += 1
-            self._nearly_all_ns = max(self._nearly_all_ns, took_ns)
+            self._nearly_all_ns = max(1.0, self._nearly_all_ns, took_ns)
             return False
         measure_ns = self._nearly_all_ns
-        self._nearly_all_ns = max(1.0, measure_ns * (_UP if took_ns > measure_ns else _DOWN))
-        return took_ns > _LEAST_NS and took_ns > _TIMES * measure_ns
+        if took_ns > measure_ns:
+            self._nearly_all_ns = measure_ns * _UP
+            return took_ns > _LEAST_NS and took_ns > _TIMES * measure_ns
+        lower_ns = measure_ns * _DOWN
+        self._nearly_all_ns = lower_ns if lower_ns > 1.0 else 1.0
+        return False

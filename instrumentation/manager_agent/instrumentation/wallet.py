@@ -20,6 +20,8 @@ from manager_agent.instrumentation.waiter import Waiter
 
 Reservation = tuple[Lease | None, int, Lease | None, int]
 """What one call holds: USD lease and nano-USD, token lease and tokens. A plain tuple for speed."""
+Charge = tuple[Reservation, int, int, bool]
+"""What one call cost: nano-USD, tokens, and whether nobody counted them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +95,30 @@ class Wallet:
             self._let_go()
 
     def settle(
-        self,
-        held: Reservation,
-        usd: int,
-        tokens: int,
-        now_ns: int,
-        estimated: bool = False,
+        self, held: Reservation, usd: int, tokens: int, now_ns: int, estimated: bool = False
     ) -> None:
         """End a call at what it cost; once for each reservation. What is left may be used again."""
-        usd_lease, usd_held, tokens_lease, tokens_held = held
+        self.settle_all([(held, usd, tokens, estimated)], now_ns)
+
+    def settle_all(self, charges: list[Charge], now_ns: int) -> None:
+        """End calls at what they cost; the list is empty then.
+
+        Each leaves it before it is settled: whatever interrupts this, none is settled twice.
+        """
+        touched: dict[Lease, int] = {}
         self._acquire()
         try:
-            if usd_lease is not None:
-                usd_lease.settle(usd_held, usd, estimated)
-                if usd_lease.entry is not None:
-                    usd_lease.note()
-            if tokens_lease is not None:
-                tokens_lease.settle(tokens_held, tokens, estimated)
-                if tokens_lease.entry is not None:
-                    tokens_lease.note()
+            while charges:
+                held, usd, tokens, estimated = charges.pop()
+                usd_lease, usd_held, tokens_lease, tokens_held = held
+                if usd_lease is not None:
+                    usd_lease.settle(usd_held, usd, estimated)
+                    touched[usd_lease] = usd_held
+                if tokens_lease is not None:
+                    tokens_lease.settle(tokens_held, tokens, estimated)
+                    touched[tokens_lease] = tokens_held
+            for lease, typical in touched.items():
+                lease.note(typical)
             if self._waiting:
                 self._came_back(now_ns)
         finally:
@@ -123,10 +130,10 @@ class Wallet:
         with self._lock:
             if usd_lease is not None:
                 usd_lease.release(usd_held)
-                usd_lease.note()
+                usd_lease.note(usd_held)
             if tokens_lease is not None:
                 tokens_lease.release(tokens_held)
-                tokens_lease.note()
+                tokens_lease.note(tokens_held)
             if self._waiting:
                 self._came_back(now_ns)
 
@@ -262,7 +269,7 @@ class Wallet:
             for lease in leases:
                 if lease.entry is None:
                     lease.entry = journal.entry(lease.holder, lease.id)
-                    lease.note()
+                    lease.note(0)
             kept = {id(lease.entry) for lease in leases}
             for entry in self._entries:
                 if id(entry) not in kept:
@@ -351,8 +358,8 @@ class Wallet:
             usd_lease.begun += 1
             usd_side.drawn += usd
             usd_side.typical = usd
-            if usd_lease.entry is not None:
-                usd_lease.note()
+            if usd_lease.granted - usd_lease.returned - usd_lease.available > usd_lease.claimed:
+                usd_lease.note(usd)
             if usd_lease.available < usd_side.low and usd_side.hungers():
                 self._hungers()
         if tokens_lease is not None:
@@ -360,8 +367,9 @@ class Wallet:
             tokens_lease.begun += 1
             tokens_side.drawn += tokens
             tokens_side.typical = tokens
-            if tokens_lease.entry is not None:
-                tokens_lease.note()
+            used = tokens_lease.granted - tokens_lease.returned - tokens_lease.available
+            if used > tokens_lease.claimed:
+                tokens_lease.note(tokens)
             if tokens_lease.available < tokens_side.low and tokens_side.hungers():
                 self._hungers()
         return usd_lease, usd, tokens_lease, tokens

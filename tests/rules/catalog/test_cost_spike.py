@@ -203,3 +203,12 @@ def test_the_causes_add_up_and_the_contributors_are_named() -> None:
     assert facts["first_bad_hour"] == "2026-11-23T12:00+00:00"
     assert (one.severity, one.level) == ("critical", 3)
     assert one.headline.startswith("a1 spent $10.20 in the last hour, 10.2 times the normal $1.00")
+
+
+def test_it_explains_the_budget_warnings_of_its_agent_and_nobody_elses() -> None:
+    (spike,) = found(normal(1.0), spent(every_five(20.0)))
+
+    assert {(one.rule, one.agents, one.upto) for one in spike.mutes} == {
+        ("budget", ("a1",), "warning"),
+        ("burn_rate", ("a1",), "warning"),
+    }

@@ -99,6 +99,7 @@ def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path,
             up_seconds=show.up_seconds(),
             savings=savings(ready.api),
         )
+        _show_reports(ready.api)
         print(text)
     if interrupted:
         return 0 if seconds is None else INTERRUPTED
@@ -116,12 +117,27 @@ def _bring_past(file: Path, data_dir: Path) -> None:
         raise DemoFailed(f"the past was not imported: manager-agent import {file.name}")
 
 
+def _show_reports(api_url: str) -> None:
+    """Print what people are told each hour and each day. Raises `DemoFailed`."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    for words in (["report", "hourly", "--at", at], ["report", "daily"]):
+        done = _run([*words, "--api-url", api_url])
+        if done.returncode != 0:
+            raise DemoFailed(f"manager-agent {' '.join(words)}: {done.stderr}")
+        print(f"\n$ manager-agent {' '.join(words)}\n{done.stdout}", end="", flush=True)
+
+
 def _command(words: Sequence[str]) -> bool:
     """Run `manager-agent WORDS` as a person would; return whether it worked."""
+    return _run(words).returncode == 0
+
+
+def _run(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "manager_agent.app.dispatch", *words]
     environment = clean_environment(os.environ)
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
-    return done.returncode == 0
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def _show_until_end(

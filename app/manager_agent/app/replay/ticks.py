@@ -1,8 +1,10 @@
 """Looks at the past one after another, as the manager looked, or would have."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+import polars as pl
 
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.frames import Thresholds
@@ -10,6 +12,9 @@ from manager_agent.analytics.history import History
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.finding import Finding
+from manager_agent.rules.issues.following import follow
+from manager_agent.rules.issues.track import Tracker
+from manager_agent.rules.issues.view import frame_of, views
 from manager_agent.rules.look import look
 from manager_agent.rules.memory import Memory
 from manager_agent.rules.message import Message
@@ -73,8 +78,10 @@ def replay(
     looker = _Looker(history, watch, ticks)
     last = -1
     for number in _strides(ticks):
+        before = looker.issues.copy() if number - last > 1 else None
         found = looker.look(number)
-        if number - last > 1 and looker.unsteady(found):
+        if before is not None and looker.unsteady(found):
+            looker.issues = before  # as they were before the look ahead
             for between in range(last + 1, number):
                 looker.step(between, looker.look(between))
             found = looker.look(number)
@@ -100,6 +107,7 @@ class _Looker:
         self._ticks = ticks
         self._source = FrameSource(told=True)
         self._memory = Memory()
+        self.issues = Tracker()
         self._known: dict[tuple[str, str], tuple[int, str]] = {}
 
     def look(self, number: int) -> tuple[Finding, ...]:
@@ -108,10 +116,17 @@ class _Looker:
         self._source.note(self._history.at(now))
         con = self._history.con
         frames = self._source.frames(con, now, watch.policy, (), watch.thresholds)
-        seen = look(watch.rules, frames, now)
+        follow(self.issues, frames, now)
+        seen = look(watch.rules, replace(frames, issues=self._seen(now)), now)
         self.done.failed = {**seen.failed, **self.done.failed}
         self.done.looks += 1
         return seen.findings
+
+    def _seen(self, now: datetime) -> pl.DataFrame:
+        """Return `Frames.issues`: those that are not resolved."""
+        open_ = [one for one in self.issues.issues.values() if one.state != "resolved"]
+        patterns = list(self.issues.patterns.values())
+        return frame_of(views(open_, patterns, now, self._watch.policy))
 
     def unsteady(self, found: Sequence[Finding]) -> bool:
         """Tell whether something else is wrong than at the last step, or waits to be told."""

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from time import thread_time
 
 import duckdb
@@ -23,6 +23,8 @@ from manager_agent.rules.message import Message
 from manager_agent.store.reports import ReportStore
 
 _log = structlog.get_logger()
+
+_EPOCH, _MINUTE = datetime(1970, 1, 1, tzinfo=UTC), timedelta(minutes=1)
 
 POLL_SECONDS = 10.0
 """How often the clock is looked at: it may jump."""
@@ -83,9 +85,9 @@ class ReportDesk:
         if at is None:
             return period_before(kind, now, *of)
         found = period(kind, at, *of)
-        this_minute = now.replace(second=0, microsecond=0)
-        if found.start < this_minute < found.end:
-            return Period(kind, found.start, this_minute, found.name)
+        so_far = now + (_EPOCH - now) % _MINUTE  # sums are of whole minutes
+        if found.start < so_far < found.end:
+            return Period(kind, found.start, so_far, found.name)
         return found
 
     async def run(self, stop: asyncio.Event, clock: Callable[[], datetime]) -> None:

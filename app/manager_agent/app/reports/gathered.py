@@ -19,6 +19,9 @@ TREND_DAYS = 14
 PACE_DAYS = 7
 """By whose mean the rest of a month is reckoned."""
 
+MOST_CALLS = 500_000
+"""How many calls are looked through for savings, which takes seconds."""
+
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -27,7 +30,8 @@ class Gathered:
     """What a report tells of `period`. `lines`: what was used in it; `before`: in the one before.
 
     `days`: the last days up to its end with what was used in each, `month` of the month so far.
-    `limits`: those of days and months as they stood at its end.
+    `limits`: those of days and months as they stood at its end. `savings`: what could be cheaper,
+    None where there were too many calls to look.
     """
 
     period: Period
@@ -39,7 +43,7 @@ class Gathered:
     seen: Seen
     issues: SeenIssues
     limits: Sequence[LimitLine]
-    savings: Sequence[Suggestion]
+    savings: Sequence[Suggestion] | None
 
     @property
     def nothing(self) -> bool:
@@ -97,8 +101,17 @@ def gathered(
         limits=limit_lines(
             policy, {"day": by_day[-1], "month": so_far}, recent, found.end, PACE_DAYS
         ),
-        savings=suggestions(con, found.start, found.end, prices) if lines else (),
+        savings=_savings(con, found, total(lines).calls, prices),
     )
+
+
+def _savings(
+    con: duckdb.DuckDBPyConnection, found: Period, calls: int, prices: PriceBook
+) -> Sequence[Suggestion] | None:
+    """Return what could be cheaper: the one question that rollups cannot answer."""
+    if calls > MOST_CALLS:
+        return None
+    return suggestions(con, found.start, found.end, prices) if calls else ()
 
 
 def days_left(month: Window, found: Period) -> float:

@@ -5,6 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from manager_agent.analytics.report_used import by_agent, by_model, total
+from manager_agent.analytics.savings.suggest import Suggestion
 from manager_agent.app.reports import words
 from manager_agent.app.reports.deeds import deeds_section
 from manager_agent.app.reports.gathered import PACE_DAYS, Gathered
@@ -19,6 +20,7 @@ from manager_agent.rules.message import Fact, Message, Section
 _TOP = 10
 _LIMITS = 8
 _SAVINGS = 5
+_TOO_MANY = "Too many calls to look for them each time: `manager-agent suggest --since 1d` does."
 _BEFORE = {"daily": "the day before", "weekly": "the week before"}
 _AGAINST = {"daily": "Day before", "weekly": "Week before"}
 
@@ -109,8 +111,10 @@ def _sections(of: Gathered, zone: ZoneInfo) -> Iterator[Section]:
         yield _limits(of.limits)
     if of.issues.first:
         yield issues_section(of.issues, zone)
-    if of.savings:
-        yield _savings(of)
+    if of.savings is None:
+        yield Section("Savings", _TOO_MANY)
+    elif of.savings:
+        yield _savings(of.savings)
     yield deeds_section(of)
 
 
@@ -136,8 +140,8 @@ def _at_least(one: LimitLine) -> str:
     return "at least " if unknown else ""
 
 
-def _savings(of: Gathered) -> Section:
-    shown = of.savings[:_SAVINGS]
+def _savings(savings: Sequence[Suggestion]) -> Section:
+    shown = savings[:_SAVINGS]
     rows = tuple(
         (
             f"{dollars(one.low)} to {dollars(one.high)}",

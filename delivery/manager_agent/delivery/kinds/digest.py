@@ -1,37 +1,50 @@
 """Digest: what there was to tell while it could not be delivered, as one message."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from manager_agent.delivery.kind import Kind, sample
+from manager_agent.delivery.kind import Kind, iso, sample
 from manager_agent.rules.message import Message, Section
 
 
 def _samples(now: datetime) -> Iterator[Message]:
-    rows = (
-        ("Cost spike", "4", "research-agent, writer", "09:12", "21:40"),
-        ("Budget", "9", "research-agent, support-bot, indexer", "08:00", "23:51"),
-        ("Circuit breaker", "2", "", "11:07", "11:26"),
+    still = Section(
+        "Still open",
+        "critical: research-agent spent $14.20 in the last hour, 11.8 times the normal $1.20\n"
+        "warning: crm-sync has made no call for 2 h or more\n"
+        "warning: 17 calls of openai/gpt-9-preview in the last 24 h at unknown cost",
     )
+    rows = (("cost_spike", "4"), ("budget", "9"), ("circuit_breaker", "2"), ("silent_agent", "1"))
     yield sample(
         now,
         "digest",
-        "critical",
+        "warning",
         None,
-        "15 messages could not be delivered in 16 h and are summed up here; 3 of their alerts are "
-        "still open",
-        {"messages": 15, "critical": 3, "still_open": 3},
+        "11 alerts while nothing was sent here: 3 still open, 8 over",
+        {
+            "since_at": iso(now - timedelta(hours=16)),
+            "alerts": 11,
+            "still_open": 3,
+            "over": 8,
+            "messages": 17,
+            "reports": 1,
+        },
         of_alert=False,
-        sections=(
-            Section("What happened", "", ("Kind", "Count", "Agents", "First", "Last"), rows),
-        ),
+        sections=(still, Section("What was said", "", ("Kind", "Messages"), rows)),
     )
 
 
 KIND = Kind(
     title=lambda message: "What happened meanwhile",
     samples=_samples,
-    labels={"messages": "Messages", "critical": "Critical", "still_open": "Still open"},
+    labels={
+        "alerts": "Alerts",
+        "still_open": "Still open",
+        "over": "Over",
+        "since_at": "Since",
+        "messages": "Messages",
+        "reports": "Reports among them",
+    },
     advice=lambda message: "All of them: `manager-agent alerts list --all`.",
     mark=lambda message: "🗂️",
 )

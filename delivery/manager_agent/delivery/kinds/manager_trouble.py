@@ -1,44 +1,54 @@
 """Manager trouble: a part of the manager does not work, so what it says is not the whole truth."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from manager_agent.delivery.kind import Kind, about, iso, resolved, said, sample
+from manager_agent.delivery.kind import Kind, about, resolved, said, sample
 from manager_agent.rules.message import Message
 
-
-def _advice(message: Message) -> str:
-    remedy = said(message, "remedy")
-    more = f" {remedy[:1].upper()}{remedy[1:].rstrip('.')}." if remedy else ""
-    return f"See what is wrong: `manager-agent doctor`.{more}"
+_WORDS = {
+    "disk": "disk nearly full",
+    "facts": "calls cannot be stored",
+    "budgets": "budgets cannot be stored",
+    "rule": "a rule is broken",
+    "delivery": "messages reach nobody",
+    "snapshot": "SQL shows old data",
+    "slow": "rules are slow",
+}
+_ADVICE = {
+    "disk": "Make room on its disk, or lower `storage.live_days` and `storage.archive_days`.",
+    "facts": "Look at its log and its disk; senders keep their spans for a while and try again.",
+    "budgets": "Look at its log and its disk; limits hold by what guards were lent.",
+    "rule": "`manager-agent rules list` shows which, and the error; the others go on.",
+    "delivery": "`manager-agent doctor` says what to change; nothing is lost meanwhile.",
+}
 
 
 def _samples(now: datetime) -> Iterator[Message]:
+    disk = "412 MB of 100 GB are free, less than 512 MB: no spans are taken in"
     one = sample(
         now,
         "manager_trouble",
         "critical",
         None,
-        "The manager cannot write its database: the disk is full; spans are refused, and "
-        "agents keep "
-        "them for a while",
-        {
-            "part": "database",
-            "error": "No space left on device",
-            "since": iso(now - timedelta(minutes=3)),
-            "refused_spans": 1204,
-            "remedy": "free space on its disk, or archive more days: `storage.live_days`",
-        },
+        f"the manager: the disk is nearly full: {disk}",
+        {"trouble": "disk", "about": None, "said": disk},
     )
     yield one
-    yield resolved(one, "the manager cannot write its database")
+    yield resolved(one, "the manager: the disk is nearly full")
 
 
 KIND = Kind(
-    title=lambda message: about("Manager in trouble", said(message, "part")),
+    title=lambda message: about(
+        "Manager in trouble", _WORDS.get(said(message, "trouble") or "", said(message, "trouble"))
+    ),
     samples=_samples,
-    labels={"part": "Part", "error": "Error", "since": "Since", "refused_spans": "Spans refused"},
-    hidden=frozenset({"remedy"}),
-    over=lambda message: f"The manager's {said(message, 'part') or 'part'} works again.",
-    advice=_advice,
+    labels={"about": "What", "said": "What it says"},
+    hidden=frozenset({"trouble"}),
+    facts=lambda message: {key: fact for key, fact in message.facts.items() if fact is not None},
+    text=lambda message: message.headline[:1].upper() + message.headline[1:],
+    over=lambda message: "The manager works as it should again.",
+    advice=lambda message: _ADVICE.get(
+        said(message, "trouble") or "", "See what is wrong: `manager-agent status`."
+    ),
 )

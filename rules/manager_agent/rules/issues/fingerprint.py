@@ -8,7 +8,7 @@ from manager_agent.contract.family import UNKNOWN, family_of
 from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.kinds import ABOUT, Kind
 from manager_agent.rules.issues.recognise import kind_of, status_of
-from manager_agent.rules.issues.unwrap import said
+from manager_agent.rules.issues.unwrap import alike, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def scope_of(failed: Failed) -> Scope:
         provider=failed.provider,
         family="" if family == UNKNOWN else family,
         error_type=_class(failed.error_type) if about.typed else "",
-        status=None if said(failed.message) else status_of(failed),
+        status=None if said(alike(failed.message)) else status_of(failed),
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b[a-z][a-z0-9+.-]{1,15}://[^\s'\"`<>)\]},]+", re.I), "<url>"),
@@ -94,6 +95,7 @@ def tokens_of(text: str, most: int = 32) -> tuple[str, ...]:
     return tuple(text.split(" ")[:most]) if text else ()
 
 
+@lru_cache(16_384)
 def bare(token: str) -> str:
     """Return a word as it is compared: without case, marks around it, and the plural's s."""
     if mask := _mask_in(token):

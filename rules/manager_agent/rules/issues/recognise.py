@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.kinds import Kind
-from manager_agent.rules.issues.unwrap import alike_digits, codes, said, status_in
+from manager_agent.rules.issues.unwrap import alike, codes, said, status_in
 
 _WORDS: tuple[tuple[Kind, str], ...] = (
     (
@@ -114,9 +114,9 @@ def kind_of(failed: Failed) -> Kind:
     """Return the kind of an error: by its words for machines, its status, then its sentence."""
     if failed.source == "tool":
         return "tool_error"
-    words = said(failed.message)
-    text = " ".join((failed.error_type, words, *sorted(codes(failed.message))))
-    return _kind(alike_digits(text), status_of(failed))
+    message = alike(failed.message)
+    text = " ".join((failed.error_type, said(message), *sorted(codes(message))))
+    return _kind(alike(text), status_of(failed))
 
 
 @lru_cache(8192)

@@ -29,7 +29,7 @@ from manager_agent.rules.issues.life import Terms, aged, back, forgettable
 from manager_agent.rules.issues.mask import Masking, masked, tokens_of
 from manager_agent.rules.issues.naming import title_of
 from manager_agent.rules.issues.templates import Template, Templates
-from manager_agent.rules.issues.unwrap import alike_digits, said
+from manager_agent.rules.issues.unwrap import alike, said
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ def _words(sentence: str) -> tuple[str, ...]:
 
 
 def _first(message: str) -> tuple[str, ...]:
-    return _words(alike_digits(said(message)))
+    return _words(said(alike(message)))
 
 
 VERSIONS: Mapping[int, Masking] = MappingProxyType({1: _first})
@@ -72,6 +72,17 @@ class Tracker:
         self._horizon_us = kept.horizon_us
         self._revision = kept.revision
         self._begin()
+
+    def copy(self) -> "Tracker":
+        """Return another that knows the same, and goes its own way."""
+        kept = Kept(
+            issues=tuple(self.issues.values()),
+            patterns=tuple(self.patterns.values()),
+            counted=tuple(self._counted.values()),
+            horizon_us=self._horizon_us,
+            revision=self._revision,
+        )
+        return Tracker(kept, self.terms, self._versions)
 
     def known(self, key: str) -> str | None:
         """Return the print that an error was counted with lately, None where it was not."""

@@ -32,11 +32,24 @@ _GENERIC = ("provider returned error", "error", "upstream error", "internal erro
 
 
 _DIGITS = str.maketrans("123456789", "000000000")
+_NAMES = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{12,})"
+    r"(?![A-Za-z0-9])"
+)
+"""Ids of letters and digits: of requests, organizations, traces. All of them are masked later."""
 
 
-def alike_digits(text: str) -> str:
-    """Return a text with a 0 for each digit: what differs in numbers alone is looked at once."""
-    return text.translate(_DIGITS)
+@lru_cache(2048)
+def alike(text: str) -> str:
+    """Return a text with a 0 for each digit, and for each letter of an id.
+
+    What differs in numbers and ids alone is looked at once: the rest is remembered by this.
+    """
+    return _NAMES.sub(_zeros, text[:_LONGEST]).translate(_DIGITS)
+
+
+def _zeros(match: re.Match[str]) -> str:
+    return "0" * len(match[0])
 
 
 @lru_cache(8192)
@@ -56,6 +69,7 @@ def said(text: str) -> str:
     return _bare(text)
 
 
+@lru_cache(8192)
 def codes(text: str) -> frozenset[str]:
     """Return the words for machines in a body: `insufficient_quota`, `ThrottlingException`."""
     return frozenset(match[1] for match in _CODE.finditer(text[:_LONGEST]))

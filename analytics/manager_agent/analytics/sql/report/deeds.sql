@@ -3,7 +3,7 @@
 -- columns: outcome, the first word of what holds after it; events, how many changed something
 SELECT
     kind,
-    coalesce(regexp_extract(json_extract_string(detail, '$.after'), '^[a-z_]+'), '') AS outcome,
+    coalesce(regexp_extract(json_extract_string(detail, '$.after'), '[a-z_]+'), '') AS outcome,
     count(*) AS events
 FROM control_events
 WHERE
