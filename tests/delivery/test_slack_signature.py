@@ -21,7 +21,7 @@ class Clock:
 
 def reason(door: SignatureDoor, body: bytes, headers: dict[str, str]) -> str | None:
     found = door.check(body, headers)
-    return found and found.reason
+    return None if found is None else found.reason
 
 
 def test_what_slack_signed_is_let_in_once() -> None:
