@@ -9,6 +9,7 @@ from manager_agent.api.guard import Denials
 from manager_agent.api.services import BusyError, Health, Issues, Services
 from manager_agent.app.alerting import alerting
 from manager_agent.app.by_hand import by_hand
+from manager_agent.app.delivering import channels_seen, slack_state, troubles
 from manager_agent.app.manager import Manager, now
 from manager_agent.app.oversight import oversight
 from manager_agent.app.people import for_api
@@ -47,7 +48,9 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         budgets=budgets,
         metrics=lambda: _metrics(manager, denied, guards),
         health=lambda: health(manager),
-        slack=lambda: _slack(manager),
+        slack=lambda: slack_state(manager),
+        release=manager.worker.release,
+        delivery=lambda: channels_seen(manager),
         # Who must show a token cannot be a page that took a name of ours.
         hosts=frozenset(["*"]) if tokens else frozenset(manager.settings.api.names),
         tokens=tokens,
@@ -115,16 +118,8 @@ def health(manager: Manager) -> Health:
     if manager.clerk.trouble:
         reasons.append(f"budgets cannot be stored: {manager.clerk.trouble}")
     reasons += [f"rule {name} raises: {error}" for name, error in manager.ticker.broken.items()]
+    reasons += troubles(manager)
     given_up = manager.control.given_up()
     if given_up:
         reasons.append(f"{len(given_up)} message(s) undeliverable: {given_up[-1].error}")
     return Health(not reasons, tuple(reasons))
-
-
-def _slack(manager: Manager) -> str:
-    if not manager.slack:
-        return "off"
-    for channel in manager.worker.channels():
-        if channel.name == "slack":
-            return channel.health
-    return "off"

@@ -14,6 +14,7 @@ import structlog
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.install import install
 from manager_agent.api.sql import SqlRunner
+from manager_agent.app import delivering
 from manager_agent.app.alerting import own_rules, remind
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
@@ -37,10 +38,6 @@ from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
 from manager_agent.control.session import GuardService
-from manager_agent.delivery.console import Console
-from manager_agent.delivery.notifier import Notifier
-from manager_agent.delivery.slack.notifier import SlackNotifier
-from manager_agent.delivery.worker import Worker
 from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.content import Door
@@ -154,7 +151,7 @@ def _wired(
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
     price = partial(costed, book=book)
     intake = _intake(settings, facts, door, price, commits, room)
-    worker = Worker(control, _notifiers(settings), now)
+    worker = delivering.worker(settings, control)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
 
     def write(job: Callable[[], None]) -> None:
@@ -197,7 +194,7 @@ def _wired(
         people=beside,
         truth=telling,
         outcomes=outcomes,
-        slack=settings.slack.webhook_url is not None,
+        slack=bool(settings.slack.webhook_url or settings.slack.bot_token),
     )
 
 
@@ -240,16 +237,6 @@ def _intake(
     return Intake(
         *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
-
-
-def _notifiers(settings: Settings) -> list[Notifier]:
-    notifiers: list[Notifier] = [Console()]
-    if settings.slack.webhook_url is not None:
-        url = settings.slack.webhook_url.get_secret_value()
-        # A legacy webhook refuses a channel that is not there: name one only if the user did.
-        named = "channel" in settings.slack.model_fields_set
-        notifiers.append(SlackNotifier(url, settings.slack.channel if named else None))
-    return notifiers
 
 
 async def _run(

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from manager_agent.app.config_error import ConfigError
 from manager_agent.app.config_errors import worded
+from manager_agent.app.delivery_sections import WebhookEntry
 from manager_agent.app.sections import (
     Api,
     Approval,
@@ -70,6 +71,8 @@ class Settings(Section):
     """How often the manager looks, and when it reports."""
     slack: Slack = Slack()
     """Where alerts go."""
+    webhooks: tuple[WebhookEntry, ...] = ()
+    """Other systems that get what Slack gets, as signed JSON."""
     timezone: str = "UTC"
     """Zone of days, months and report hours, such as Europe/Berlin."""
     budgets: Budgets = Budgets()
