@@ -56,7 +56,7 @@ def step(worker: Worker) -> bool:
 answers = st.sampled_from([Sent(), Sent(), DOWN, ASKED, REFUSED, STOPPED, ValueError("bug")])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(
     console=st.lists(answers, max_size=10),
     slack=st.lists(answers, max_size=14),

@@ -213,7 +213,7 @@ class SlackBot:
             for one in page["channels"]:
                 if one["name"] == self._channel.removeprefix("#"):
                     return str(one["id"])
-            cursor = page.get("response_metadata", {}).get("next_cursor")
+            cursor = (page.get("response_metadata") or _NOTHING).get("next_cursor")
             if not cursor:
                 break
         return known
