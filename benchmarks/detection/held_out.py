@@ -1,5 +1,6 @@
 """Fleets and seeds that no setting was ever chosen by: run them to judge, not to tune."""
 
+from benchmarks.detection.real_world import Way
 from benchmarks.detection.shapes import Shape
 
 HELP_DESK = Shape("help desk", {"chat": 5, "ask": 4, "retry": 1, "cron": 1}, night=0.4)
@@ -21,9 +22,21 @@ HELD_OUT: tuple[tuple[Shape, int], ...] = (
     (OPERATIONS, 104),
 )
 
+_OLD = ("people", "service", "nightly", "mondays", "sparse", "growing", "deploy", "new")
 SPEND_HELD_OUT: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (201, ("people", "service", "nightly", "mondays", "sparse", "growing", "deploy", "new")),
-    (202, ("people", "people", "growing", "deploy")),
-    (203, ("service", "nightly", "sparse", "new")),
+    (900, (*_OLD, "quiet_nights", "dearer", "weekend", "young")),
+    (901, ("people", "lunch", "growing", "dearer", "deploy", "falling")),
+    (902, ("service", "shifts", "nightly", "sparse", "new", "quiet_nights")),
+    (903, ("shifts", "lunch", "falling")),
+    (904, ("few", "bursty", "odd_batch", "day_old", "service", "lunch")),
+    (905, ("weekend", "mondays", "young", "people", "shifts", "deploy")),
 )
 """Seeds, and the rhythms that their fleets are made of."""
+
+REAL_HELD_OUT: tuple[tuple[Way, int], ...] = (
+    ("thinned", 910),
+    ("thinned", 911),
+    ("slowed", 912),
+)
+ERRORS_HELD_OUT, CREEP_HELD_OUT = (920, 921), (930, 931)
+"""Seeds of real arrivals, of failures, of creep."""

@@ -1,6 +1,6 @@
 """Runs spike detectors over what a fleet spends, as the manager does; a look each ten minutes.
 
-Baselines are computed each six hours here, each hour in the manager. The simple detectors judge
+Baselines are computed each hour, as in the manager. The simple detectors judge
 whole hours, as they are used: a fixed percentage, a z-score, an EWMA.
 """
 
@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from benchmarks.detection.loop_trial import Told
-from benchmarks.detection.spend_world import BEGIN, SpendWorld, Spike
+from benchmarks.detection.spend_agents import BEGIN
+from benchmarks.detection.spend_world import SpendWorld, Spike
 from manager_agent.analytics.baseline import baselines
 from manager_agent.analytics.frames import Frames, Thresholds
 from manager_agent.contract.budget import BudgetPolicy
@@ -43,6 +44,7 @@ class SpendScore:
     false_a_week: float
     agent_weeks: float
     minutes_median: float | None
+    minutes_p95: float | None
     leaked_usd: float
     missed: tuple[str, ...]
 
@@ -52,7 +54,7 @@ def rule_alerts(rule: Rule, world: SpendWorld, percent: float | None = None) -> 
     told, memory, now = [], Memory(), BEGIN
     normal, computed = pl.DataFrame(), BEGIN - timedelta(days=1)
     while now < BEGIN + timedelta(days=world.days):
-        if percent is None and now - computed >= timedelta(hours=6):
+        if percent is None and now - computed >= _HOUR:
             normal, computed = baselines(_hours(world, now), now, _ZONE), now
         now += LOOK
         done = step(memory, rule.find(_frames(world, now, normal, percent), now), now)
@@ -130,7 +132,7 @@ def spend_score(detector: str, seed: int, world: SpendWorld, told: Sequence[Told
     for spike, at in first.items():
         by_factor[f"{spike.factor:g}x"].append(at is not None)
     false = sum(not any(_concerns(one, spike) for spike in world.spikes) for one in told)
-    waits = [(at - s.start).total_seconds() / 60 for s, at in first.items() if at is not None]
+    waits = sorted((at - s.start).total_seconds() / 60 for s, at in first.items() if at is not None)
     weeks = world.agents * world.days / 7
     return SpendScore(
         detector=detector,
@@ -143,6 +145,7 @@ def spend_score(detector: str, seed: int, world: SpendWorld, told: Sequence[Told
         false_a_week=false / weeks,
         agent_weeks=weeks,
         minutes_median=median(waits) if waits else None,
+        minutes_p95=waits[int(len(waits) * 0.95)] if waits else None,
         leaked_usd=sum(_leaked(world, spike, at) for spike, at in first.items()),
         missed=tuple(f"{s.kind} {s.factor:g}x" for s, at in first.items() if at is None),
     )

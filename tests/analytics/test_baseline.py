@@ -92,7 +92,10 @@ def test_what_rested_is_expected_back() -> None:
     ("weeks", "job", "usd"),
     [
         pytest.param(1.2, lambda ts: ts == PRESENT - timedelta(days=7), 50, id="a week ago"),
-        pytest.param(1.2, lambda ts: ts.hour == 14 and ts.day >= 21, 50, id="the last two days"),
+        pytest.param(1.2, lambda ts: ts.hour == 14 and ts.day in (19, 20), 50, id="two days"),
+        pytest.param(
+            1.2, lambda ts: ts.hour == 14 and ts.day >= 21, 0, id="a weekend, and this is a Monday"
+        ),
         pytest.param(1.2, lambda ts: ts == PRESENT - timedelta(hours=31), 0, id="at another time"),
     ],
 )

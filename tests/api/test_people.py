@@ -9,11 +9,12 @@ from starlette.testclient import TestClient
 
 from manager_agent.api.app import build
 from manager_agent.api.services import BusyError, People, Services
+from manager_agent.contract.approval import DecideApproval
 from manager_agent.contract.guard import Outcomes, Question
 from manager_agent.contract.token import Token, Tokens, digest_of
 from manager_agent.control.approvals import Approvals, Rules
+from manager_agent.control.approver import Approvers
 from manager_agent.control.breakers import FleetBreakers
-from manager_agent.control.commands import DecideApproval
 from manager_agent.control.keeper import KeeperError
 from manager_agent.rules.breaker import Terms
 from tests.api.conftest import NOW, Live
@@ -208,7 +209,7 @@ def test_the_first_answer_holds(client: TestClient, desk: Desk) -> None:
     desk.ask("ask-1")
 
     assert post(client, "approvals/ask-1/deny", why="no")[1]["state"] == "denied"
-    assert post(client, "approvals/ask-1/deny")[0] == 200
+    assert post(client, "approvals/ask-1/deny")[0] == 409, "a second press is told so"
     status, problem = post(client, "approvals/ask-1/approve")
     assert (status, problem["type"]) == (409, "urn:manager-agent:problem:decided-before")
     status, problem = post(client, "approvals/none/approve")
@@ -216,7 +217,9 @@ def test_the_first_answer_holds(client: TestClient, desk: Desk) -> None:
 
 
 def test_who_answers_is_known_by_their_token(services: Services, desk: Desk) -> None:
-    desk.approvals = Approvals(MemoryApprovals(), Rules(approvers=frozenset({"ops"})), NOW_US)
+    desk.approvals = Approvals(
+        MemoryApprovals(), Rules(approvers=Approvers(frozenset({"ops"}))), NOW_US
+    )
     tokens = Tokens([Token("ops", digest_of("s1")), Token("intern", digest_of("s2"))])
     served = build(replace(services, people=desk.people(), tokens=tokens))
     desk.ask("ask-1")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from google import genai
@@ -76,7 +77,8 @@ def test_a_stream_counts_up_to_the_whole(provider: Provider, client: genai.Clien
 
 
 def test_embeddings(provider: Provider, client: genai.Client) -> None:
-    said = client.models.embed_content(model="gemini-embedding-001", contents=["one", "two"])
+    contents: Any = ["one", "two"]
+    said = client.models.embed_content(model="gemini-embedding-001", contents=contents)
 
     truth = provider.served[-1]
     assert len(said.embeddings or []) == 2

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from manager_agent.analytics.frames import Frames, Thresholds
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outlook import health
-from manager_agent.app.serve import _wired
+from manager_agent.app.serve import Stores, _wired
 from manager_agent.app.settings import Settings
 from manager_agent.app.tick import Beside, Ticker
 from manager_agent.app.unsupported import warn_unused
@@ -341,8 +341,8 @@ def number(ticker: Ticker, name: str) -> float:
 def test_health_names_the_rule_that_raises_and_what_people_did_not_hear(
     world: World,
 ) -> None:
-    stores = (world.control, world.ledger, world.people, world.issues)
-    manager = _wired(Settings(), world.facts, *stores, Door(KEY), KEY)
+    stores = Stores(world.facts, world.control, world.ledger, world.people, world.issues)
+    manager = _wired(Settings(), stores, Door(KEY), KEY)
     well = health(manager)
     SHAKY.append("boom")
     manager.ticker.rules = [Shaky(), Budget()]

@@ -5,17 +5,19 @@ from dataclasses import replace
 
 import pytest
 
+from manager_agent.contract.approval import DecideApproval, Decider
 from manager_agent.contract.guard import Answer, Bye, Question
+from manager_agent.control.approval_choice import ApprovalError
 from manager_agent.control.approval_rows import Approval
 from manager_agent.control.approvals import (
     ALLOWED_US,
     DENIED_US,
     ApprovalCommand,
-    ApprovalError,
     Approvals,
     Rules,
 )
-from manager_agent.control.commands import DecideApproval, Gone, Tick
+from manager_agent.control.approver import Approvers
+from manager_agent.control.commands import Gone, Tick
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Event
 
@@ -55,7 +57,7 @@ class Desk:
 
     def __init__(self, *approvers: str) -> None:
         self.keeper = MemoryApprovals()
-        self.rules = Rules(120 * SECOND, frozenset(approvers))
+        self.rules = Rules(120 * SECOND, Approvers(frozenset(approvers)))
         self.seconds = 0.0
         self.restart()
 
@@ -79,11 +81,11 @@ class Desk:
         return self.tell(replace(ASKED, id=id_, **values))[id_].state  # type: ignore[arg-type]
 
     def approve(self, id_: str = "q1", amount: int | None = None) -> dict[str, str]:
-        said = self.tell(DecideApproval(id_, True, "ann", "fine", amount))
+        said = self.tell(DecideApproval(id_, "once", Decider("ann"), "fine", amount))
         return {question: answer.state for question, answer in said.items()}
 
     def deny(self, id_: str = "q1", by: str = "ann") -> dict[str, str]:
-        said = self.tell(DecideApproval(id_, False, by, "no"))
+        said = self.tell(DecideApproval(id_, "deny", Decider(by), "no"))
         return {question: answer.state for question, answer in said.items()}
 
     def states(self) -> dict[str, str]:
@@ -98,16 +100,17 @@ def desk() -> Desk:
 def test_who_waits_is_told_the_answer(desk: Desk) -> None:
     assert desk.ask() == "pending"
 
-    said = desk.tell(DecideApproval("q1", True, "ann", "fine"))
+    said = desk.tell(DecideApproval("q1", "once", Decider("ann"), "fine"))
 
     assert said == {"q1": Answer("q1", "approved", "ann", "fine", 50 * CENT)}
 
 
-def test_the_first_answer_holds_and_repeats_change_nothing(desk: Desk) -> None:
+def test_the_first_answer_holds_and_others_are_refused_and_noted(desk: Desk) -> None:
     desk.ask()
     desk.approve()
 
-    assert desk.approve() == {}
+    with pytest.raises(ApprovalError, match="was approved by ann before"):
+        desk.approve()
     with pytest.raises(ApprovalError, match="was approved by ann before") as caught:
         desk.deny(by="bob")
     assert caught.value.kind == "decided"
@@ -115,6 +118,8 @@ def test_the_first_answer_holds_and_repeats_change_nothing(desk: Desk) -> None:
     assert [(e.before, e.after, e.by) for e in desk.keeper.events] == [
         (None, "pending", "research"),
         ("pending", "approved", "ann"),
+        (None, {"refused": "decided", "choice": "once"}, "ann"),
+        (None, {"refused": "decided", "choice": "deny"}, "bob"),
     ]
 
 
@@ -162,7 +167,7 @@ def test_an_approval_does_not_hold_for_more_than_its_amount(desk: Desk) -> None:
 def test_less_than_was_asked_for_is_told_and_not_used_up(desk: Desk) -> None:
     desk.ask()
 
-    said = desk.tell(DecideApproval("q1", True, "ann", "", 40 * CENT))
+    said = desk.tell(DecideApproval("q1", "once", Decider("ann"), "", 40 * CENT))
 
     assert said["q1"].bound_nano == 40 * CENT
     assert desk.approvals.views[0].used_us is None
@@ -197,7 +202,7 @@ def test_a_question_expires_and_can_be_asked_anew(desk: Desk) -> None:
     desk.seconds = 120
 
     assert desk.tell(Tick()) == {"q1": Answer("q1", "expired")}
-    with pytest.raises(ApprovalError, match="was expired before"):
+    with pytest.raises(ApprovalError, match="has expired"):
         desk.approve()
     assert desk.ask("q1") == "expired"
     assert desk.ask("q2") == "pending"
@@ -207,7 +212,7 @@ def test_its_time_is_over_before_the_clock_ticks(desk: Desk) -> None:
     desk.ask()
     desk.seconds = 120
 
-    with pytest.raises(ApprovalError, match="was expired before"):
+    with pytest.raises(ApprovalError, match="has expired"):
         desk.approve()
 
 
@@ -225,8 +230,8 @@ def test_nobody_approves_their_own(desk: Desk) -> None:
     desk.ask()
 
     with pytest.raises(ApprovalError, match="asks and cannot answer") as caught:
-        desk.tell(DecideApproval("q1", True, "research"))
-    assert caught.value.kind == "forbidden"
+        desk.tell(DecideApproval("q1", "once", Decider("research")))
+    assert caught.value.kind == "own_question"
 
 
 def test_only_those_who_may_answer() -> None:
@@ -254,7 +259,9 @@ def test_a_bad_answer_undoes_what_came_with_it(desk: Desk) -> None:
     desk.ask()
 
     with pytest.raises(ApprovalError):
-        desk.tell(replace(ASKED, id="q2", fingerprint="2"), DecideApproval("x", True, "ann"))
+        desk.tell(
+            replace(ASKED, id="q2", fingerprint="2"), DecideApproval("x", "once", Decider("ann"))
+        )
 
     assert desk.states() == {"q1": "pending"}
     assert set(desk.keeper.rows) == {"q1"}

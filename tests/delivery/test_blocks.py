@@ -3,14 +3,16 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from manager_agent.delivery.catalog import catalog
+from manager_agent.delivery.plain import text as text_of
 from manager_agent.delivery.slack.blocks import blocks, fallback
 from manager_agent.delivery.slack.fake import fault, mentions
 from manager_agent.delivery.slack.markup import code, date, escape
 from manager_agent.delivery.wording import card
-from manager_agent.rules.message import Fact, Message
+from manager_agent.rules.message import Fact, Message, Section
 
 NOW = datetime(2026, 11, 23, 14, 41, 7, tzinfo=UTC)
 HOSTILE = "<!channel> <@U1> <https://e.example|x> &lt;!here&gt; ` * \x1b[2J"
@@ -21,9 +23,21 @@ text = st.text(max_size=300) | st.sampled_from(
 fact: st.SearchStrategy[Fact] = st.none() | st.booleans() | st.integers() | st.floats() | text
 
 
+KEYS = sorted({key for kind in catalog().values() for key in [*kind.labels, *kind.hidden]})
+
+
 def payload(message: Message) -> dict[str, object]:
     shown = card(message)
     return {"text": fallback(shown), "blocks": [block.to_dict() for block in blocks(shown)]}
+
+
+@st.composite
+def sections(draw: st.DrawFn) -> Section:
+    width = draw(st.integers(0, 9))
+    cells = st.lists(text, max_size=width + 1).map(tuple)
+    rows = tuple(draw(st.lists(cells, max_size=6)) * draw(st.sampled_from([1, 1, 20])))
+    heads = tuple(draw(st.lists(text, min_size=width, max_size=width)))
+    return Section(draw(text), draw(text), heads, rows)
 
 
 @st.composite
@@ -31,7 +45,7 @@ def messages(draw: st.DrawFn) -> Message:
     return Message(
         key=draw(text),
         alert_id=draw(text),
-        kind=draw(st.sampled_from(["budget", "unpriced_model"]) | text),
+        kind=draw(st.sampled_from(sorted(catalog())) | text),
         state=draw(st.sampled_from(["firing", "resolved"])),
         severity=draw(st.sampled_from(["info", "warning", "critical"])),
         agent=draw(st.none() | text),
@@ -39,15 +53,16 @@ def messages(draw: st.DrawFn) -> Message:
         ts=NOW,
         facts=draw(
             st.dictionaries(
-                text | st.sampled_from(["percent", "spent_usd", "model", "resets_at", "period"]),
+                text | st.sampled_from(KEYS),
                 fact,
                 max_size=60,
             )
         ),
+        sections=tuple(draw(st.lists(sections(), max_size=4)) * draw(st.sampled_from([1, 1, 30]))),
     )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(messages())
 @example(
     Message(
@@ -59,6 +74,7 @@ def test_any_message_is_accepted_and_mentions_nobody(message: Message) -> None:
 
     assert fault(sent) is None
     assert mentions(sent) == []
+    assert text_of(message).count("\x1b") == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ are not there yet. Files of earlier versions stay as they are: they are what use
 import gzip
 import sqlite3
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,7 @@ from manager_agent.control.rows import (
     NOTHING,
     Account,
     AccountKey,
+    Addition,
     BudgetSet,
     Charged,
     Event,
@@ -154,6 +156,18 @@ APPROVALS = [
         *("ann", "fine", BEGAN_US + 9, "ask-2"),
     ),
 ]
+ALLOWANCE = replace(
+    APPROVALS[1],
+    id="ask-3",
+    fingerprint="print3",
+    used_us=None,
+    used_by="",
+    reason="budget",
+    limit_name="hourly_limit_usd of agent writer",
+    choice="amount",
+    until_us=BEGAN_US + 1_800_000_000,
+)
+ADDITION = Addition("ask-3", _HOUR, 500, BEGAN_US + 1_800_000_000, "ann")
 
 
 SILENCE = Silence(
@@ -181,12 +195,12 @@ def make_control(folder: Path) -> Path:
         posts.trying(first.message.key, "#alerts", "card", first.message.alert_id, LATER)
         posts.placed(first.message.key, "#alerts", "card", "C0", "1.2")
     with LedgerStore(path) as ledger:
-        ledger.keep(LEDGER)
+        ledger.keep([*LEDGER, ADDITION])
     with ControlStore(path) as store:
         SilenceStore(store).add(SILENCE)
     with PeopleStore(path) as people:
         people.breakers.keep(BREAKERS)
-        people.approvals.keep(APPROVALS)
+        people.approvals.keep([*APPROVALS, ALLOWANCE])
     with IssueStore(path) as issues:
         issues.keep(Tracker().follow(ERRORS, BEGAN, BEGAN - timedelta(hours=1)))
     with sqlite3.connect(path) as con:

@@ -22,6 +22,8 @@ from manager_agent.store.control_file import faults, newest_schema, schema_of
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from tests.harness.database import (
+    ADDITION,
+    ALLOWANCE,
     APPROVALS,
     BEGAN,
     BEGAN_US,
@@ -170,3 +172,12 @@ def test_its_breakers_and_approvals_read_right(tmp_path: Path) -> None:
     with PeopleStore(path) as store:
         assert {row.key: row for row in store.breakers.load()} == {row.key: row for row in BREAKERS}
         assert store.approvals.load(BEGAN_US) == APPROVALS
+
+
+def test_what_was_approved_beyond_a_limit_reads_right(tmp_path: Path) -> None:
+    path = tmp_path / "control.sqlite"
+    path.write_bytes(gzip.decompress(DATABASES[-1].read_bytes()))
+
+    with PeopleStore(path) as people, LedgerStore(path) as ledger:
+        assert ALLOWANCE in people.approvals.load(BEGAN_US)
+        assert ADDITION in ledger.load(BEGAN_US)

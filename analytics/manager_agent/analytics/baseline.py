@@ -10,8 +10,9 @@ below `UNIT` count as nothing. For every hour of the series, what is expected of
 - `low`: less history than three days, or a kind of day never seen: the last 24 hours with calls.
 
 What the last two days were above that by is added (growth and deploys become normal after a day,
-and what fell is not forgotten: holidays end). Hours far outside leave the baseline, unless they
-last for a day. Nothing here knows the clock: equal hours give equal baselines, live and replayed.
+new levels of up to twice after six hours; what fell is not forgotten: holidays end). Hours far
+outside leave the baseline, unless they last for a day. Nothing here knows the clock: equal hours
+give equal baselines, live and replayed.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from manager_agent.analytics.baseline_scale import idle_part, scale_and_level
+from manager_agent.analytics.baseline_scale import idle_part, scale_and_level, step_of_today
 from manager_agent.analytics.frames import BASELINES
 
 HISTORY = timedelta(weeks=6)
@@ -116,14 +117,21 @@ def _judged(grid: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
     scales = scale_and_level(rough, present)
     strays = rough.join(scales, on="id", maintain_order="left")
     far = (pl.col("x") - pl.col("centre") - pl.col("level")) > _FAR * pl.col("scale")
-    spikes = _short_runs(strays.filter(far & (pl.col("x") > 0)))
+    stray = strays.filter(far & (pl.col("x") > 0))
+    spikes = _short_runs(stray)
     clean = strays.join(spikes, on=["id", "ts"], how="anti", maintain_order="left")
     told = grid.filter(pl.col("ts") >= present - _DAYS - timedelta(hours=BEHIND + 1))
     slots = _with_precedent(told).filter(
         pl.col("ts").is_between(start, present + timedelta(hours=AHEAD - 1))
     )
-    slots = slots.join(_usual(clean), on=["id", "slot"], how="left").join(
-        scales, on="id", how="left"
+    usual = _usual(clean)
+    lately = grid.filter(pl.col("ts") < present).join(usual, on=["id", "slot"])
+    slots = slots.join(usual, on=["id", "slot"], how="left").join(scales, on="id", how="left")
+    slots = slots.join(step_of_today(lately, present), on="id", how="left").with_columns(
+        pl.max_horizontal("level", "step").alias("level")
+    )
+    slots = slots.join(_habit(stray, present), on="id", how="left").with_columns(
+        pl.max_horizontal("precedent", "habit").alias("precedent")
     )
     active = idle_part(clean, grid.filter(pl.col("ts") < present))
     return _chosen(slots.join(active, on="id", how="left"), basis, present)
@@ -143,6 +151,23 @@ def _short_runs(far: pl.DataFrame) -> pl.DataFrame:
     return run.filter(pl.len().over("id", "run") < _LASTING)
 
 
+def _habit(far: pl.DataFrame, present: datetime) -> pl.DataFrame:
+    """Return what each series strays to on every third of its days or so, at whichever hour.
+
+    Jobs that run when somebody starts them are no news by the fourth time: `habit` is the third
+    highest of the days in the last two weeks on which an hour was far outside.
+    """
+    days = far.filter(pl.col("ts") >= present - _DAYS).group_by(
+        "id", pl.col("ts").dt.truncate("1d").alias("day")
+    )
+    highest = days.agg(pl.col("x").max()).group_by("id")
+    return (
+        highest.agg(pl.col("x").top_k(3).min().alias("habit"), pl.len().alias("days"))
+        .filter(pl.col("days") >= _LEAST)
+        .drop("days")
+    )
+
+
 def _lagged(column: str, lag: int) -> pl.Expr:
     """Return what was so many hours before, within its series."""
     return pl.when(pl.col("id").shift(lag) == pl.col("id")).then(pl.col(column).shift(lag))
@@ -152,12 +177,18 @@ def _with_precedent(hours: pl.DataFrame) -> pl.DataFrame:
     """Add the most that was seen at this time before: what recurs is no spike.
 
     An hour earlier or later counts. Once in the last two weeks at this time of the week is enough,
-    or twice in the last seven days at this time of the day.
+    or twice in the last seven days at this time of the day; of working days for working days, of
+    weekends for weekends.
     """
     around = pl.max_horizontal(*(_lagged("x", by) for by in (-1, 0, 1))).alias("around")
     weeks = [_lagged("around", _WEEK * k) for k in (1, 2)]
     names = [f"day_{k}" for k in range(1, 8)]
-    days = [_lagged("around", _DAY * k).alias(name) for k, name in enumerate(names, 1)]
+    days = [
+        pl.when(_lagged("weekend", _DAY * k) == pl.col("weekend"))
+        .then(_lagged("around", _DAY * k))
+        .alias(name)
+        for k, name in enumerate(names, 1)
+    ]
     highest = pl.max_horizontal(*names)
     # The second highest: the most below the highest, or that one again if it was reached twice.
     reached = pl.sum_horizontal(*((pl.col(day) >= highest).fill_null(value=False) for day in names))

@@ -6,6 +6,9 @@ import polars as pl
 
 _POOL = timedelta(weeks=2)
 _LATELY = timedelta(days=2)
+_TODAY = timedelta(hours=8)
+_STEP = 0.8
+"""A new level of up to 2.2 times (in logarithms) becomes normal within hours, not after a day."""
 _MAD = 1.4826
 """Times the median absolute deviation: the standard deviation, where deviations are normal."""
 _FLOOR = 0.1
@@ -39,6 +42,21 @@ def scale_and_level(hours: pl.DataFrame, present: datetime) -> pl.DataFrame:
     return told.group_by("id").agg(
         pl.when(pl.len() >= _LEAST).then(scale).alias("scale"),
         pl.when(late.len() >= _LEAST).then(late.median().clip(0)).fill_null(0.0).alias("level"),
+    )
+
+
+def step_of_today(hours: pl.DataFrame, present: datetime) -> pl.DataFrame:
+    """Return `step` of each series: a new level that its last hours all share, such as a deploy's.
+
+    `hours`: as for `scale_and_level`, up to `present`. All but one of six hours or more lie that
+    high. What is much higher is no new level yet: it is told until it has lasted for a day.
+    """
+    lowest = (pl.col("x") - pl.col("centre")).sort().slice(1, 1).first()
+    recent = hours.filter(
+        (pl.col("ts") >= present - _TODAY) & (pl.col("samples") >= 3) & (pl.col("x") > 0)
+    )
+    return recent.group_by("id").agg(
+        pl.when((pl.len() >= _LEAST) & (lowest <= _STEP)).then(lowest.clip(0)).alias("step")
     )
 
 

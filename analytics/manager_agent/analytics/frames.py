@@ -232,6 +232,42 @@ BREAKERS = pl.Schema(
     }
 )
 
+CLOCKS = pl.Schema(
+    {
+        "agent": pl.String(),
+        "calls": pl.Int64(),  # told of in the last ten minutes
+        # Between the end of a call, by its sender's clock, and its arrival by ours; negative: its
+        # end is still to come.
+        "least_ms": pl.Int64(),
+        "most_ms": pl.Int64(),
+    }
+)
+
+TOLD = pl.Schema(
+    {
+        "agent": pl.String(),
+        "calls": pl.Int64(),  # that guards told to have ended in this stretch
+        "since": _TIME,
+        "until": _TIME,
+    }
+)
+
+DROPS = pl.Schema(
+    {
+        "kind": pl.String(),  # items: spans, records, points; requests; denied: requests unread
+        "reason": pl.String(),
+        "number": pl.Int64(),  # in the last ten minutes
+    }
+)
+
+HEALTH = pl.Schema(
+    {
+        "trouble": pl.String(),  # disk, facts, budgets, rule, delivery, snapshot, slow
+        "about": pl.String(),  # which of them: a rule's name; else empty
+        "said": pl.String(),  # what is wrong, in a sentence
+    }
+)
+
 
 def _none_of(schema: pl.Schema) -> Callable[[], pl.DataFrame]:
     return lambda: pl.DataFrame(schema=schema)
@@ -309,6 +345,12 @@ class Frames:
     `thresholds`: the simple limits that people named.
     `issues` (schema `ISSUES`): groups of similar errors that are not resolved.
     `breakers` (schema `BREAKERS`): circuit breakers that are not closed, and those that count.
+
+    What a running manager alone knows, and a replay does not:
+    `clocks` (schema `CLOCKS`): how far senders' times are from those of arrival.
+    `told` (schema `TOLD`): how many calls guards told of.
+    `drops` (schema `DROPS`): what the receiver refused or did not understand.
+    `health` (schema `HEALTH`): what is wrong with the manager itself.
     """
 
     budgets: pl.DataFrame
@@ -326,3 +368,7 @@ class Frames:
     issues: pl.DataFrame = field(default_factory=_none_of(ISSUES))
     creep: pl.DataFrame = field(default_factory=_none_of(CREEP))
     breakers: pl.DataFrame = field(default_factory=_none_of(BREAKERS))
+    clocks: pl.DataFrame = field(default_factory=_none_of(CLOCKS))
+    told: pl.DataFrame = field(default_factory=_none_of(TOLD))
+    drops: pl.DataFrame = field(default_factory=_none_of(DROPS))
+    health: pl.DataFrame = field(default_factory=_none_of(HEALTH))

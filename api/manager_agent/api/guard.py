@@ -1,4 +1,4 @@
-"""Who may ask: a bearer token with every request but /healthz."""
+"""Who may ask: a bearer token with every request but /healthz, and what Slack signs."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ from manager_agent.api.problem import Problem
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.contract.token import Denied, Tokens
 
-_OPEN = "/healthz"
+_OPEN = frozenset({"/healthz", "/api/v1/slack/interactive", "/api/v1/slack/commands"})
+"""What needs no token: whether the manager lives, and what proves itself by a signature."""
 
 
 class Guard:
@@ -24,7 +25,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and self._tokens and scope["path"] != _OPEN:
+        if scope["type"] == "http" and self._tokens and scope["path"] not in _OPEN:
             found = self._tokens.check(Headers(scope=scope).get("authorization"))
             if isinstance(found, Denied):
                 self._denied.add(found.reason)

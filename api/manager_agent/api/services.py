@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -11,6 +11,7 @@ import duckdb
 from manager_agent.analytics.frames import BudgetRow
 from manager_agent.api.guard import Denials
 from manager_agent.api.sql import SqlRunner
+from manager_agent.contract.approval import DecideApproval
 from manager_agent.contract.budget import BudgetPolicy, Enforcement
 from manager_agent.contract.command import RecordCall, SetBudget
 from manager_agent.contract.metric import Metric
@@ -19,7 +20,6 @@ from manager_agent.control.approval_rows import Approval
 from manager_agent.control.breaker_rows import BreakerView
 from manager_agent.control.commands import (
     Correct,
-    DecideApproval,
     PauseCalls,
     ResumeCalls,
     SetBreaker,
@@ -31,6 +31,7 @@ from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.issues.view import IssueView
 from manager_agent.rules.look import Evaluation
 from manager_agent.rules.manual import Manual
+from manager_agent.rules.message import Message
 from manager_agent.rules.silence import Silence
 from manager_agent.store.sealing import Sealer
 from manager_agent.store.snapshot import Snapshots
@@ -159,6 +160,24 @@ class Issues:
     split: Callable[[str, str, str | None, str, str], str]
 
 
+SlackKind = Literal["interactive", "slash_commands"]
+FromSlack = Callable[[SlackKind, bytes, Mapping[str, str], str], tuple[int, Any]]
+"""Body, headers and address of a request for Slack's endpoint -> status, and JSON or None; it may
+block for 3 seconds. Nobody asked for a token: it has to check the signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """Makes reports, `hourly`, `daily`, `weekly` or `issues`; all block.
+
+    `report(kind, at)`: of the period that holds `at`, None being the last one that is over.
+    `send(kind, at, by)`: the same, also put where delivery finds it; raises `BusyError`.
+    """
+
+    report: Callable[[str, datetime | None], Message]
+    send: Callable[[str, datetime | None, str], Message]
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
@@ -176,6 +195,8 @@ class Services:
     `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where nothing may be
     changed. `alerting`: None where nothing is looked for. `oversight`: of budgets that hold; None
     where nobody holds any. `issues`: groups of similar errors; None where nobody groups them.
+    `from_slack`: answers what Slack signed; None without the secret to tell.
+    `reports`: None where nobody makes any.
     """
 
     started: datetime
@@ -202,3 +223,5 @@ class Services:
     people: People | None = None
     alerting: Alerting | None = None
     issues: Issues | None = None
+    from_slack: FromSlack | None = None
+    reports: Reporting | None = None

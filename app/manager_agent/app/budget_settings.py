@@ -6,6 +6,7 @@ from manager_agent.app.sections import Group as GroupSection
 from manager_agent.app.settings import Settings
 from manager_agent.contract.budget import BudgetPolicy, Group, Limits
 from manager_agent.contract.money import nano_usd
+from manager_agent.control.approval_needs import Needs
 from manager_agent.control.guard_policy import Conduct
 
 
@@ -40,15 +41,29 @@ def thresholds(settings: Settings) -> Thresholds:
 def conduct(settings: Settings) -> Conduct:
     """Return how guards are to treat what budgets alone do not say."""
     budgets, approval = settings.budgets, settings.approval
-    above = approval.cost_usd
     return Conduct(
         unpriced=budgets.unpriced,
         ceiling_nano_per_mtok=nano_usd(budgets.ceiling_usd_per_mtok),
         max_wait_ms=int(budgets.max_wait_seconds * 1000),
-        approve_above_nano=None if above is None else nano_usd(above),
-        approve_models=approval.models,
+        needs=needs(settings),
+        cheaper=dict(approval.cheaper),
+        cheaper_agents=approval.cheaper_agents,
         approval_timeout_ms=int(approval.timeout_seconds * 1000),
         allow_on_timeout=approval.on_timeout == "allow",
+    )
+
+
+def needs(settings: Settings) -> Needs:
+    """Return which calls people are asked about."""
+    approval = settings.approval
+    above = approval.cost_usd
+    return Needs(
+        above_nano=None if above is None else nano_usd(above),
+        models=approval.models,
+        agents=approval.agents,
+        tools=approval.tools,
+        priorities=frozenset(approval.priorities),
+        budget=approval.budget,
     )
 
 

@@ -18,6 +18,7 @@ PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cli_sql": ("sql",),
         "cli_view": ("status", "agents"),
         "cli_suggest": ("suggest",),
+        "cli_report": ("report",),
         "cli_alerts": ("alerts",),
         "cli_budget": ("budget",),
         "cli_pause": ("pause", "resume"),

@@ -1,6 +1,7 @@
 """`manager-agent approvals`: which calls wait for somebody's yes, and saying yes or no."""
 
 import json
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ import typer
 from manager_agent.app.cli_view import print_rows
 from manager_agent.app.options import API_URL, Api, Json, told
 from manager_agent.app.rest import ManagerError, get, post
+from manager_agent.contract.until import end_of
 
 _approvals = typer.Typer(help="Calls that wait for somebody's yes.", no_args_is_help=True)
 
@@ -42,11 +44,12 @@ def list_approvals(
         print("no call waits for an approval")
         return
     print_rows(
-        ["id", "state", "agent", "model", "at most", "asked at", "expires at", "by"],
+        ["id", "state", "agent", "model", "at most", "why", "cheaper", "expires at", "by"],
         [
             [
                 *(one["id"], one["state"], one["agent"], one["model"] or one["operation"]),
-                *(_usd(one["cost_usd"]), one["asked_at"], one["expires_at"], one["by"]),
+                *(_usd(one["cost_usd"]), one["limit_name"] or one["reason"], _cheaper(one)),
+                *(one["expires_at"], one["by"]),
             ]
             for one in rows
         ],
@@ -56,17 +59,30 @@ def list_approvals(
 def approve(
     id_: Annotated[str, typer.Argument(metavar="ID", help="As `approvals list` shows it.")],
     amount: Annotated[
-        str | None, typer.Option(help="Most that the call may cost, USD; else as it asks.")
+        str | None, typer.Option(help="Most that it may cost, USD; else as it asks.")
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Let like calls cost the amount in all until then: `2h`, `17:30`, ISO."),
+    ] = None,
+    cheaper: Annotated[
+        bool, typer.Option("--cheaper", help="Have it made with the cheaper model.")
+    ] = False,
     why: Why = None,
     as_json: Json = False,
     api_url: Api = API_URL,
 ) -> None:
-    """Let one call be made."""
+    """Let one call be made; with --until, others like it, too."""
     body: dict[str, Any] = {} if why is None else {"why": why}
     with told(ManagerError, ValueError):
+        if cheaper and (amount is not None or until is not None):
+            raise ValueError("--cheaper takes neither --amount nor --until; leave them out")
         if amount is not None:
             body["amount_usd"] = str(_amount(amount))
+        if until is not None:
+            body["until"] = end_of(until, datetime.now().astimezone()).isoformat()
+        if cheaper:
+            body["choice"] = "cheaper"
         found = post(api_url, f"/api/v1/approvals/{quote(id_, safe='')}/approve", body)
     _print(found, as_json)
 
@@ -89,7 +105,17 @@ def _print(found: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(found))
         return
     most = f", at most {_usd(found['approved_usd'])}" if found.get("approved_usd") else ""
+    if found.get("until"):
+        most += f" in all until {found['until']}"
+    if found.get("choice") == "cheaper":
+        most += f" with {found['cheaper_model']}"
     print(f"{found['id']}: {found.get('state', 'decided')}{most}")
+
+
+def _cheaper(one: dict[str, Any]) -> str:
+    if not one["cheaper_model"]:
+        return "-"
+    return f"{one['cheaper_model']} {_usd(one['cheaper_cost_usd'])}"
 
 
 def _amount(text: str) -> Decimal:

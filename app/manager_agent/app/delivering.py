@@ -28,12 +28,3 @@ def channels_seen(manager: Manager) -> list[dict[str, str | None]]:
         {"notifier": one.name, "state": one.health, "reason": one.reason}
         for one in manager.worker.channels()
     ]
-
-
-def troubles(manager: Manager) -> list[str]:
-    """Return what keeps messages from people until somebody does something."""
-    return [
-        f"delivery to {one.name} stopped: {one.reason}; then run `manager-agent alerts test`"
-        for one in manager.worker.channels()
-        if one.health == "stopped"
-    ]

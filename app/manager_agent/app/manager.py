@@ -13,7 +13,9 @@ from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import People
+from manager_agent.app.reports.desk import ReportDesk
 from manager_agent.app.settings import Settings
+from manager_agent.app.slack_side import SlackSide
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import Truth
 from manager_agent.control.clerk import Clerk
@@ -68,7 +70,9 @@ class Manager:
     people: People
     truth: Truth
     outcomes: SpanOutcomes
+    reports: ReportDesk
     slack: bool
+    answers: SlackSide | None = None
     started: datetime = field(default_factory=lambda: now())
 
 

@@ -1,6 +1,7 @@
 """What the API sees of a running manager."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from manager_agent.analytics.frames import BudgetRow
@@ -9,16 +10,20 @@ from manager_agent.api.guard import Denials
 from manager_agent.api.services import BusyError, Health, Issues, Services
 from manager_agent.app.alerting import alerting
 from manager_agent.app.by_hand import by_hand
-from manager_agent.app.delivering import channels_seen, slack_state, troubles
+from manager_agent.app.delivering import channels_seen, slack_state
 from manager_agent.app.manager import Manager, now
 from manager_agent.app.oversight import oversight
 from manager_agent.app.people import for_api
+from manager_agent.app.reporting import reporting
+from manager_agent.app.slack_side import SlackSide, slack_side
+from manager_agent.app.troubles import NO_ILLNESS, troubles
 from manager_agent.app.upkeep import upkeep
 from manager_agent.app.version import VERSION
 from manager_agent.contract.metric import Metric
 from manager_agent.contract.token import Tokens
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.session import GuardService
+from manager_agent.store.control_audit import Audit
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,7 +76,18 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         people=for_api(manager.people, manager.clerk),
         alerting=alerting(manager.settings, manager.ticker, manager.silences),
         issues=_issues(manager),
+        reports=reporting(manager.reports, now),
     )
+
+
+def answered(manager: Manager, seen: Services) -> tuple[Services, SlackSide | None]:
+    """Return what the API sees with what Slack may send it, and who listens to Slack, if anybody.
+
+    Needs a running loop.
+    """
+    manager.answers = side = slack_side(manager.settings, seen, Audit(manager.control).note, now)
+    http = None if side is None else side.http
+    return (seen if http is None else replace(seen, from_slack=http.answer)), side
 
 
 def _metrics(manager: Manager, denied: Denials, guards: GuardService) -> list[Metric]:
@@ -87,7 +103,9 @@ def _metrics(manager: Manager, denied: Denials, guards: GuardService) -> list[Me
         *manager.clerk.metrics(),
         *manager.truth.metrics(),
         *manager.outcomes.metrics(),
+        *manager.reports.metrics(),
         *guards.metrics(),
+        *(manager.answers.metrics() if manager.answers else []),
     ]
 
 
@@ -109,17 +127,5 @@ def _kept(do: Callable[P, T]) -> Callable[P, T]:
 
 def health(manager: Manager) -> Health:
     """Return whether the manager does its work, and what keeps it from that."""
-    reasons = []
-    no_room = manager.room.closed()
-    if no_room is not None:
-        reasons.append(no_room)
-    if manager.intake.trouble:
-        reasons.append(f"facts cannot be stored: {manager.intake.trouble}")
-    if manager.clerk.trouble:
-        reasons.append(f"budgets cannot be stored: {manager.clerk.trouble}")
-    reasons += [f"rule {name} raises: {error}" for name, error in manager.ticker.broken.items()]
-    reasons += troubles(manager)
-    given_up = manager.control.given_up()
-    if given_up:
-        reasons.append(f"{len(given_up)} message(s) undeliverable: {given_up[-1].error}")
+    reasons = [one.said for one in troubles(manager) if one.kind not in NO_ILLNESS]
     return Health(not reasons, tuple(reasons))

@@ -56,7 +56,7 @@ def _asked(
     api_url: str, path: str, body: bytes | None, seconds: float, method: str | None = None
 ) -> Any:
     url = api_url.rstrip("/") + path
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", "user-agent": "manager-agent/cli"}
     request = urllib.request.Request(url, body, headers, method=method)
     token = api_token()
     if token:

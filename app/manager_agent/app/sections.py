@@ -75,8 +75,8 @@ class Monitoring(Section):
     """Seconds between two runs of the rules."""
     remind_hours: Duration | None = None
     """Hours between two reminders of the alerts that are still open. Left out: none."""
-    summary_interval_minutes: Duration = 60
-    """Minutes between two summaries."""
+    summary_interval_minutes: Whole = 60
+    """Minutes between two summaries, counted from midnight in `timezone`."""
     daily_report_hour: Annotated[int, _Number, Field(ge=0, le=23)] = 9
     """Hour of the daily report, 0 to 23, in `timezone`."""
 
@@ -96,6 +96,11 @@ class Slack(Section):
     """Secret that proves answers by HTTP; better given as SLACK_SIGNING_SECRET."""
     api_url: str | None = None
     """Other address of Slack's API, for tests; SLACK_API_URL overrides it."""
+    operators: tuple[str, ...] = ()
+    """Slack users `U...` and user groups `S...` whose `/manager` commands may change things; empty:
+    nobody's."""
+    members: tuple[str, ...] = ()
+    """Those who may read by `/manager` besides; empty: everyone in the workspace."""
 
     routes: tuple[RouteEntry, ...] = ()
     """Which messages go to which channel, with a bot token. A message goes to every channel whose
@@ -204,21 +209,6 @@ class Breaker(Section):
                 f"({self.base_open_seconds:g}); raise it"
             )
         return self
-
-
-class Approval(Section):
-    """Calls that wait for a person's yes."""
-
-    cost_usd: Usd | None = None
-    """A call whose worst cost is above this many USD waits. Left out: none does."""
-    models: tuple[str, ...] = ()
-    """Models whose calls always wait; `gpt-5*` is a pattern."""
-    timeout_seconds: Duration = 120
-    """Seconds a call waits for an answer."""
-    on_timeout: Literal["deny", "allow"] = "deny"
-    """What happens without one."""
-    approvers: tuple[str, ...] = ()
-    """Slack user ids that may answer; empty: everyone in the channel."""
 
 
 class CustomPriceEntry(Section):

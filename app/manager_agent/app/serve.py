@@ -3,8 +3,9 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from time import monotonic, time_ns
@@ -19,6 +20,8 @@ from manager_agent.app.alerting import own_rules, remind
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
+from manager_agent.app.clocks import Clocks
+from manager_agent.app.drops import Drops
 from manager_agent.app.event_mirror import EventMirror
 from manager_agent.app.front import Doors, Ports, doors, opened
 from manager_agent.app.issue_desk import IssueDesk
@@ -27,11 +30,15 @@ from manager_agent.app.loop_stops import LoopStops
 from manager_agent.app.manager import Commits, Manager, now
 from manager_agent.app.mirror import AlertMirror
 from manager_agent.app.outcomes import SpanOutcomes
-from manager_agent.app.outlook import services
+from manager_agent.app.outlook import answered, services
+from manager_agent.app.own_frames import OwnFrames
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
+from manager_agent.app.reporting import report_desk
+from manager_agent.app.reports.chart import chart
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
+from manager_agent.app.troubles import troubles
 from manager_agent.app.truth import truth
 from manager_agent.app.version import VERSION
 from manager_agent.control.authority import Authority
@@ -40,6 +47,7 @@ from manager_agent.control.service import ControlService
 from manager_agent.control.session import GuardService
 from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.call import Call
+from manager_agent.receiver.changes import CallVersion
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
 from manager_agent.receiver.intake import Intake
@@ -65,6 +73,17 @@ _DELIVERED_KEPT = timedelta(days=30)
 
 class DataDirError(Exception):
     """The data directory cannot be made or used; the message names it and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What keeps the facts, and who keeps what of the control file."""
+
+    facts: FactStore
+    control: ControlStore
+    ledger: LedgerStore
+    people: PeopleStore
+    issues: IssueStore
 
 
 async def serve(settings: Settings, ports: Ports, announce: Callable[[str], None]) -> None:
@@ -118,11 +137,15 @@ def _built(settings: Settings) -> Iterator[Manager]:
             directory / "manager.duckdb", door, install, checkpoint_mib=checkpoint_mib
         )
         stack.callback(facts.close)
-        control = stack.enter_context(ControlStore(directory / "control.sqlite"))
-        ledger = stack.enter_context(LedgerStore(directory / "control.sqlite"))
-        others = stack.enter_context(PeopleStore(directory / "control.sqlite"))
-        issues = stack.enter_context(IssueStore(directory / "control.sqlite"))
-        manager = _wired(settings, facts, control, ledger, others, issues, door, secret)
+        state = directory / "control.sqlite"
+        stores = Stores(
+            facts,
+            stack.enter_context(ControlStore(state)),
+            stack.enter_context(LedgerStore(state)),
+            stack.enter_context(PeopleStore(state)),
+            stack.enter_context(IssueStore(state)),
+        )
+        manager = _wired(settings, stores, door, secret)
         manager.clerk.start()
         stack.callback(manager.clerk.stop)
         manager.truth.start()
@@ -136,40 +159,29 @@ def _built(settings: Settings) -> Iterator[Manager]:
         yield manager
 
 
-def _wired(
-    settings: Settings,
-    facts: FactStore,
-    control: ControlStore,
-    ledger: LedgerStore,
-    others: PeopleStore,
-    issues: IssueStore,
-    door: Door,
-    secret: bytes,
-) -> Manager:
+def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Manager:
+    facts, control = stores.facts, stores.control
     commits = Commits()
     room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
     price = partial(costed, book=book)
     intake = _intake(settings, facts, door, price, commits, room)
-    worker = delivering.worker(settings, control)
+    worker = delivering.worker(settings, control, chart)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
-
-    def write(job: Callable[[], None]) -> None:
-        intake.between_commits(job).result()
-        commits.add()
-
     ticker, own, silences = _ticker(settings, facts, control, snapshots, worker.wake)
-    ticker.issues = issue_desk = IssueDesk(issues, lambda: ticker.policy, now)
+    ticker.issues = issue_desk = IssueDesk(stores.issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
-    authority, beside = Authority(ledger, ticker.policy, now_us), people(settings, others, now_us)
-    clerk = Clerk(authority, conduct(settings), beside.seats(), ticker.follow)
+    authority = Authority(stores.ledger, ticker.policy, now_us)
+    beside = people(settings, stores.people, authority, worker.wake, now_us)
+    clerk = Clerk(
+        *(authority, conduct(settings), beside.seats(), ticker.follow),
+        now_us=lambda: time_ns() // 1000,
+    )
     telling = truth(settings, facts, clerk, lambda: ticker.policy, now)
-    ticker.ledger = telling.ledger
-    ticker.act = LoopStops(clerk.ask).act
+    ticker.ledger, ticker.act = telling.ledger, LoopStops(clerk.ask).act
     ticker.breakers = lambda: beside.breakers.views
     outcomes = SpanOutcomes(clerk.tell, time_ns)
-    facts.called = outcomes.note
-    return Manager(
+    manager = Manager(
         settings=settings,
         facts=facts,
         control=control,
@@ -180,12 +192,12 @@ def _wired(
         mirror=AlertMirror(control, facts),
         events=EventMirror(Audit(control), facts),
         issues=issue_desk,
-        issue_mirror=IssueMirror(issues, issue_desk, facts),
+        issue_mirror=IssueMirror(stores.issues, issue_desk, facts),
         desk=BudgetDesk(clerk),
         commits=commits,
         worker=worker,
         snapshots=snapshots,
-        sealer=Sealer(facts, write, now, kept(settings), snapshots.archive_in_use),
+        sealer=_sealer(settings, facts, intake, commits, snapshots),
         sql=SqlRunner(),
         price=price,
         room=room,
@@ -194,8 +206,34 @@ def _wired(
         people=beside,
         truth=telling,
         outcomes=outcomes,
+        reports=report_desk(settings, facts, control, book, lambda: ticker.policy, worker.wake),
         slack=bool(settings.slack.webhook_url or settings.slack.bot_token),
     )
+    _watch_itself(manager)
+    return manager
+
+
+def _sealer(
+    settings: Settings, facts: FactStore, intake: Intake, commits: Commits, snapshots: Snapshots
+) -> Sealer:
+    def write(job: Callable[[], None]) -> None:
+        intake.between_commits(job).result()
+        commits.add()
+
+    return Sealer(facts, write, now, kept(settings), snapshots.archive_in_use)
+
+
+def _watch_itself(manager: Manager) -> None:
+    """Have the rules see what only a running manager knows, and breakers what spans tell."""
+    clocks, drops = Clocks(time_ns), Drops(manager.intake.counts.all)
+
+    def called(versions: Sequence[CallVersion]) -> None:
+        manager.outcomes.note(versions)
+        clocks.note(versions)
+
+    manager.facts.called = called
+    own = OwnFrames(clocks, drops, manager.people.told, lambda: troubles(manager))
+    manager.ticker.own = own.beside
 
 
 def _ticker(
@@ -243,26 +281,25 @@ async def _run(
     manager: Manager, found: Doors, stop: asyncio.Event, announce: Callable[[str], None]
 ) -> None:
     guards = GuardService(manager.clerk, found.receiver.tokens)
-    beside = (manager.agents, guards)
-    front = await opened(
-        found,
-        manager.settings,
-        manager.intake,
-        services(manager, found.api.tokens, guards),
-        beside,
-    )
+    seen, answers = answered(manager, services(manager, found.api.tokens, guards))
+    front = await opened(found, manager.settings, manager.intake, seen, (manager.agents, guards))
     tasks = [
         asyncio.create_task(_ticking(manager, stop)),
         asyncio.create_task(_publishing(manager, stop)),
         asyncio.create_task(manager.own.run(stop, _look_seconds(manager), now)),
         asyncio.create_task(archiving(manager.sealer, stop)),
+        asyncio.create_task(manager.reports.run(stop, now)),
         asyncio.create_task(manager.worker.run(stop)),
     ]
+    if answers is not None:
+        answers.start()
     announce(front.ready)
     _log.info("serving", data_dir=str(manager.settings.data_dir), version=VERSION)
     await stop.wait()
     _log.info("stopping")
     guards.close()
+    if answers is not None:
+        await asyncio.to_thread(answers.stop)
     await front.stop()
     await asyncio.gather(*tasks)
     await asyncio.to_thread(manager.intake.stop)

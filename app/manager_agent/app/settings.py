@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from manager_agent.app.approval_section import Approval
 from manager_agent.app.config_error import ConfigError
 from manager_agent.app.config_errors import worded
 from manager_agent.app.delivery_sections import WebhookEntry
+from manager_agent.app.report_section import Reports
 from manager_agent.app.sections import (
     Api,
-    Approval,
     Breaker,
     BudgetEntry,
     Budgets,
@@ -69,6 +70,8 @@ class Settings(Section):
     """Simple limits on behaviour."""
     monitoring: Monitoring = Monitoring()
     """How often the manager looks, and when it reports."""
+    reports: Reports = Reports()
+    """What is reported on its own."""
     slack: Slack = Slack()
     """Where alerts go."""
     webhooks: tuple[WebhookEntry, ...] = ()

@@ -10,7 +10,7 @@ import duckdb
 import structlog
 
 from manager_agent.analytics.frame_source import FrameSource
-from manager_agent.analytics.frames import LedgerRow, Thresholds
+from manager_agent.analytics.frames import Frames, LedgerRow, Thresholds
 from manager_agent.app.breakers_frame import breakers_frame
 from manager_agent.app.evaluations import Evaluations
 from manager_agent.app.issue_desk import IssueDesk
@@ -52,7 +52,8 @@ class Ticker:
     changed, before that is remembered: what it does may be done twice, and is never forgotten.
     `silences` gives all there are, `beside` what was found beside the look. `remind`: how often
     people hear what is still open. `unusable`: why rules of other packages cannot be asked.
-    `issues` groups what failed; `breakers` gives those of the fleet.
+    `issues` groups what failed; `breakers` gives those of the fleet; `own` adds the frames of what
+    only a running manager knows.
     """
 
     read: Callable[[], duckdb.DuckDBPyConnection]
@@ -76,6 +77,7 @@ class Ticker:
     act: Callable[[Sequence[AlertRow]], None] = lambda changed: None
     issues: IssueDesk | None = None
     breakers: Callable[[], Sequence[BreakerView]] = tuple
+    own: Callable[[Frames, datetime], Frames] = lambda frames, now: frames
 
     def tick(self, now: datetime) -> None:
         """Look once at `now` (UTC), and commit memory and messages in one transaction.
@@ -91,6 +93,7 @@ class Ticker:
         finally:
             cursor.close()
         frames = replace(frames, breakers=breakers_frame(self.breakers()))
+        frames = self.own(frames, now)
         if self.issues is not None:
             frames = self.issues.follow(frames, now)
         seen, beside = look(self.rules, frames, now), self.beside()

@@ -34,6 +34,9 @@ PROMPT_DIGEST = "manager.prompt.digest"
 TURN_DIGEST = "manager.turn.digest"
 """The same of what the request adds to the one before it (`contract/turn.py`)."""
 
+MODEL_ASKED = "manager.request.model_asked"
+"""The model that a caller asked for, where people had a cheaper one run in its place."""
+
 USAGE_ESTIMATED = "manager.usage.estimated"
 """True where the tokens are the meter's estimate, since the answer brought no count."""
 

@@ -107,6 +107,11 @@ class Question:
     bound_nano: int = int64(7)
     fingerprint: str = text(8)
     conversation_id: str = text(9)
+    tools: tuple[str, ...] = texts(10)
+    low_nano: int = int64(11)
+    limit_name: str = text(12)
+    cheaper: str = text(13)
+    cheaper_nano: int = int64(14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,10 @@ class Policy:
     approve_models: tuple[str, ...] = texts(10)
     approval_timeout_ms: int = int64(11)
     allow_on_timeout: bool = flag(12)
+    approve_tools: tuple[str, ...] = texts(13)
+    ask_budget: bool = flag(14)
+    cheaper: tuple[str, ...] = texts(15)
+    cheaper_allowed: bool = flag(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +221,7 @@ class Answer:
     by: str = text(3)
     reason: str = text(4)
     bound_nano: int = int64(5)
+    model: str = text(6)
 
 
 @dataclass(frozen=True, slots=True)

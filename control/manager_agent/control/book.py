@@ -13,6 +13,7 @@ from manager_agent.control.rows import (
     PRIORITIES,
     Account,
     AccountKey,
+    Addition,
     BudgetSet,
     Charged,
     Event,
@@ -60,6 +61,7 @@ class Book:
     totals: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
     leased: dict[tuple[Period | None, Unit, int], dict[str, int]] = field(default_factory=dict)
     limits: dict[LimitKey, LimitSet] = field(default_factory=dict)
+    additions: dict[str, Addition] = field(default_factory=dict)
     budgets: dict[str, Limits] = field(default_factory=dict)
     paused: dict[tuple[str, str], Paused] = field(default_factory=dict)
     next_lease: int = 1
@@ -98,6 +100,8 @@ class Book:
                 self.limits[row.key] = row
                 if row.dropped:
                     del self.limits[row.key]
+            case Addition():
+                self.additions[row.id] = row
             case BudgetSet():
                 self.budgets.pop(row.agent, None)
                 if row.limits is not None:
@@ -163,6 +167,13 @@ class Book:
             Account(key, end_us, term.amount, term.enforcement, term.floors)
         )
 
+    def amount_of(self, key: AccountKey, limit: int | None) -> int | None:
+        """Return what may be spent of a limit in a window: with what people added to it."""
+        if limit is None or not self.additions:
+            return limit
+        added = self.additions.values()
+        return limit + sum(one.amount for one in added if one.account == key and not one.ended)
+
     def _with_charges(self, account: Account) -> Account:
         """Count in what was charged in the window before anybody drew on this limit."""
         external, leased = (
@@ -214,6 +225,9 @@ class Book:
             if key not in needed:
                 del self.accounts[key]
                 self.tied.pop(key, None)
+        if self.additions:
+            kept = self.additions.items()
+            self.additions = {id_: one for id_, one in kept if one.account in self.accounts}
         for holder in list(self.holders.values()):
             long_ago = holder.closed_us is not None and holder.closed_us + KEPT_US < now_us
             if long_ago and not self.held.get(holder.id):
@@ -285,6 +299,8 @@ def _identity(row: Row, count: int) -> tuple[object, ...]:
             return ("charged", row.key)
         case LimitSet():
             return ("limit", *row.key)
+        case Addition():
+            return ("addition", row.id)
         case BudgetSet():
             return ("budget", row.agent)
         case Paused():

@@ -7,12 +7,13 @@ from manager_agent.contract.budget_document import document
 from manager_agent.contract.command import SetBudget
 from manager_agent.contract.guard import Pause, Pauses
 from manager_agent.contract.money import usd
-from manager_agent.control import booking
+from manager_agent.control import booking, extending
 from manager_agent.control.book import Book
 from manager_agent.control.commands import (
     Charge,
     Configure,
     Correct,
+    Extend,
     PauseCalls,
     ResumeCalls,
     SetLimit,
@@ -22,8 +23,8 @@ from manager_agent.control.rows import BudgetSet, Charged, Event, Lease, LimitSe
 from manager_agent.control.serving import Answer, call_back, name_of, told
 from manager_agent.control.terms import DEFAULT, Terms
 
-Change = Configure | SetBudget | SetLimit | Correct | Charge | PauseCalls | ResumeCalls
-FREEING = (Configure, SetBudget, SetLimit, Correct, Charge)
+Change = Configure | SetBudget | SetLimit | Correct | Extend | Charge | PauseCalls | ResumeCalls
+FREEING = (Configure, SetBudget, SetLimit, Correct, Extend, Charge)
 """Those after which there may be money again, or too much is out."""
 
 
@@ -39,6 +40,8 @@ def change(book: Book, command: Change, now_us: int) -> list[To]:
             _set_limit(book, command, now_us)
         case Correct():
             _correct(book, command, now_us)
+        case Extend():
+            extending.extend(book, command, now_us)
         case Charge():
             _charge(book, command, now_us)
         case PauseCalls() | ResumeCalls():
@@ -83,7 +86,8 @@ def _apply(book: Book, terms: Terms, now_us: int) -> None:
         _tie_again(book, lease, now_us)
     for account in [one for one in book.accounts.values() if one.end_us > now_us]:
         term = terms.term_of(account.key[:4])
-        new = replace(account, amount=term.amount, enforcement=term.enforcement, floors=term.floors)
+        amount = book.amount_of(account.key, term.amount)
+        new = replace(account, amount=amount, enforcement=term.enforcement, floors=term.floors)
         if new != account:
             booking.rewrite(book, new)
 

@@ -140,14 +140,21 @@ class SetBreaker:
 
 
 @dataclass(frozen=True, slots=True)
-class DecideApproval:
-    """People answer a question. `amount_nano`: most that the one call may cost; None: as asked."""
+class Extend:
+    """People let an agent spend `amount` nano-USD more of a limit until `until_us`.
+
+    The limit is named as grants name it, one that holds for `agent`. It is for the window in which
+    they said so, at `said_us`, and for no other. Telling it again under its `id` changes nothing.
+    """
 
     id: str
-    approved: bool
+    agent: str
+    limit_name: str
+    amount: int
+    said_us: int
+    until_us: int
     by: str = ""
     why: str = ""
-    amount_nano: int | None = None
 
 
 Command = (
@@ -159,6 +166,7 @@ Command = (
     | SetBudget
     | SetLimit
     | Correct
+    | Extend
     | Charge
     | Reconcile
     | PauseCalls

@@ -1,9 +1,12 @@
 """How guards are to treat the calls of each agent, told before the agent's first grant."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from manager_agent.contract.budget import Enforcement, Unit
 from manager_agent.contract.guard import Policy
+from manager_agent.control.approval_needs import Needs
 from manager_agent.control.terms import Terms
 
 HEARTBEAT_MS = 3000
@@ -18,15 +21,17 @@ class Conduct:
     """What is configured for the guards of all agents.
 
     `unpriced`: refuse, ceiling or allow calls of a model without a price; `ceiling_nano_per_mtok`:
-    nano-USD for a million of its tokens. `approve_above_nano`: a call whose worst cost is above it
-    waits for a person, None: none does; so do those of `approve_models`, names or patterns.
+    nano-USD for a million of its tokens. `needs.above_nano`: a call whose worst cost is above it
+    waits for a person, None: none does; so do others that `needs` says. `cheaper`: which model may
+    run in the place of which; `cheaper_agents`: for whom, whatever they say themselves.
     """
 
     unpriced: str = "ceiling"
     ceiling_nano_per_mtok: int = 100_000_000_000
     max_wait_ms: int = 5000
-    approve_above_nano: int | None = None
-    approve_models: tuple[str, ...] = ()
+    needs: Needs = field(default_factory=Needs)
+    cheaper: Mapping[str, str] = field(default_factory=dict)
+    cheaper_agents: tuple[str, ...] = ()
     approval_timeout_ms: int = 120_000
     allow_on_timeout: bool = False
 
@@ -61,6 +66,8 @@ def policy_of(agent: str, terms: Terms, conduct: Conduct) -> Policy:
     """Return the policy that holds for an agent, without a revision."""
     limits = [term for unit in _UNITS for term in terms.of(agent, unit) if term.amount is not None]
     found = {term.enforcement for term in limits}
+    needs = conduct.needs
+    every = needs.every_call_of(agent, terms.priority_of(agent))
     return Policy(
         agent=agent,
         enforcement=next((one for one in _STRICTEST if one in found), "observe"),
@@ -69,8 +76,12 @@ def policy_of(agent: str, terms: Terms, conduct: Conduct) -> Policy:
         unreachable=terms.policy.unreachable,
         max_wait_ms=conduct.max_wait_ms,
         heartbeat_ms=HEARTBEAT_MS,
-        approve_above_nano=conduct.approve_above_nano,
-        approve_models=conduct.approve_models,
+        approve_above_nano=needs.above_nano,
+        approve_models=("*",) if every else needs.models,
         approval_timeout_ms=conduct.approval_timeout_ms,
         allow_on_timeout=conduct.allow_on_timeout,
+        approve_tools=needs.tools,
+        ask_budget=needs.budget,
+        cheaper=tuple(f"{model}={other}" for model, other in conduct.cheaper.items()),
+        cheaper_allowed=any(fnmatchcase(agent, one) for one in conduct.cheaper_agents),
     )

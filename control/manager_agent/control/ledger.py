@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from manager_agent.contract.guard import Bye, Fence, Grant, Hello, Report
-from manager_agent.control import booking, changing
+from manager_agent.control import booking, changing, extending
 from manager_agent.control.book import Book
 from manager_agent.control.closing import ENDED, LAST_WORDS, give_up, let_time_pass, recover
 from manager_agent.control.commands import (
@@ -57,6 +57,7 @@ def _applied(book: Book, command: Command, now_us: int) -> list[To]:
             _bye(book, command, now_us)
         case Tick():
             let_time_pass(book, now_us, command.deaf_us)
+            return extending.end(book, now_us)
         case Reconcile():
             _reconcile(book, command)
         case _:

@@ -159,6 +159,21 @@ class LimitSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """What people let be spent of a limit in one of its windows, beyond it, until `until_us`.
+
+    `ended`: its time is over; the row stays while its window does, so that it is added once.
+    """
+
+    id: str
+    account: AccountKey
+    amount: int
+    until_us: int
+    by: str
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetSet:
     """An agent's entry that people put in place of the configured one; None: taken back.
 
@@ -217,5 +232,5 @@ class Heard:
     longest_call_us: int = 0
 
 
-Row = Account | Lease | Holder | Charged | LimitSet | BudgetSet | Paused | Event
+Row = Account | Lease | Holder | Charged | LimitSet | Addition | BudgetSet | Paused | Event
 """What a change of the ledger is made of: the new state of a row, under its key."""

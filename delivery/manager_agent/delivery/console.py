@@ -7,6 +7,7 @@ from typing import TextIO
 
 from manager_agent.delivery.notifier import Failed, Outcome, Sent
 from manager_agent.delivery.offload import in_daemon_thread
+from manager_agent.delivery.plain import WIDTH, pairs, part
 from manager_agent.delivery.wording import Card, card
 from manager_agent.rules.message import Message
 
@@ -46,13 +47,15 @@ class Console:
 def draw(shown: Card, frame: Frame = _FRAME) -> str:
     """Return `shown` as lines of text that end in a newline."""
     top, side, arrow, bottom, dot = frame
-    width = max((len(field.label) for field in shown.fields), default=0)
     lines = [f"{top} {shown.severity.upper()} {dot} {shown.title}", f"{side} {shown.text}"]
-    lines += [f"{side}   {field.label:<{width}}  {field.value}" for field in shown.fields]
-    if shown.advice:
-        lines.append(f"{side} {arrow} {shown.advice}")
+    lines += [f"{side}   {line}" for line in pairs(shown.fields)]
+    for section in shown.sections:
+        lines += [side, *(f"{side} {line}" for line in part(section, WIDTH))]
+    for said in (shown.done, shown.advice, shown.link):
+        lines += [f"{side} {arrow} {said}"] if said else []
     when = f"{shown.ts.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    lines.append(f"{bottom} {when} {dot} {shown.kind} {dot} {shown.reference}")
+    ends = (when, shown.kind, shown.reference)
+    lines.append(f"{bottom} {f' {dot} '.join(end for end in ends if end)}")
     return "\n".join(lines) + "\n"
 
 

@@ -71,6 +71,9 @@ class Kind:
     over: Words = nothing
     """The sentence once it is over."""
 
+    over_facts: int = 4
+    """How many facts are still worth reading once it is over."""
+
     over_title: Words = nothing
     """The title once it is over; else it is the title after `Resolved: `."""
 
@@ -123,14 +126,16 @@ def sample(
     *,
     state: State = "firing",
     sections: tuple[Section, ...] = (),
+    of_alert: bool = True,
 ) -> Message:
     """Return a message that shows what `kind` looks like; its key begins with `sample:`.
 
-    Messages of one kind and agent are of one alert, as it worsens.
+    Messages of one kind and agent are of one alert, as it worsens; `of_alert`: whether of any.
     """
     alert_id = _digest(kind, agent)
     key = f"sample:{alert_id}:{state}:{_digest(headline, sorted(facts.items()))}"
-    return Message(key, alert_id, kind, state, severity, agent, headline, now, facts, sections)
+    named = alert_id if of_alert else ""
+    return Message(key, named, kind, state, severity, agent, headline, now, facts, sections)
 
 
 def resolved(message: Message, title: str) -> Message:

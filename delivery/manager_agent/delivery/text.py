@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from manager_agent.delivery.redact import masked
+
 ELLIPSIS = "…"
 
 WORD_LIMIT = 80
@@ -23,13 +25,20 @@ _ATOM = re.compile(
 
 
 def clean(text: str) -> str:
-    """Return `text` on one line, without anything that a terminal or a chat would act on."""
+    """Return `text` on one line, without secrets and what a terminal or a chat would act on."""
+    if text.isprintable():  # as nearly all text is: nothing in it to take out
+        return masked(" ".join(text.split()))
     without = _ESCAPE_SEQUENCE.sub("", text)
     fit = "".join(
         " " if char.isspace() else char if unicodedata.category(char) not in _UNFIT else ""
         for char in without
     )
-    return " ".join(fit.split())
+    return masked(" ".join(fit.split()))
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines of `text`, each cleaned as a sentence is, without those that are empty."""
+    return [one for one in map(sentence, text.splitlines()) if one]
 
 
 def sentence(text: str) -> str:
@@ -43,7 +52,8 @@ def shorten(text: str, limit: int) -> str:
         return text
     kept: list[str] = []
     room = limit - len(ELLIPSIS)
-    for atom in _ATOM.findall(text):
+    for found in _ATOM.finditer(text):
+        atom = found.group()
         room -= len(atom)
         if room < 0:
             break

@@ -57,11 +57,11 @@ def card(message: Message, dashboard_url: str | None = None) -> Card:
         title=_titled(kind, message),
         text=_text(kind, message),
         fields=_fields(kind, message),
-        advice=None if over else kind.advice(message),
-        kind=clean(message.kind),
+        advice=None if over else _cleaned(kind.advice(message)),
+        kind=shorten(clean(message.kind), WORD_LIMIT),
         reference=shorten(clean(message.alert_id), WORD_LIMIT),
         ts=message.ts,
-        done=_cleaned(kind.done(message)) if not over or kind.over_title(message) else None,
+        done=_cleaned(kind.done(message)),
         sections=message.sections,
         buttons=kind.buttons(message),
         link=f"{dashboard_url.rstrip('/')}{_ALERTS}" if dashboard_url else None,
@@ -81,11 +81,12 @@ def _fields(kind: Kind, message: Message) -> tuple[Field, ...]:
     who = {"agent": agent} if agent and "agent" not in message.facts else {}
     facts = {**who, **kind.facts(message)}
     first = {key: facts[key] for key in kind.labels if key in facts}
-    return tuple(
+    told = tuple(
         field(key, fact, kind.labels.get(key))
         for key, fact in {**first, **facts}.items()
         if key not in kind.hidden and _tells(key, fact)
     )
+    return told[: kind.over_facts] if message.state == "resolved" else told
 
 
 def _tells(key: str, fact: Fact) -> bool:

@@ -9,15 +9,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from hashlib import blake2b
 from os import urandom
 
 from manager_agent.contract.decision import Allow, Hold, Refuse
 from manager_agent.contract.guard import Answer, Policy, Question
+from manager_agent.instrumentation.asking import needed, tools
 from manager_agent.instrumentation.bell import AsyncBell, Bell, bell_here
 from manager_agent.instrumentation.bound import Bound
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.cheaper import run_with
 from manager_agent.instrumentation.holding import unanswered
 from manager_agent.instrumentation.outcome import outcome_of
 from manager_agent.instrumentation.refusals import dollars
@@ -67,7 +68,7 @@ class Approvals:
         """
         nano = bound.nano if bound is not None else None
         model = ask.asked.model or ask.endpoint.model or ""
-        if not _needed(model, nano, policy):
+        if not needed(ask, model, nano, policy):
             return None
         print_ = self._fingerprint(ask, model)
         with self._lock:
@@ -84,6 +85,28 @@ class Approvals:
             bound_nano=nano or 0,
             fingerprint=print_,
             conversation_id=ask.identity.conversation_id or "",
+            tools=tools(ask, policy),
+        )
+
+    def beyond(self, ask: Ask, nano: int, limit_name: str) -> Question | None:
+        """Return the question whether more may be spent of a limit that is used up.
+
+        It is one question for all calls of the agent. None where it was asked for this call.
+        """
+        if limit_name in ask.limits_asked:
+            return None
+        ask.limits_asked = (*ask.limits_asked, limit_name)
+        agent = ask.identity.agent
+        return Question(
+            id=f"ask-{ask.call_id[-12:]}",
+            agent=agent,
+            provider=ask.endpoint.provider,
+            model=ask.asked.model or ask.endpoint.model or "",
+            operation=ask.endpoint.operation,
+            bound_nano=nano,
+            fingerprint=self._keyed(f"{agent}\0{limit_name}".encode()),
+            conversation_id=ask.identity.conversation_id or "",
+            limit_name=limit_name,
         )
 
     def hold(self, question: Question, policy: Policy) -> Hold:
@@ -92,7 +115,7 @@ class Approvals:
             approval_id=question.id,
             message=_said(question),
             timeout_seconds=policy.approval_timeout_ms / 1000,
-            on_timeout="allow" if policy.allow_on_timeout else "deny",
+            on_timeout="allow" if policy.allow_on_timeout and not question.limit_name else "deny",
         )
 
     def wait(
@@ -158,7 +181,7 @@ class Approvals:
             one = self._open.get(answer.id)
             if one is None:
                 left = self._left.pop(answer.id, None)
-                if left is not None and answer.state == "approved":
+                if left is not None and answer.state == "approved" and not answer.model:
                     self._allow(left, answer.bound_nano)
                 return
             one.heard = True
@@ -178,10 +201,12 @@ class Approvals:
             self._open.pop(one.question.id, None)
             answer = one.answer
             if answer is None:
+                if one.question.limit_name:
+                    return
                 if len(self._left) >= _MOST:
                     del self._left[next(iter(self._left))]
                 self._left[one.question.id] = one.question.fingerprint
-            elif answer.state == "approved":
+            elif answer.state == "approved" and not answer.model and not one.question.limit_name:
                 self._allow(one.question.fingerprint, answer.bound_nano)
 
     def _decided(self, ask: Ask, one: _Open, hold: Hold, policy: Policy) -> Allow | Refuse:
@@ -196,6 +221,10 @@ class Approvals:
             return unanswered(hold)
         if answer.state == "denied":
             return _denied(hold, answer)
+        if question.limit_name:
+            return Allow("approved")  # the ledger says how much there is
+        if answer.model:
+            return self._with_another(ask, one, hold, answer)
         if question.bound_nano > answer.bound_nano:
             return Refuse(
                 "denied",
@@ -206,6 +235,18 @@ class Approvals:
             amount = self._allowed.pop(question.fingerprint, answer.bound_nano)
             self._use(ask.call_id, question.fingerprint, amount)
         return Allow("approved")
+
+    def _with_another(self, ask: Ask, one: _Open, hold: Hold, answer: Answer) -> Allow | Refuse:
+        """Let a call be made with the cheaper model that was offered, and with no other."""
+        offered = one.question
+        fits = answer.model == offered.cheaper and offered.cheaper_nano <= answer.bound_nano
+        if fits and run_with(ask, answer.model):
+            return Allow("approved")
+        return Refuse(
+            "denied",
+            f"{hold.message} It may be made with {answer.model} only, which it cannot be.",
+            "Ask for that model itself.",
+        )
 
     def _use(self, call_id: str, fingerprint: str, amount: int) -> None:
         if len(self._used) >= _MOST:
@@ -227,19 +268,17 @@ class Approvals:
         what = ask.body_digest or ask.call_id.encode()
         parts = (ask.identity.agent, ask.endpoint.provider, model, ask.endpoint.operation)
         told = b"\0".join(part.encode() for part in parts)
+        return self._keyed(told + b"\0" + what)
+
+    def _keyed(self, told: bytes) -> str:
         key = self._key() or self._own_key
-        return blake2b(told + b"\0" + what, key=key[:64], digest_size=16).hexdigest()
-
-
-def _needed(model: str, nano: int | None, policy: Policy) -> bool:
-    above = policy.approve_above_nano
-    if above is not None and (nano is None or nano > above):
-        return True
-    return any(fnmatchcase(model, pattern) for pattern in policy.approve_models)
+        return blake2b(told, key=key[:64], digest_size=16).hexdigest()
 
 
 def _said(question: Question) -> str:
     cost = f"up to {_usd(question.bound_nano)}" if question.bound_nano else "an unknown amount"
+    if question.limit_name:
+        return f"Agent {question.agent} needs more than the {question.limit_name}: {cost}."
     return (
         f"Agent {question.agent} needs an approval for {question.model or question.operation},"
         f" which may cost {cost}."

@@ -24,6 +24,7 @@ _AGAIN_SECONDS = 300.0
 _REST_SECONDS = 5.0
 """How long nobody is asked after nobody answered."""
 _MOST_MODELS = 512
+_BYTES_OF_TOKEN = 4
 _MOST_TIERS = 8
 _SAME_TIER = frozenset({None, "auto", "default", "standard", "standard_only", "on_demand"})
 """Tiers that cost what no tier costs."""
@@ -81,6 +82,17 @@ class Bounds:
             nano = 0
         found = Bound(found.input_tokens, found.output_tokens, nano, hard, assumed)
         return found if hard else self._habits.usual(ask, found, prices)
+
+    def least(self, ask: Ask, found: Bound) -> int:
+        """Return about what the prompt of a call costs alone, nano-USD; 0 where nobody knows.
+
+        A token of text is about four bytes, of which its bound counts each.
+        """
+        endpoint, asked = ask.endpoint, ask.asked
+        key = (endpoint.provider, asked.model or endpoint.model, asked.tier, endpoint.kind)
+        model = self._models.get(key)
+        prices = None if model is None else model.dearest_at(ask.started_ns)
+        return 0 if prices is None else prices.cost(found.input_tokens // _BYTES_OF_TOKEN, 0)
 
     def wanted(self) -> bool:
         """Tell whether there is something to ask the manager for, now."""

@@ -31,7 +31,9 @@ class Ask:
 
     `call_id`: 32 hex digits, time-ordered (UUID 7). `context`: what was active where it was made,
     so that its span hangs where it belongs. `body`: of the request, None where that cannot be
-    read, and once it was let go.
+    read, and once it was let go. `rewritable`: who sends it can send another body, `rewritten`
+    where that is one; then `model_asked` is the model that it asked for at first. `limits_asked`:
+    those that people were asked to extend for it.
     """
 
     __slots__ = (
@@ -43,6 +45,10 @@ class Ask:
         "context",
         "endpoint",
         "identity",
+        "limits_asked",
+        "model_asked",
+        "rewritable",
+        "rewritten",
         "started_ns",
     )
 
@@ -63,6 +69,10 @@ class Ask:
         self.context = context
         self.started_ns = started_ns
         self.body = body
+        self.rewritable = False
+        self.rewritten: bytes | None = None
+        self.model_asked: str | None = None
+        self.limits_asked: tuple[str, ...] = ()
         self._digest: bytes | None = None
         self._turn: bytes | None = None
 

@@ -6,10 +6,12 @@ that much money held. Everything that needs the manager is the speaker's, in a t
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.contract.guard import Policy, Question
-from manager_agent.instrumentation import reentry, shortfall
+from manager_agent.instrumentation import cheaper, reentry, shortfall
+from manager_agent.instrumentation.asking import asks
 from manager_agent.instrumentation.bound import Bound
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.receipt import Receipt
@@ -75,10 +77,10 @@ class Deciding:
             wallet = self._first_of(agent)
         policy = word.policies.get(agent, UNHEARD)
         bound = self._bounds.of(ask, policy)
-        if policy.approve_above_nano is not None or policy.approve_models:
-            if bound is None and word.link.up and policy.approve_above_nano is not None:
-                return self._unready(ask, wallet, policy)  # its cost says whether people are asked
-            question = self._approvals.question(ask, bound, policy)
+        if policy.approve_above_nano is not None or policy.approve_models or policy.approve_tools:
+            if word.link.up and (bound is None or self._lacks(ask, policy)):
+                return self._unready(ask, wallet, policy)  # its cost is what people are asked about
+            question = self._question_of(ask, bound, policy)
             if question is not None:
                 if not word.link.up:
                     return self._stopped(ask, self._alone(ask, wallet, policy, FREE))
@@ -169,6 +171,9 @@ class Deciding:
         now_ns = self._clock()
         known = wallet.shortage(bound.nano or 0, bound.tokens)
         if known is not None and now_ns < shortfall.ends_ns(known):
+            question = self._last_resort(ask, known, bound, policy)
+            if question is not None:
+                return self._ask_people(question, policy)
             return self._refusal(known, ask, bound)
         if not wallet.heard:
             return self._unready(ask, wallet, policy)
@@ -218,6 +223,39 @@ class Deciding:
             return refuse
         self._held[ask.call_id] = None, (None, 0, None, 0), bound
         return UNREACHABLE
+
+    def _question_of(self, ask: Ask, bound: Bound | None, policy: Policy) -> Question | None:
+        """Return what people must be asked, now that the manager has said who asks whom."""
+        if ask.call_id in self._approved or not asks(policy):
+            return None
+        bound = None if bound is FREE else bound
+        question = self._approvals.question(ask, bound, policy)
+        if question is None or bound is None:
+            return question
+        question = replace(question, low_nano=self._bounds.least(ask, bound))
+        model = cheaper.offered(ask, policy)
+        if model is None:
+            return question
+        other = self._bounds.of(cheaper.with_model(ask, model), policy)
+        if other is None or other.nano is None:
+            return question  # nobody knows that it is cheaper
+        return replace(question, cheaper=model, cheaper_nano=other.nano)
+
+    def _lacks(self, ask: Ask, policy: Policy) -> bool:
+        """Say whether what a cheaper model costs that may be offered is not known yet."""
+        model = cheaper.offered(ask, policy)
+        return model is not None and self._bounds.of(cheaper.with_model(ask, model), policy) is None
+
+    def _last_resort(
+        self, ask: Ask, shortage: Shortage, bound: Bound, policy: Policy
+    ) -> Question | None:
+        """Return the question whether more may be spent, before a call is refused for its limit."""
+        grant = shortage.grant
+        if not policy.ask_budget or shortage.verdict != "exhausted" or not self._word.link.up:
+            return None
+        if grant is None or grant.unit != "usd" or not grant.limit_name or not bound.nano:
+            return None
+        return self._approvals.beyond(ask, bound.nano, grant.limit_name)
 
     def _ask_people(self, question: Question, policy: Policy) -> Hold:
         hold = self._approvals.hold(question, policy)

@@ -100,9 +100,13 @@ def end(token: Token[bool]) -> None:
         return
 
 
-def enter(endpoint: Endpoint, body: Body) -> Call | Refusal:
-    """Decide about a request; block while it is held."""
+def enter(endpoint: Endpoint, body: Body, rewritable: bool = False) -> Call | Refusal:
+    """Decide about a request; block while it is held.
+
+    `rewritable`: who sends it looks at the call's `ask.rewritten`, and sends that body instead.
+    """
     ask, decider = _ask(endpoint, body), policy()
+    ask.rewritable = rewritable
     decision: object = _decide(decider, ask)
     if isinstance(decision, (Hold, Wait)):
         hold = decision
@@ -113,9 +117,10 @@ def enter(endpoint: Endpoint, body: Body) -> Call | Refusal:
     return _entered(decider, ask, decision)
 
 
-async def enter_async(endpoint: Endpoint, body: Body) -> Call | Refusal:
+async def enter_async(endpoint: Endpoint, body: Body, rewritable: bool = False) -> Call | Refusal:
     """Do as `enter` does; the event loop is free while the call is held."""
     ask, decider = _ask(endpoint, body), policy()
+    ask.rewritable = rewritable
     decision: object = _decide(decider, ask)
     if isinstance(decision, (Hold, Wait)):
         hold = decision

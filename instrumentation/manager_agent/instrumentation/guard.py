@@ -1,11 +1,13 @@
 """The guard: decides whether a call may leave, waits where it must wait, and settles its cost."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from manager_agent.contract.decision import Allow, Hold, Refuse, Wait
 from manager_agent.contract.guard import Policy, Question
 from manager_agent.instrumentation import reentry
+from manager_agent.instrumentation.asking import asks
 from manager_agent.instrumentation.bell import Bell, bell_here
 from manager_agent.instrumentation.bound import Bound
 from manager_agent.instrumentation.call import Ask
@@ -46,7 +48,7 @@ class Guard(Deciding):
             if isinstance(hold, Hold):
                 question, policy = self._question(ask, hold)
                 answer = self._approvals.wait(ask, question, policy, self._wake(ask))
-                return self._after_approval(ask, answer) or self._for_money(ask)
+                return self._after_approval(ask, question, answer) or self._for_money(ask)
             return self._for_money(ask, hold.seconds)
         except BaseException:
             self._withdrawn(ask)
@@ -58,7 +60,8 @@ class Guard(Deciding):
             if isinstance(hold, Hold):
                 question, policy = self._question(ask, hold)
                 answer = await self._approvals.wait_async(ask, question, policy, self._wake(ask))
-                return self._after_approval(ask, answer) or await self._for_money_async(ask)
+                refused = self._after_approval(ask, question, answer)
+                return refused or await self._for_money_async(ask)
             return await self._for_money_async(ask, hold.seconds)
         except BaseException:
             self._withdrawn(ask)
@@ -71,12 +74,26 @@ class Guard(Deciding):
     def _wake(self, ask: Ask) -> Callable[[], None]:
         return lambda: self._word.wake(ask.identity.agent)
 
-    def _after_approval(self, ask: Ask, answer: Allow | Refuse) -> Refuse | None:
+    def _after_approval(
+        self, ask: Ask, question: Question, answer: Allow | Refuse
+    ) -> Refuse | None:
         if isinstance(answer, Refuse):
             self._withdrawn(ask)
-            return answer
+            return self._still_over(ask, question, answer) if question.limit_name else answer
         self._approved.add(ask.call_id)
         return None
+
+    def _still_over(self, ask: Ask, question: Question, answer: Refuse) -> Refuse:
+        """Return the refusal that a limit gives whose extension nobody answered for."""
+        wallet, bound = (
+            self._word.wallet(ask.identity.agent),
+            self._bounds.of(ask, self._policy(ask)),
+        )
+        known = None if bound is None else wallet.shortage(bound.nano or 0, bound.tokens)
+        if answer.reason == "denied" or known is None or bound is None:
+            return answer
+        refusal = self._refusal(known, ask, bound)
+        return replace(refusal, message=f"{refusal.message}; nobody approved more in time")
 
     def _for_money(self, ask: Ask, seconds: float | None = None) -> Allow | Refuse:
         bell = Bell()
@@ -90,11 +107,15 @@ class Guard(Deciding):
             if isinstance(found, _Asks):
                 wake = self._wake(ask)
                 answer = self._approvals.wait(ask, found.question, found.policy, wake)
-                return self._after_approval(ask, answer) or self._for_money(ask)
+                return self._after_approval(ask, found.question, answer) or self._for_money(ask)
             if isinstance(found, _Due):
                 left = patience(self._policy(ask))
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
                 held = found.wallet.wait(nano, tokens, left, self._clock)
+                more = self._beyond(ask, found, held)
+                if more is not None:
+                    answer = self._approvals.wait(ask, *more, self._wake(ask))
+                    return self._after_approval(ask, more.question, answer) or self._for_money(ask)
                 return self._answered(ask, found, held)
             return found
         finally:
@@ -112,11 +133,17 @@ class Guard(Deciding):
             if isinstance(found, _Asks):
                 wake = self._wake(ask)
                 answer = await self._approvals.wait_async(ask, found.question, found.policy, wake)
-                return self._after_approval(ask, answer) or await self._for_money_async(ask)
+                refused = self._after_approval(ask, found.question, answer)
+                return refused or await self._for_money_async(ask)
             if isinstance(found, _Due):
                 left = patience(self._policy(ask))
                 nano, tokens = found.bound.nano or 0, found.bound.tokens
                 held = await found.wallet.wait_async(nano, tokens, left, self._clock)
+                more = self._beyond(ask, found, held)
+                if more is not None:
+                    answer = await self._approvals.wait_async(ask, *more, self._wake(ask))
+                    refused = self._after_approval(ask, more.question, answer)
+                    return refused or await self._for_money_async(ask)
                 return self._answered(ask, found, held)
             return found
         finally:
@@ -142,9 +169,10 @@ class Guard(Deciding):
             wallet, policy = word.wallet(agent), word.policies.get(agent, UNHEARD)
             bound = self._bounds.of(ask, policy)
             late = self._clock() >= until_ns
-            if bound is None and wallet.unlimited and (late or policy.approve_above_nano is None):
+            if bound is None and wallet.unlimited and (late or not asks(policy)):
                 bound = FREE
-            if wallet.heard and bound is not None:
+            lacks = not late and ask.call_id not in self._approved and self._lacks(ask, policy)
+            if wallet.heard and bound is not None and not lacks:
                 question = self._question_of(ask, bound, policy)
                 if question is not None:
                     return _Asks(question, policy)
@@ -159,13 +187,13 @@ class Guard(Deciding):
             why = "it has not said what this call may cost" if word.link.up else word.link.why
             return self._unheard(ask, wallet, policy, why)
 
-    def _question_of(self, ask: Ask, bound: Bound, policy: Policy) -> Question | None:
-        """Return what people must be asked, now that the manager has said who asks whom."""
-        if ask.call_id in self._approved:
+    def _beyond(self, ask: Ask, due: _Due, held: Reservation | Shortage) -> _Asks | None:
+        """Return what people are asked before a call is refused for a limit that is used up."""
+        if not isinstance(held, Shortage):
             return None
-        if policy.approve_above_nano is None and not policy.approve_models:
-            return None
-        return self._approvals.question(ask, None if bound is FREE else bound, policy)
+        policy = self._policy(ask)
+        question = self._last_resort(ask, held, due.bound, policy)
+        return None if question is None else _Asks(question, policy)
 
     def _unheard(self, ask: Ask, wallet: Wallet, policy: Policy, why: str) -> Allow | Refuse:
         mode, now_ns = self._mode(wallet, policy), self._clock()

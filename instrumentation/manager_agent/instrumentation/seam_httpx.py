@@ -45,9 +45,11 @@ class _Seam:
             endpoint = _endpoint(request)
             if endpoint is None:
                 return original(client, request, *args, **kwargs)
-            call = gate.enter(endpoint, self._body(request, endpoint))
+            call = gate.enter(endpoint, self._body(request, endpoint), True)
             if isinstance(call, Refusal):
                 return self._refused(request, call)
+            if call.ask.rewritten is not None:
+                request = self._rewritten(request, call.ask.rewritten)
             token = gate.begin()
             try:
                 response = original(client, request, *args, **kwargs)
@@ -69,9 +71,11 @@ class _Seam:
             endpoint = _endpoint(request)
             if endpoint is None:
                 return await original(client, request, *args, **kwargs)
-            call = await gate.enter_async(endpoint, self._body(request, endpoint))
+            call = await gate.enter_async(endpoint, self._body(request, endpoint), True)
             if isinstance(call, Refusal):
                 return self._refused(request, call)
+            if call.ask.rewritten is not None:
+                request = self._rewritten(request, call.ask.rewritten)
             token = gate.begin()
             try:
                 response = await original(client, request, *args, **kwargs)
@@ -94,6 +98,18 @@ class _Seam:
         except Exception as error:  # noqa: BLE001 - not the agent's concern
             mishap.note("httpx.body", f"the body of a {endpoint.kind} cannot be read", error)
             return None
+
+    def _rewritten(self, request: Any, body: bytes) -> Any:
+        """Return the same request with another body."""
+        apart = ("content-length", "transfer-encoding")
+        headers = [pair for pair in request.headers.multi_items() if pair[0].lower() not in apart]
+        return self._module.Request(
+            request.method,
+            request.url,
+            headers=headers,
+            content=body,
+            extensions=request.extensions,
+        )
 
     def _refused(self, request: Any, refusal: Refusal) -> Any:
         response = self._module.Response(

@@ -103,6 +103,7 @@ def _identified(ask: Ask) -> Attributes:
         "user.id": who.user_id or ask.asked.user_id,
         "gen_ai.provider.name": where.provider,
         "gen_ai.request.model": _model(ask),
+        names.MODEL_ASKED: ask.model_asked,
         "server.address": where.host,
         "server.port": where.port,
     }

@@ -32,6 +32,11 @@ class Counts:
         with self._lock:
             return self._counts[kind, label]
 
+    def all(self) -> dict[tuple[str, str], int]:
+        """Return every counter, by kind and label."""
+        with self._lock:
+            return dict(self._counts)
+
     def metrics(self) -> list[Metric]:
         """Return every kind as one metric, e.g. `manager_receiver_requests_total{outcome=...}`."""
         with self._lock:

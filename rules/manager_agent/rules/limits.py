@@ -1,9 +1,11 @@
 """Limits of agents, groups and the fleet in one form, with what their agents spent lately."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+import polars as pl
 
 from manager_agent.analytics.frames import Frames
 from manager_agent.contract.budget import Unit
@@ -65,6 +67,18 @@ def lines(frames: Frames) -> Iterator[Line]:
         mine = frozenset([row["agent"]])
         yield Line(who=row["agent"], agents=mine, **row)
     yield from pools(frames)
+
+
+def lasting(frames: Frames) -> Iterator[Line]:
+    """Yield the limits of days and months that something is spent of and that are not reached.
+
+    Those that may not last: what is left out is dropped before it costs anything.
+    """
+    open_ = (
+        (pl.col("period") != "hour") & (pl.col("spent") > 0) & (pl.col("spent") < pl.col("limit"))
+    )
+    kept = replace(frames, budgets=frames.budgets.filter(open_), pools=frames.pools.filter(open_))
+    yield from lines(kept)
 
 
 def pools(frames: Frames) -> Iterator[Line]:

@@ -40,7 +40,21 @@ def runs(steps: pl.DataFrame, since: datetime) -> pl.DataFrame:
         _run(_broken(loose), "agent", "agent", "part"),
         _run(_lanes(loose), "lane", "agent", "sig"),
     ]
-    return _judged(pl.concat(of).filter(pl.col("ts").max().over("run") >= since))
+    return _judged(_able(pl.concat(of), since))
+
+
+def _able(steps: pl.DataFrame, since: datetime) -> pl.DataFrame:
+    """Leave out the runs that are over, and those in which nothing can have been repeated twice."""
+    again = [pl.col(by).count() - pl.col(by).drop_nulls().n_unique() for by in ("sig", "near")]
+    able = steps.group_by("run").agg(
+        last=pl.col("ts").max(),
+        again=pl.max_horizontal(*again),
+        growing=pl.col("growing").sum(),
+    )
+    wanted = able.filter(
+        (pl.col("last") >= since) & ((pl.col("again") >= 2) | (pl.col("growing") >= 3))
+    )
+    return steps.join(wanted.select("run"), on="run", how="semi", maintain_order="left")
 
 
 def _run(steps: pl.DataFrame, of: str, *key: str) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import erf, exp, expm1, sqrt
+from math import erf, sqrt
 
 import polars as pl
 
@@ -17,7 +17,6 @@ _MONTH = 0.2
 """The same for days that are judged by those of the month so far."""
 _WIDEST = 1.0
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
-_Hour = tuple[datetime, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +38,48 @@ class Outlook:
         return 0.5 * (1 - erf((amount - self.mean) / (self.deviation * sqrt(2))))
 
 
-def usual_hours(baselines: pl.DataFrame, now: datetime) -> Mapping[str, list[_Hour]]:
-    """Return of each agent its hours from the present one on: start, mean and variance of cost.
+class Usual:
+    """What agents usually spend in the hours from the present one on.
 
-    Agents of low history are not in it.
+    Summed once for each end that is asked for. Agents of low history are not in it.
     """
-    present = now.replace(minute=0, second=0, microsecond=0)
-    known = baselines.filter(
-        pl.col("model").is_null() & (pl.col("ts") >= present) & (pl.col("basis") != "low")
-    )
-    found: dict[str, list[_Hour]] = {}
-    rows = known.select("agent", "ts", "centre", "scale", "basis").sort("agent", "ts").iter_rows()
-    for agent, ts, centre, scale, basis in rows:
-        wide = min(scale, _WIDEST)
+
+    def __init__(self, baselines: pl.DataFrame, now: datetime) -> None:
+        present = now.replace(minute=0, second=0, microsecond=0)
+        known = baselines.lazy().filter(
+            pl.col("model").is_null() & (pl.col("ts") >= present) & (pl.col("basis") != "low")
+        )
+        wide = pl.col("scale").clip(upper_bound=_WIDEST) ** 2
         # Idle hours are those that usually see no calls: most of them will not.
-        mean = UNIT * max(0.0, expm1(centre + wide * wide / 2)) if basis != "idle" else 0.0
-        found.setdefault(agent, []).append((ts, mean, mean * mean * (exp(wide * wide) - 1)))
-    return found
+        mean = ((pl.col("centre") + wide / 2).exp() - 1).clip(lower_bound=0) * UNIT
+        self._hours = known.select(
+            "agent",
+            "ts",
+            wide.exp().alias("wide"),
+            pl.when(pl.col("basis") == "idle").then(0.0).otherwise(mean).alias("mean"),
+        ).collect()
+        self._now = now
+        self._sums: dict[datetime, Mapping[str, tuple[float, float]]] = {}
+
+    def until(self, end: datetime) -> Mapping[str, tuple[float, float]]:
+        """Return what each agent will spend until `end`: mean and variance, nano-USD."""
+        if end not in self._sums:
+            self._sums[end] = self._summed(end)
+        return self._sums[end]
+
+    def _summed(self, end: datetime) -> Mapping[str, tuple[float, float]]:
+        hour_us = 3_600_000_000
+        begins = pl.max_horizontal("ts", pl.lit(self._now))
+        ends = pl.min_horizontal(pl.col("ts") + timedelta(hours=1), pl.lit(end))
+        share = ((ends - begins).dt.total_microseconds() / hour_us).clip(lower_bound=0)
+        found = self._hours.group_by("agent", maintain_order=True).agg(
+            (pl.col("mean") * share).sum().alias("coming"),
+            (pl.col("mean") ** 2 * (pl.col("wide") - 1) * share).sum().alias("variance"),
+        )
+        return {agent: (coming, variance) for agent, coming, variance in found.iter_rows()}
 
 
-def outlook(line: Line, usual: Mapping[str, list[_Hour]], now: datetime) -> Outlook | None:
+def outlook(line: Line, usual: Usual, now: datetime) -> Outlook | None:
     """Return what a limit in USD will have seen when its window ends.
 
     None where that is not known: a limit in tokens, agents of low history, a young month.
@@ -67,17 +88,13 @@ def outlook(line: Line, usual: Mapping[str, list[_Hour]], now: datetime) -> Outl
         return None
     if line.resets_at - now > _DAY:
         return _by_days(line, now)
-    agents = usual.keys() if line.agents is None else line.agents
-    if not agents or not all(agent in usual for agent in agents):
+    hours = usual.until(line.resets_at)
+    agents = sorted(hours.keys() if line.agents is None else line.agents)
+    if not agents or not all(agent in hours for agent in agents):
         return None
-    mean, variance = float(line.spent), 0.0
-    coming = 0.0
-    for agent in agents:
-        for ts, hour, stray in usual[agent]:
-            share = _share(ts, now, line.resets_at)
-            coming += hour * share
-            variance += stray * share
-    return Outlook(mean + coming, sqrt(variance + (coming * _TOGETHER) ** 2))
+    coming = sum(hours[agent][0] for agent in agents)
+    variance = sum(hours[agent][1] for agent in agents)
+    return Outlook(line.spent + coming, sqrt(variance + (coming * _TOGETHER) ** 2))
 
 
 def _by_days(line: Line, now: datetime) -> Outlook | None:
@@ -86,9 +103,3 @@ def _by_days(line: Line, now: datetime) -> Outlook | None:
         return None
     coming = line.spent * ((line.resets_at - now) / passed)
     return Outlook(line.spent + coming, coming * _MONTH)
-
-
-def _share(ts: datetime, now: datetime, end: datetime) -> float:
-    """Return how much of the hour from `ts` lies between `now` and `end`."""
-    hour = timedelta(hours=1)
-    return max(0.0, (min(ts + hour, end) - max(ts, now)) / hour)

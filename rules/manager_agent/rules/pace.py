@@ -33,6 +33,14 @@ WATCHES = {
 }
 """By period. An hour is too short for two windows: its shares (`budget`) tell as early."""
 
+_LONGEST = timedelta(hours=7)
+"""Whole hours that hold the longest window, wherever it begins."""
+_LEAST = {
+    "day": min(one.times * (one.long / _DAY) for one in WATCHES["day"]),
+    "month": min(one.times * (one.long / _MONTH) for one in WATCHES["month"]),
+}
+"""The share of a limit that is used up where any watch is reached."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -53,19 +61,38 @@ class Recent:
 
     def __init__(self, frames: Frames, now: datetime) -> None:
         """Read minutes, and hours for what is longer: never more than the window."""
-        spans = {
-            span for each in WATCHES.values() for one in each for span in (one.long, one.short)
-        }
-        self._sums = {
-            span: _sums(frames.minutes if span <= _TWO_HOURS else frames.hours, now - span)
-            for span in spans
-        }
+        self._frames = frames
+        self._now = now
+        self._sums: dict[timedelta, dict[str, tuple[int, int, int]]] = {}
+
+    def near(self, budgets: pl.DataFrame, factor: float) -> pl.DataFrame:
+        """Return the limits of agents that used enough of late for any watch to be reached.
+
+        Not all that the watches ask for, but of 1,000 agents only these cost anything.
+        """
+        shorter = _summed(self._frames.minutes, self._now - _TWO_HOURS)
+        longer = _summed(self._frames.hours, self._now - _LONGEST)
+        used = pl.concat([shorter, longer]).group_by("agent").max()
+        amount = pl.when(pl.col("unit") == "usd").then("cost").otherwise("tokens")
+        enough = pl.col("limit") * pl.col("period").replace_strict(_LEAST, default=None) * factor
+        kept = budgets.join(used, on="agent", how="inner", maintain_order="left")
+        return kept.filter(amount >= enough).select(budgets.columns)
+
+    def _within(self, span: timedelta) -> dict[str, tuple[int, int, int]]:
+        if span not in self._sums:
+            usage = self._frames.minutes if span <= _TWO_HOURS else self._frames.hours
+            found = _summed(usage, self._now - span)
+            self._sums[span] = {agent: tuple(sums) for agent, *sums in found.iter_rows()}
+        return self._sums[span]
 
     def used(self, line: Line, within: timedelta) -> tuple[int, int]:
         """Return nano-USD or tokens, by the line's unit, and the number of calls."""
-        sums = self._sums[within]
-        mine = sums.keys() if line.agents is None else sums.keys() & line.agents
+        sums = self._within(within)
         place = 0 if line.unit == "usd" else 1
+        if line.agent is not None:
+            found = sums.get(line.agent, (0, 0, 0))
+            return found[place], found[2]
+        mine = sums.keys() if line.agents is None else sums.keys() & line.agents
         return sum(sums[agent][place] for agent in mine), sum(sums[agent][2] for agent in mine)
 
 
@@ -92,11 +119,10 @@ def too_fast(
     return None
 
 
-def _sums(usage: pl.DataFrame, since: datetime) -> dict[str, tuple[int, int, int]]:
+def _summed(usage: pl.DataFrame, since: datetime) -> pl.DataFrame:
     tokens = pl.col("input_tokens").fill_null(0) + pl.col("output_tokens").fill_null(0)
-    found = (
+    return (
         usage.filter((pl.col("ts") >= since) & pl.col("agent").is_not_null())
         .group_by("agent")
         .agg(pl.col("cost").sum(), tokens.sum().alias("tokens"), pl.col("calls").sum())
     )
-    return {agent: tuple(sums) for agent, *sums in found.iter_rows()}

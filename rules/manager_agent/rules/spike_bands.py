@@ -22,6 +22,7 @@ class Bands:
     """When an hour is outside. `least`: excess in nano-USD by agent, columns `agent`, `least`."""
 
     score: float
+    ratio: float
     extreme: float
     low_ratio: float
     least: pl.DataFrame
@@ -30,7 +31,9 @@ class Bands:
 def outside(hours: pl.DataFrame, baselines: pl.DataFrame, bands: Bands) -> pl.DataFrame:
     """Return the sliding hours that are outside, with `expected`, `upper`, `excess`, `basis`.
 
-    An hour is compared with the higher of the two clock hours that it touches.
+    An hour touches two clock hours. Where the later one is normally the dearer, all of it is
+    compared with that: work begins early or late. Where it is the cheaper, each counts as far as it
+    is touched.
     """
     known = baselines.select(
         *ENTITY, "ts", "expected", "centre", "scale", "precedent", "basis", "samples"
@@ -42,8 +45,9 @@ def outside(hours: pl.DataFrame, baselines: pl.DataFrame, bands: Bands) -> pl.Da
             mine, on=[*ENTITY, "ts"], how="left", nulls_equal=True
         )
     later = pl.col("basis_end").is_null() | (pl.col("expected_begin") > pl.col("expected_end"))
+    expected = _touched(pl.col("expected_end"), pl.col("expected_begin"))
     chosen = touched.with_columns(
-        pl.max_horizontal("expected_end", "expected_begin").alias("expected"),
+        expected.round().cast(pl.Int64()).alias("expected"),
         _upper(("end", "begin"), bands, bands.score).alias("upper"),
         # Two hours in a row need not stray as far each: together they are as unlikely.
         _upper(("end", "begin"), bands, bands.score / _ROOT_2).alias("lower"),
@@ -65,24 +69,36 @@ def outside(hours: pl.DataFrame, baselines: pl.DataFrame, bands: Bands) -> pl.Da
     judged = _with_agent(chosen.with_columns(excess.alias("excess"), extreme.alias("extreme")))
     return judged.join(bands.least, on="agent", how="left").filter(
         (((pl.col("cost") > pl.col("upper")) & (held | pl.col("extreme"))) | twice)
+        & (pl.col("cost") >= pl.col("expected") * bands.ratio)
         & (pl.col("excess") >= pl.col("least"))
         & (pl.col("agent_excess") * 2 >= pl.col("excess"))
     )
 
 
-def _upper(sides: tuple[str, ...], bands: Bands, score: float) -> pl.Expr:
-    """Return the most that is normal for the higher of some touched hours, nano-USD."""
-    return pl.max_horizontal(*(_most(side, bands, score) for side in sides))
+def _touched(later: pl.Expr, earlier: pl.Expr) -> pl.Expr:
+    """Return what is normal of an hour that touches two clock hours, from what is of each."""
+    # The running five minutes count whole, so the hour's first minute tells what is not touched.
+    share = 1 - pl.col("begin").dt.minute() // 5 * 5 / 60
+    of_both = later * (1 - share) + earlier * share
+    falls = pl.when(earlier > later).then(of_both)
+    return falls.otherwise(pl.coalesce(later, earlier)).cast(pl.Float64())
+
+
+def _upper(sides: tuple[str, str], bands: Bands, score: float) -> pl.Expr:
+    """Return the most that is normal for an hour that touches two clock hours, nano-USD."""
+    seasonal = _touched(*(_most(side, bands, score) for side in sides))
+    return pl.max_horizontal(seasonal, *(_seen_before(side) for side in sides))
 
 
 def _most(side: str, bands: Bands, score: float) -> pl.Expr:
     far = pl.col(f"centre_{side}") + score * pl.col(f"scale_{side}")
-    seasonal = (far.exp() - 1) * UNIT
-    low = pl.max_horizontal(
-        pl.col(f"expected_{side}") * bands.low_ratio, pl.col(f"precedent_{side}") * _TWICE
-    )
-    normal = pl.max_horizontal(seasonal, pl.col(f"precedent_{side}") * _RECURS)
-    return pl.when(pl.col(f"basis_{side}") == "low").then(low).otherwise(normal)
+    low = pl.col(f"expected_{side}") * bands.low_ratio
+    return pl.when(pl.col(f"basis_{side}") == "low").then(low).otherwise((far.exp() - 1) * UNIT)
+
+
+def _seen_before(side: str) -> pl.Expr:
+    times = pl.when(pl.col(f"basis_{side}") == "low").then(_TWICE).otherwise(_RECURS)
+    return pl.col(f"precedent_{side}") * times
 
 
 def _with_agent(hours: pl.DataFrame) -> pl.DataFrame:

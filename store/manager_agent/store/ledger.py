@@ -11,9 +11,24 @@ from manager_agent.control.book import DOUBT_KEPT_US, KEPT_US
 from manager_agent.control.keeper import KeeperError
 from manager_agent.control.rows import Charged, Holder, LimitSet, Paused, Row
 from manager_agent.store.control_file import connect, query, transaction
-from manager_agent.store.ledger_rows import TOGETHER, account, budget, lease, query_of, values
+from manager_agent.store.ledger_rows import (
+    TOGETHER,
+    account,
+    addition,
+    budget,
+    lease,
+    query_of,
+    values,
+)
 
-PRUNES = ("prune_leases", "prune_accounts", "prune_holders", "prune_charged", "prune_paused")
+PRUNES = (
+    "prune_additions",
+    "prune_leases",
+    "prune_accounts",
+    "prune_holders",
+    "prune_charged",
+    "prune_paused",
+)
 """In this order: what still needs a row is asked of what is left."""
 
 
@@ -44,6 +59,7 @@ class LedgerStore:
                 *map(lease, self._rows("leases", since_us=since_us)),
                 *(Charged(*row) for row in self._rows("charged", since_us=since_us)),
                 *(LimitSet(*row) for row in self._rows("limits")),
+                *map(addition, self._rows("additions", since_us=since_us)),
                 *map(budget, self._rows("budgets")),
                 *(Paused(*row) for row in self._rows("paused")),
             ]

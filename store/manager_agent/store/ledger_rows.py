@@ -10,6 +10,7 @@ from manager_agent.contract.budget_document import document, limits_of
 from manager_agent.control.rows import (
     Account,
     AccountKey,
+    Addition,
     BudgetSet,
     Charged,
     Event,
@@ -22,6 +23,7 @@ from manager_agent.control.rows import (
 
 QUERIES: dict[type[Row], str] = {
     Account: "keep_account",
+    Addition: "keep_addition",
     BudgetSet: "keep_budget",
     Holder: "keep_holder",
     Lease: "keep_lease",
@@ -62,6 +64,9 @@ def values(row: Row) -> dict[str, Any] | tuple[Any, ...]:
             detail = {"before": row.before, "after": row.after, "why": row.why}
             kept = {"at_us": row.at_us, "kind": row.kind, "subject": row.subject, "by": row.by}
             return kept | {"detail": json.dumps(detail, ensure_ascii=False)}
+        case Addition():
+            own = {"id": row.id, "amount": row.amount, "until_us": row.until_us}
+            return row.account._asdict() | own | {"by": row.by, "ended": row.ended}
         case BudgetSet():
             limits = json.dumps(document(row.limits)) if row.limits else None
             return {"agent": row.agent, "limits": limits, "set_us": row.set_us}
@@ -88,6 +93,12 @@ def account(row: Sequence[Any]) -> Account:
         external=row[14],
         excess=row[15],
     )
+
+
+def addition(row: Sequence[Any]) -> Addition:
+    """Return what was approved beyond a limit."""
+    amount, until_us, by, ended = row[6:]
+    return Addition(row[0], AccountKey(*row[1:6]), amount, until_us, by, bool(ended))
 
 
 def budget(row: Sequence[Any]) -> BudgetSet:

@@ -11,7 +11,9 @@ from manager_agent.control.approval_rows import Approval
 from manager_agent.control.breaker_rows import BreakerRow
 from manager_agent.control.rows import Event
 from manager_agent.rules.breaker import Breaker, Held
+from manager_agent.store.approval_card import card
 from manager_agent.store.control_file import connect, query, transaction
+from manager_agent.store.control_rows import message_row
 from manager_agent.store.ledger import stored
 from manager_agent.store.ledger_rows import query_of, values
 
@@ -71,16 +73,21 @@ class ApprovalStore:
         """Return those that matter, the oldest first. Raises `KeeperError`."""
         with stored():
             rows = self._con.execute(query("approvals", "approvals"), {"since_us": since_us})
-            return [Approval(*row) for row in rows.fetchall()]
+            return [_approval(row) for row in rows.fetchall()]
 
     def keep(self, rows: Sequence[Approval | Event]) -> None:
-        """Store rows together. Raises `KeeperError`; then nothing was stored."""
+        """Store rows together, and what people are told of them. Raises `KeeperError`.
+
+        Nothing was stored then. A message that was queued before is not queued again.
+        """
         with stored(), transaction(self._con):
             for row in rows:
                 if isinstance(row, Event):
                     _record(self._con, row)
-                else:
-                    self._con.execute(query("approvals", "keep_approval"), asdict(row))
+                    continue
+                self._con.execute(query("approvals", "keep_approval"), asdict(row))
+                if row.shown:
+                    self._con.execute(query("outbox", "queue"), message_row(card(row)))
 
 
 def _record(con: sqlite3.Connection, event: Event) -> None:
@@ -110,3 +117,7 @@ def _breaker(row: Sequence[Any]) -> BreakerRow:
     phase, reason, since_us, until_us, openings, good = row[3:9]
     one = Breaker(phase, reason, since_us, until_us, openings, good, None, held)
     return BreakerRow(BreakerKey(*row[:3]), one)
+
+
+def _approval(row: Sequence[Any]) -> Approval:
+    return Approval(*(*row[:-1], bool(row[-1])))

@@ -83,6 +83,8 @@ class Snapshots:
         self._info: SnapshotInfo | None = None
         self._published = 0
         self._failed = 0
+        self.trouble: str | None = None
+        """Why the last one was not published; None where it was."""
         directory.mkdir(parents=True, exist_ok=True)
         self._clear()
 
@@ -165,8 +167,10 @@ class Snapshots:
         except (duckdb.Error, OSError) as error:
             self._failed += 1
             self._clear()
-            raise SnapshotError(f"cannot publish {self.path}: {error}") from error
+            self.trouble = f"cannot publish {self.path}: {error}"
+            raise SnapshotError(self.trouble) from error
         self._published += 1
+        self.trouble = None
         self._info = SnapshotInfo(self.path, self._clock(), now, seq)
         return self._info
 

@@ -1,5 +1,6 @@
 """Approvals over REST: which calls wait for somebody's yes, and saying it."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, get_args
@@ -16,16 +17,23 @@ from manager_agent.api.fields import Fields
 from manager_agent.api.problem import Problem
 from manager_agent.api.services import BusyError, People
 from manager_agent.api.shapes import moment_of
+from manager_agent.contract.approval import Choice, DecideApproval, Decider
 from manager_agent.contract.money import nano_usd
+from manager_agent.control.approval_choice import ApprovalError, Kind
 from manager_agent.control.approval_rows import Approval, ApprovalState
-from manager_agent.control.approvals import ApprovalError
-from manager_agent.control.commands import DecideApproval
 
-_STATUS = {
+_STATUS: dict[Kind, tuple[HTTPStatus, str]] = {
     "unknown": (HTTPStatus.NOT_FOUND, "unknown-approval"),
     "decided": (HTTPStatus.CONFLICT, "decided-before"),
-    "forbidden": (HTTPStatus.FORBIDDEN, "not-an-approver"),
+    "expired": (HTTPStatus.CONFLICT, "expired"),
+    "own_question": (HTTPStatus.FORBIDDEN, "own-question"),
+    "not_an_approver": (HTTPStatus.FORBIDDEN, "not-an-approver"),
+    "not_offered": (HTTPStatus.CONFLICT, "not-offered"),
+    "bad_value": (HTTPStatus.BAD_REQUEST, "bad-request"),
 }
+_FIELDS = ("why", "choice", "amount_usd", "until", "cheaper")
+_APPROVING: tuple[Choice, ...] = ("once", "amount", "cheaper")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NANO = 1_000_000_000
 
 
@@ -52,7 +60,11 @@ def routes(people: People) -> list[Route]:
 
 
 def approval(found: Approval) -> dict[str, Any]:
-    """Return one question; `cost_usd` is most that the call may cost, null where nobody knows."""
+    """Return one question; `cost_usd` is most that the call may cost, null where nobody knows.
+
+    `left_usd`: what like calls may still cost by an allowance, null of anything else.
+    """
+    allowance = found.choice == "amount" and found.reason != "budget"
     return {
         "id": found.id,
         "state": found.state,
@@ -69,21 +81,26 @@ def approval(found: Approval) -> dict[str, Any]:
         "why": found.why or None,
         "approved_usd": _usd(found.amount_nano) if found.state == "approved" else None,
         "used_at": moment_of(found.used_us),
+        "reason": found.reason or None,
+        "limit_name": found.limit_name or None,
+        "priority": found.priority,
+        "tools": found.tools or None,
+        "digest": found.fingerprint,
+        "cost_low_usd": _usd(found.low_nano) if found.low_nano else None,
+        "cheaper_model": found.cheaper or None,
+        "cheaper_cost_usd": _usd(found.cheaper_nano) if found.cheaper else None,
+        "choices": list(found.choices),
+        "choice": found.choice or None,
+        "until": moment_of(found.until_us),
+        "left_usd": _usd(found.amount_nano - found.drawn_nano) if allowance else None,
+        "within": found.drawn_from or None,
     }
 
 
 async def _decide(people: People, request: Request, approved: bool) -> Response:
-    fields = Fields(await json_object(request), ("why", "amount_usd") if approved else ("why",))
-    why = fields.text("why")
-    amount = fields.usd("amount_usd", MOST_USD) if approved else None
+    fields = Fields(await json_object(request), _FIELDS if approved else ("why",))
+    command = _command(fields, request) if approved else _denial(fields, request)
     fields.done()
-    command = DecideApproval(
-        str(request.path_params["id"]),
-        approved,
-        who(request),
-        why or "",
-        None if amount is None else nano_usd(amount),
-    )
     try:
         await run_in_threadpool(people.decide, command)
     except ApprovalError as error:
@@ -92,6 +109,42 @@ async def _decide(people: People, request: Request, approved: bool) -> Response:
     except BusyError as error:
         raise Problem(503, "later", str(error), headers={"retry-after": "5"}) from error
     return JSONResponse(_now(people, command.id))
+
+
+def _denial(fields: Fields, request: Request) -> DecideApproval:
+    why = fields.text("why") or ""
+    return DecideApproval(str(request.path_params["id"]), "deny", _decider(request), why)
+
+
+def _command(fields: Fields, request: Request) -> DecideApproval:
+    """Return what an approval says; `until` makes it an allowance, `cheaper` names a model."""
+    why, cheaper = fields.text("why") or "", fields.text("cheaper") or ""
+    amount = fields.usd("amount_usd", MOST_USD)
+    until = fields.moment("until", _EPOCH)
+    said = fields.text("choice")
+    implied = "cheaper" if cheaper else "once" if until == _EPOCH else "amount"
+    if said is not None and said not in _APPROVING:
+        fields.wrong(f"choice = {said!r} must be one of {', '.join(_APPROVING)}")
+    choice: Choice = next((one for one in _APPROVING if one == (said or implied)), "once")
+    if until != _EPOCH and choice != "amount":
+        fields.wrong(f"until is for choice amount, not {choice}; leave one of them out")
+    if cheaper and choice != "cheaper":
+        fields.wrong(f"cheaper is for choice cheaper, not {choice}; leave one of them out")
+    return DecideApproval(
+        id=str(request.path_params["id"]),
+        choice=choice,
+        who=_decider(request),
+        why=why,
+        amount_nano=None if amount is None else nano_usd(amount),
+        until_us=None if until == _EPOCH else (until - _EPOCH) // timedelta(microseconds=1),
+        cheaper=cheaper,
+    )
+
+
+def _decider(request: Request) -> Decider:
+    """Return who asks; the command line says that it is one."""
+    agent = request.headers.get("user-agent", "")
+    return Decider(who(request), "cli" if agent.startswith("manager-agent/") else "api")
 
 
 def _now(people: People, id_: str) -> dict[str, Any]:

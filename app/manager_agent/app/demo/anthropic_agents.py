@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from anthropic import Anthropic, APIError, AsyncAnthropic
@@ -21,6 +22,12 @@ RUN_TESTS: Any = {
         "required": ["module"],
     },
 }
+EVERYTHING_FROM, EVERYTHING_UNTIL = 8.0, 26.0
+"""Seconds after its start: when each question carries the whole repository with it."""
+REPOSITORY = (
+    "def parse(line: str) -> Row: return Row(*line.split(SEPARATOR))  # see below\n" * 5_000
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -52,15 +59,17 @@ def code(desk: Desk) -> None:
 
 async def _code(desk: Desk) -> None:
     async with AsyncAnthropic(base_url=desk.url, api_key=KEY, max_retries=1) as client:
-        number = 0
+        number, began = 0, time.monotonic()
         while desk.working():
             number += 2
-            await asyncio.gather(*(_module(desk, client, number + i) for i in range(2)))
+            dear = EVERYTHING_FROM < time.monotonic() - began < EVERYTHING_UNTIL
+            more = REPOSITORY if dear else ""
+            await asyncio.gather(*(_module(desk, client, number + i, more) for i in range(2)))
             await desk.arest(6.0)
 
 
-async def _module(desk: Desk, client: AsyncAnthropic, number: int) -> None:
-    messages: list[Any] = [{"role": "user", "content": f"Tidy module {number}. " * 40}]
+async def _module(desk: Desk, client: AsyncAnthropic, number: int, more: str) -> None:
+    messages: list[Any] = [{"role": "user", "content": f"Tidy module {number}. " * 40 + more}]
     try:
         said = await _ask(client, messages)
         for use in (block for block in said.content if isinstance(block, ToolUseBlock)):

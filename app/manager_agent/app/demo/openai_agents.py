@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Any
 
-from openai import APIError, AsyncOpenAI, OpenAI
+from openai import APIError, AsyncOpenAI, BadRequestError, OpenAI
 
 from manager_agent.app.demo.desk import Desk
 
@@ -28,6 +28,7 @@ SEARCH: Any = {
 }
 LONGEST_TRANSCRIPT = 12  # messages; then it starts over, and learns nothing from it
 FAILS_FROM, FAILS_UNTIL = 8.0, 22.0  # seconds after its start: when the provider answers 503
+LONG_FROM, LONG_UNTIL = 10.0, 40.0  # seconds after its start: when many letters are too long
 _log = logging.getLogger(__name__)
 
 
@@ -70,14 +71,15 @@ def _search(desk: Desk, client: OpenAI, transcript: list[Any]) -> None:
 def sync(desk: Desk) -> None:
     """Ask a short question again and again; for a while the provider only fails."""
     client = OpenAI(base_url=f"{desk.url}/sync-agent/v1", api_key=KEY, max_retries=0)
-    began = time.monotonic()
+    began, number = time.monotonic(), 0
     while desk.working():
+        number += 100
         sick = FAILS_FROM < time.monotonic() - began < FAILS_UNTIL
         told = {"x-fake-fail-every": "1", "x-fake-fail-status": "503"} if sick else {}
         try:
             client.chat.completions.create(
                 model="gpt-4o-mini",
-                messages=[{"role": "user", "content": "Which rows have changed since noon?"}],
+                messages=[{"role": "user", "content": f"Which rows changed after {number}?"}],
                 max_tokens=60,
                 extra_headers=told,
             )
@@ -94,18 +96,22 @@ def triage(desk: Desk) -> None:
 async def _triage(desk: Desk) -> None:
     # No retries: what fails is seen as a failed call.
     async with AsyncOpenAI(base_url=f"{desk.url}/v1", api_key=KEY, max_retries=0) as client:
-        number = 0
+        number, began = 0, time.monotonic()
         while desk.working():
             number += 3
             letters = [f"Letter {number + i}: my parcel has not come." * 8 for i in range(3)]
-            await _sort(client, letters)
+            long = LONG_FROM < time.monotonic() - began < LONG_UNTIL
+            await _sort(client, letters, too_long=2 if long else 0)
             await desk.arest(3.0)
 
 
-async def _sort(client: AsyncOpenAI, letters: list[str]) -> None:
+async def _sort(client: AsyncOpenAI, letters: list[str], too_long: int) -> None:
+    """Sort letters, of which the provider finds the first `too_long` too long for its model."""
     try:
         await client.embeddings.create(model="text-embedding-3-small", input=letters)
-        labels = await asyncio.gather(*(_label(client, letter) for letter in letters))
+        labels = await asyncio.gather(
+            *(_label(client, letter, at < too_long) for at, letter in enumerate(letters))
+        )
         await client.responses.create(
             model="gpt-4o-mini", instructions="Report in a sentence.", input="\n".join(labels)
         )
@@ -113,13 +119,19 @@ async def _sort(client: AsyncOpenAI, letters: list[str]) -> None:
         _log.warning("triage-agent gave up on these letters: %s", error)
 
 
-async def _label(client: AsyncOpenAI, letter: str) -> str:
-    stream = await client.chat.completions.create(
-        model="gpt-4o-mini",
-        messages=[{"role": "user", "content": letter}],
-        max_tokens=80,
-        stream=True,
-        stream_options={"include_usage": True},
-    )
+async def _label(client: AsyncOpenAI, letter: str, refused: bool) -> str:
+    told = {"x-fake-fail-every": "1", "x-fake-fail-status": "400"} if refused else {}
+    try:
+        stream = await client.chat.completions.create(
+            model="gpt-4o-mini",
+            messages=[{"role": "user", "content": letter}],
+            max_tokens=80,
+            stream=True,
+            stream_options={"include_usage": True},
+            extra_headers=told,
+        )
+    except BadRequestError as error:
+        _log.warning("triage-agent leaves a letter without a label: %s", error)
+        return "unknown"
     parts = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
     return "".join(parts)

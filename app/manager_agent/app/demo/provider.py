@@ -55,7 +55,11 @@ __all__ = ["Provider", "ProviderSettings", "Served", "serving"]
 FIRST_TOKEN_SECONDS, TOKEN_SECONDS = 0.15, 0.002
 KEPT = 100_000  # records of calls, and repetitions of requests, remembered
 START_SECONDS = 10.0
-_FAILED = {429: "Rate limit reached, try again later.", 500: "The server had an error."}
+_FAILED = {
+    400: "This model's maximum context length is 128000 tokens; the messages are longer.",
+    429: "Rate limit reached, try again later.",
+    500: "The server had an error.",
+}
 
 
 @dataclass(frozen=True, slots=True)

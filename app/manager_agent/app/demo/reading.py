@@ -11,6 +11,7 @@ from typing import Any
 from manager_agent.rules.message import Message, State
 
 DASHBOARD = "/api/v1/manager/dashboard"
+SUGGESTIONS = "/api/v1/suggestions"
 TIMEOUT_SECONDS = 5.0
 # The machine's proxies have no business between two processes of it.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -54,6 +55,28 @@ def fetch(api_url: str) -> Reading:
     """Return the dashboard of the manager at `api_url`; raises `OSError` where it is not there."""
     with _direct.open(api_url + DASHBOARD, timeout=TIMEOUT_SECONDS) as answer:
         return parse(json.load(answer))
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What could be cheaper; `low` and `high`: USD a month."""
+
+    kind: str
+    agent: str
+    model: str
+    low: Decimal
+    high: Decimal
+
+
+def savings(api_url: str) -> Sequence[Saving]:
+    """Return what the manager suggests, the largest first; raises `OSError`."""
+    with _direct.open(api_url + SUGGESTIONS, timeout=TIMEOUT_SECONDS) as answer:
+        return [_saving(one) for one in json.load(answer)["suggestions"]]
+
+
+def _saving(entry: Mapping[str, Any]) -> Saving:
+    low, high = entry["saves_low_usd_per_month"], entry["saves_high_usd_per_month"]
+    return Saving(entry["kind"], entry["agent"], entry["model"], _usd(low), _usd(high))
 
 
 def parse(dashboard: Mapping[str, Any]) -> Reading:

@@ -23,8 +23,8 @@ LOOPING = Member("research-agent", Decimal("0.40"), "openai, gpt-4o, tools")
 FAILING = Member("sync-agent", Decimal("1"), "openai, gpt-4o-mini, a provider that fails")
 FLEET = (
     LOOPING,
-    Member("coding-agent", Decimal("12"), "anthropic async, claude-sonnet-4-6, tools"),
+    Member("coding-agent", Decimal("60"), "anthropic async, claude-sonnet-4-6, tools; a spike"),
     Member("support-agent", Decimal("5"), "anthropic streams, claude-haiku-4-5, cached prompt"),
-    Member("triage-agent", Decimal("2"), "openai async, gpt-4o-mini, streams, embeddings"),
+    Member("triage-agent", Decimal("20"), "openai async, gpt-4o-mini, streams; an error burst"),
     FAILING,
 )

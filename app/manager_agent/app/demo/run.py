@@ -9,13 +9,16 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from manager_agent.app.demo.children import Children, clean_environment
 from manager_agent.app.demo.config_file import config_yaml
+from manager_agent.app.demo.past import DAYS, write
 from manager_agent.app.demo.provider import Provider, ProviderSettings, serving
+from manager_agent.app.demo.reading import savings
 from manager_agent.app.demo.ready import START_SECONDS, DemoFailed, Ready, wait_ready
 from manager_agent.app.demo.roster import FLEET, LOOPING
 from manager_agent.app.demo.show import Show
@@ -75,13 +78,14 @@ def _installed(name: str) -> bool:
 
 def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path, seed: int) -> int:
     """Start everything, show it until its end, and print the summary."""
+    _bring_past(work / "last-week.csv", data_dir)
     ready = _serve(children, work, data_dir)
     story = Story(
-        lambda words: _command(words, ready.api),
+        lambda words: _command([*words, "--api-url", ready.api]),
         lambda: children.errors(LOOPING.agent).count(REFUSED),
     )
     show = Show(ready.api, Console(), up=time.monotonic(), told=story.told)
-    with serving(ProviderSettings(seed=seed)) as provider:
+    with serving(ProviderSettings(seed=seed, rate_429=0, rate_500=0)) as provider:
         _start_fleet(children, ready, provider)
         interrupted = _show_until_end(show, story, provider, seconds, children)
         _ignore_signals()
@@ -93,6 +97,7 @@ def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path,
             tokens_served=tokens_served(provider.served),
             tokens_counted=show.tokens_counted(),
             up_seconds=show.up_seconds(),
+            savings=savings(ready.api),
         )
         print(text)
     if interrupted:
@@ -100,9 +105,20 @@ def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path,
     return exit_code(show.seen, story, seconds)
 
 
-def _command(words: Sequence[str], api_url: str) -> bool:
+def _bring_past(file: Path, data_dir: Path) -> None:
+    """Bring the fleet's last week in, as a person would. Raises `DemoFailed`.
+
+    Before the manager starts: it looks at what is normal once an hour.
+    """
+    calls = write(file, datetime.now(UTC))
+    print(f"$ manager-agent import {file.name}   {calls:,} calls of {DAYS} days", flush=True)
+    if not _command(["import", str(file), "--data-dir", str(data_dir)]):
+        raise DemoFailed(f"the past was not imported: manager-agent import {file.name}")
+
+
+def _command(words: Sequence[str]) -> bool:
     """Run `manager-agent WORDS` as a person would; return whether it worked."""
-    command = [sys.executable, "-m", "manager_agent.app.dispatch", *words, "--api-url", api_url]
+    command = [sys.executable, "-m", "manager_agent.app.dispatch", *words]
     environment = clean_environment(os.environ)
     done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
     return done.returncode == 0

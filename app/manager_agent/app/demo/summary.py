@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from manager_agent.app.demo.ledger import Served
-from manager_agent.app.demo.reading import Reading
+from manager_agent.app.demo.reading import Reading, Saving
 from manager_agent.app.demo.roster import LOOPING
 from manager_agent.app.demo.screen import Seen, usd
 from manager_agent.app.demo.story import Story
@@ -13,6 +13,7 @@ NEXT = (
     "  manager-agent demo     runs until Ctrl-C: time to query it with SQL",
     "  manager-agent serve    a manager for your own agents, OTLP on ports 4317 and 4318",
 )
+SHOWN_SAVINGS = 3
 ALERT_BY_SECONDS = 45.0  # a run shorter than this may end before the first alert
 
 
@@ -23,13 +24,14 @@ def summary(
     tokens_served: int,
     tokens_counted: int,
     up_seconds: float,
+    savings: Sequence[Saving] = (),
 ) -> str:
     """Return the summary: spend per agent, alerts, and the provider's count beside ours."""
     rows = [f"\n{up_seconds:.0f} s, this month {usd(reading.cost)} in {reading.calls} calls"]
     for row in reading.agents:
         limit = "no budget" if row.limit is None else f"budget ${row.limit:.2f} a month"
         rows.append(f"  {row.agent:<16} {usd(row.spent):>9}   {limit}")
-    rows += [_alerts(seen), _proof(tokens_served, tokens_counted), *NEXT]
+    rows += [_alerts(seen), *_savings(savings), _proof(tokens_served, tokens_counted), *NEXT]
     return "\n".join(rows)
 
 
@@ -58,6 +60,17 @@ def _alerts(seen: Sequence[Seen]) -> str:
     lines = [f"  {entry.after_seconds:5.1f} s  {entry.alert.headline}" for entry in seen]
     first = f"first alert {seen[0].after_seconds:.1f} s after the server was up"
     return "\n".join([f"alerts: {len(seen)}, {first}", *lines])
+
+
+def _savings(found: Sequence[Saving]) -> Sequence[str]:
+    """Return the largest savings, a line each."""
+    if not found:
+        return ()
+    lines = [
+        f"  ${one.low:,.2f} to ${one.high:,.2f} a month  {one.kind} of {one.agent}, {one.model}"
+        for one in found[:SHOWN_SAVINGS]
+    ]
+    return ("$ manager-agent suggest", *lines)
 
 
 def _proof(served: int, counted: int) -> str:

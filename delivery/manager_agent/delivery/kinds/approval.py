@@ -16,6 +16,14 @@ _TITLES = {
     "denied": "Denied",
     "expired": "Nobody answered",
 }
+_REASONS = {
+    "cost": "it may cost more than approval.cost_usd",
+    "budget": "a limit is used up",
+    "model": "its model is listed under approval",
+    "agent": "its agent is listed under approval",
+    "tool": "a tool of it is listed under approval",
+    "priority": "the priority of its agent is listed under approval",
+}
 _MARKS = {"denied": "⛔", "expired": "⌛"}
 
 
@@ -25,12 +33,20 @@ def _title(message: Message) -> str:
     return about(_TITLES.get(said(message, "decision") or "", "Decided"), message.agent)
 
 
+def _reason(fact: Fact) -> str:
+    return _REASONS.get(str(fact), str(fact))
+
+
 def _facts(message: Message) -> Mapping[str, Fact]:
     """Join the two ends of the cost; leave out what stands on buttons or in sentences."""
     low, high = said(message, "cost_low_usd"), said(message, "cost_high_usd")
     told = {key: fact for key, fact in message.facts.items() if fact is not None}
     if low and high:
         told["cost"] = dollars(high) if low == high else f"{dollars(low)} to {dollars(high)}"
+    if "reason" in told:
+        told["reason"] = _reason(told["reason"])
+    if told.get("requester") == told.get("agent"):
+        told.pop("requester", None)
     if message.state == "resolved":
         told.pop("expires_at", None)
     else:
@@ -123,9 +139,9 @@ def _asked(now: datetime, state: State, more: Mapping[str, Fact]) -> Message:
         "cost_low_usd": "0.84",
         "cost_high_usd": "6.21",
         "digest": "9f2c41d07a3b",
-        "requester": "research-agent on worker-3",
+        "requester": "research-agent",
         "expires_at": iso(now + timedelta(minutes=2)),
-        "reason": "above approval.cost_usd of $5.00",
+        "reason": "cost",
         **more,
     }
     headline = "research-agent asks for a call of openai/gpt-5-pro that costs $6.21 at most"
@@ -136,16 +152,21 @@ def _asked(now: datetime, state: State, more: Mapping[str, Fact]) -> Message:
 def _samples(now: datetime) -> Iterator[Message]:
     offer: dict[str, Fact] = {
         "choices": "once,amount,cheaper,deny",
-        "amount_usd": "25.00",
-        "until": iso(now + timedelta(hours=4)),
         "cheaper_model": "gpt-5-mini",
         "cheaper_cost_usd": "0.31",
     }
     yield _asked(now, "firing", offer)
+    limit: dict[str, Fact] = {
+        "reason": "budget",
+        "limit_name": "daily_limit_usd of agent research-agent",
+        "tools": "web_search",
+        "choices": "once,amount,deny",
+    }
+    yield _asked(now, "firing", limit)
     by: dict[str, Fact] = {"decided_by": "ann", "decided_at": iso(now)}
     for decision, more in (
         ("approved_once", {"why": "the quarterly report"}),
-        ("approved_amount", {"amount_usd": "25.00", "until": offer["until"]}),
+        ("approved_amount", {"amount_usd": "25.00", "until": iso(now + timedelta(hours=4))}),
         ("cheaper_model", {"cheaper_model": "gpt-5-mini", "cheaper_cost_usd": "0.31"}),
         ("denied", {"why": "use the small model"}),
         ("expired", {"decided_by": None}),
@@ -161,12 +182,13 @@ KIND = Kind(
         "agent": "Agent",
         "model": "Model",
         "cost": "Cost",
+        "why": "Why",
         "reason": "Why it waits",
+        "limit_name": "Limit",
+        "tools": "Tools",
         "requester": "Asked by",
         "conversation_id": "Conversation",
         "expires_at": "Expires",
-        "why": "Why",
-        "operation": "Operation",
         "provider": "Provider",
         "digest": "Digest of the request",
     },
@@ -177,6 +199,7 @@ KIND = Kind(
             "cost_high_usd",
             "choices",
             "decision",
+            "operation",
             "decided_by",
             "decided_at",
             "amount_usd",
@@ -186,6 +209,7 @@ KIND = Kind(
         }
     ),
     facts=_facts,
+    over_facts=6,
     over=_over,
     done=_done,
     advice=_advice,

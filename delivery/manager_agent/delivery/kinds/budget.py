@@ -23,7 +23,8 @@ def _title(message: Message) -> str:
 
 def _done(message: Message) -> str | None:
     enforcement = message.facts.get("enforcement")
-    if message.severity != "critical" or enforcement not in ("hard", "firm"):
+    over = message.state == "resolved" or message.severity != "critical"
+    if over or enforcement not in ("hard", "firm"):
         return None
     at = moment(message.facts.get("resets_at"))
     until = f" until {clock(at)}" if at else ""

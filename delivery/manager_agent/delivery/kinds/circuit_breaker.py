@@ -19,6 +19,8 @@ def _title(message: Message) -> str:
 
 
 def _done(message: Message) -> str | None:
+    if message.state == "resolved":
+        return None
     at = moment(message.facts.get("until"))
     if said(message, "state") == "half_open":
         return "One call at a time is let through to try; three that succeed in a row close it."

@@ -21,6 +21,7 @@ def _samples(now: datetime) -> Iterator[Message]:
         "15 messages could not be delivered in 16 h and are summed up here; 3 of their alerts are "
         "still open",
         {"messages": 15, "critical": 3, "still_open": 3},
+        of_alert=False,
         sections=(
             Section("What happened", "", ("Kind", "Count", "Agents", "First", "Last"), rows),
         ),

@@ -27,7 +27,7 @@ def _samples(now: datetime) -> Iterator[Message]:
             "error": "No space left on device",
             "since": iso(now - timedelta(minutes=3)),
             "refused_spans": 1204,
-            "remedy": "free space, or move storage with `manager-agent archive`".replace("`", ""),
+            "remedy": "free space on its disk, or archive more days: `storage.live_days`",
         },
     )
     yield one

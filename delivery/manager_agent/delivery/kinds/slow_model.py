@@ -44,5 +44,5 @@ KIND = Kind(
     },
     hidden=frozenset({"past_calls"}),
     over=lambda message: f"{message.facts.get('model')} answers {message.agent} as fast as usual.",
-    advice=lambda message: "Nothing to do where another model is no choice: it is watched.",
+    advice=lambda message: "Where it matters, try another model; it says when it is over.",
 )

@@ -25,6 +25,7 @@ def _samples(now: datetime) -> Iterator[Message]:
             f"(since {since})",
             "2": f"indexer spent $6.40 in the last 24 h and no limit bounds it (since {since})",
         },
+        of_alert=False,
     )
 
 

@@ -21,14 +21,15 @@ def _samples(now: datetime) -> Iterator[Message]:
         ),
     )
     agents = Section(
-        "Cost by agent",
-        columns=("Agent", "Cost", "Change", "Calls", "Success"),
+        "By agent",
+        columns=("Agent", "Cost", "Week before", "Calls", "Success"),
         rows=(
             ("research-agent", "$101.20", "+31 %", "18,090", "99.2 %"),
             ("support-bot", "$76.44", "+2 %", "61,204", "99.9 %"),
             ("indexer", "$26.64", "-8 %", "1,498", "100 %"),
         ),
     )
+    span = f"week {monday:%G-W%V}, from {monday:%Y-%m-%d}"
     yield sample(
         now,
         "weekly_report",
@@ -38,15 +39,24 @@ def _samples(now: datetime) -> Iterator[Message]:
         "than the week "
         "before",
         {
+            "period": span,
             "cost_usd": "204.28",
-            "week_before_usd": "179.19",
             "calls": 80_792,
             "tokens": 190_442_870,
-            "success_percent": 99.7,
-            "agents": 3,
+            "success_rate": "99.7 %",
+            "active_agents": 3,
+            "week_before_usd": "179.19",
+            "change": "+14 %",
+            "month_so_far_usd": "812.40",
+            "month_expected_usd": "1044.00",
+            "open_alerts": 0,
+            "open_issues": 2,
+            "refused_calls": 640,
             "kept_usd": "112.09",
+            "not_told_before": f"{monday - timedelta(days=7):%G-W%V}: the manager was not running",
         },
         sections=(days, agents, daily_report.BUDGETS, daily_report.SAVINGS, daily_report.DEEDS),
+        of_alert=False,
     )
 
 
@@ -56,7 +66,8 @@ KIND = Kind(
     labels={
         **daily_report.SUMS,
         "week_before_usd": "Week before",
-        "kept_usd": "Kept by the manager",
+        **daily_report.DOUBTS,
+        **daily_report.ROLLUP,
     },
     hidden=daily_report.UNTOLD,
     mark=daily_report.chart,

@@ -53,7 +53,12 @@ def fault(payload: Any) -> str | None:
         return "no_text"
     if len(payload.get("text", "")) > 40_000:
         return "msg_too_long"
-    return "invalid_blocks" if blocks_fault(payload.get("blocks", [])) else None
+    blocks = payload.get("blocks", [])
+    if blocks_fault(blocks):
+        return "invalid_blocks"
+    if len(json.dumps(blocks, ensure_ascii=False)) > 13_000:
+        return "msg_blocks_too_long"
+    return None
 
 
 def mentions(payload: Any) -> list[str]:

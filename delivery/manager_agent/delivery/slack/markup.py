@@ -24,3 +24,9 @@ def date(at: datetime) -> str:
 def fit(markup: str, limit: int) -> str:
     """Return markup within Slack's `limit`, no span, entity or number cut; never empty."""
     return shorten(markup, limit) or "–"
+
+
+def link(url: str, words: str) -> str:
+    """Return a link to a page of ours; nothing in the URL can end it or begin another."""
+    safe = escape(url).replace("|", "%7C").replace(" ", "%20")
+    return f"<{safe}|{escape(words).replace('|', '/')}>"

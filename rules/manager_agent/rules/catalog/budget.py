@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from manager_agent.analytics.frames import BudgetRow, Frames
 from manager_agent.contract.window import Window, window_key
 from manager_agent.rules.amounts import dollars, usd_text
@@ -26,7 +28,11 @@ class Budget:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every limit that reached a share, with the highest share it reached."""
-        for values in frames.budgets.iter_rows():
+        if not frames.policy.warn_at:
+            return
+        # A little less than the least share: what is exact is asked of those that are near.
+        near = pl.col("limit") * (float(min(frames.policy.warn_at)) * 0.999)
+        for values in frames.budgets.filter(pl.col("spent") >= near).iter_rows():
             row = BudgetRow(*values)
             reached = [share for share in frames.policy.warn_at if _reaches(row, share)]
             if reached:

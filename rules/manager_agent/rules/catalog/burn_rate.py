@@ -1,6 +1,7 @@
 """Burn rate: a limit is used up so fast that it will be gone before its window ends."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -9,8 +10,8 @@ from pydantic import Field
 
 from manager_agent.analytics.frames import Frames
 from manager_agent.rules.finding import Finding
-from manager_agent.rules.limits import SPAN, Line, clock, lines
-from manager_agent.rules.outlook import outlook, usual_hours
+from manager_agent.rules.limits import SPAN, Line, clock, lasting
+from manager_agent.rules.outlook import Usual, outlook
 from manager_agent.rules.pace import Pace, Recent, too_fast
 from manager_agent.rules.rule import rule
 
@@ -36,8 +37,9 @@ class BurnRate:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every limit that will not last, with the time at which it is gone."""
-        recent, usual = Recent(frames, now), usual_hours(frames.baselines, now)
-        for line in lines(frames):
+        recent, usual = Recent(frames, now), Usual(frames.baselines, now)
+        near = replace(frames, budgets=recent.near(frames.budgets, self.factor))
+        for line in lasting(near):
             pace = too_fast(line, recent, now, self.factor, self.min_calls)
             if pace is None:
                 continue

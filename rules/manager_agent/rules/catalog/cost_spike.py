@@ -10,7 +10,7 @@ from pydantic import Field
 
 from manager_agent.analytics.frames import Frames
 from manager_agent.rules.amounts import dollars, usd_text
-from manager_agent.rules.finding import Finding
+from manager_agent.rules.finding import Finding, Mutes
 from manager_agent.rules.message import Fact
 from manager_agent.rules.rule import rule
 from manager_agent.rules.spike_bands import Bands, outside
@@ -39,6 +39,9 @@ class CostSpike:
     score: Annotated[float, Field(gt=0)] = 5.0
     """Robust standard deviations above normal, on a logarithmic scale."""
 
+    min_ratio: Annotated[float, Field(ge=1)] = 2.0
+    """Times normal that it must be, however steady the agent: less is growth, not a spike."""
+
     min_usd: Annotated[float, Field(ge=0)] = 0.5
     """USD above normal within the hour that are worth telling."""
 
@@ -59,9 +62,15 @@ class CostSpike:
         """Name every agent whose cost is far above normal, by the largest excess."""
         if frames.baselines.is_empty() or frames.minutes.is_empty():
             return
-        hours = sliding_hours(frames.minutes, now, 1 + self.remember_minutes // 5)
-        bands = Bands(self.score, self.extreme_ratio, self.low_history_ratio, self._least(frames))
-        found = outside(hours, frames.baselines, bands)
+        looks, least = 1 + self.remember_minutes // 5, self._least(frames)
+        dear = self._dear(frames, least, now, looks)
+        if dear.is_empty():
+            return
+        hours = sliding_hours(dear, now, looks)
+        known = frames.baselines.join(dear.select("agent").unique(), on="agent", how="semi")
+        ratios = (self.min_ratio, self.extreme_ratio, self.low_history_ratio)
+        bands = Bands(self.score, *ratios, least)
+        found = outside(hours, known, bands)
         # Of one agent: what spikes now before what did, the whole before one model, the largest.
         found = found.sort(
             ["agent", "end", pl.col("model").is_not_null(), "excess", "model"],
@@ -69,6 +78,31 @@ class CostSpike:
         )
         for row in found.unique("agent", keep="first", maintain_order=True).iter_rows(named=True):
             yield _finding(frames, row, now)
+
+    def _dear(self, frames: Frames, least: pl.DataFrame, now: datetime, looks: int) -> pl.DataFrame:
+        """Return the minutes of agents that may spike: most never come near, and cost nothing.
+
+        Not all is asked of them that makes a spike, but all of them that spike pass.
+        """
+        spent = frames.minutes.group_by("agent").agg(pl.col("cost").sum())
+        able = spent.join(least, on="agent").filter(pl.col("cost") >= pl.col("least"))
+        worth = frames.minutes.join(able.select("agent"), on="agent", how="semi")
+        if worth.is_empty():
+            return worth
+        whole = worth.with_columns(
+            provider=pl.lit(None, pl.String()), model=pl.lit(None, pl.String())
+        )
+        most = sliding_hours(whole, now, looks).group_by("agent").agg(pl.col("cost").max())
+        low = (
+            frames.baselines.join(able.select("agent"), on="agent", how="semi")
+            .filter(pl.col("model").is_null())
+            .group_by("agent")
+            .agg(pl.col("expected").min())
+        )
+        near = most.join(low, on="agent", how="left").join(least, on="agent", how="left")
+        # A model's excess counts where half of it is the agent's.
+        above = pl.col("cost") >= pl.col("expected").fill_null(0) + pl.col("least") / 2
+        return worth.join(near.filter(above).select("agent"), on="agent", how="semi")
 
     def _least(self, frames: Frames) -> pl.DataFrame:
         """Return the least excess of each agent, nano-USD."""
@@ -102,7 +136,17 @@ def _finding(frames: Frames, row: dict[str, Any], now: datetime) -> Finding:
         | contributors(frames, row),
         level=0 if not ratio else max(0, floor(log2(ratio))),
         tell_resolved=True,
+        mutes=_explained(agent),
     )
+
+
+def _explained(agent: str) -> tuple[Mutes, ...]:
+    """Return what needs not be told beside: that the agent's budget is used up faster.
+
+    That a limit is reached or nearly so is critical, and told all the same.
+    """
+    why = "a cost spike uses it up"
+    return tuple(Mutes(rule=rule, why=why, agents=(agent,)) for rule in ("budget", "burn_rate"))
 
 
 def _facts(frames: Frames, row: dict[str, Any], now: datetime) -> dict[str, Fact]:

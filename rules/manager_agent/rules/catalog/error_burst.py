@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from math import sqrt
 from typing import Annotated, Any
 
 import polars as pl
@@ -10,6 +11,10 @@ from pydantic import Field
 from manager_agent.analytics.frames import Frames
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.rule import rule
+
+_DEVIATIONS = 4.0
+_ALWAYS = 50.0
+"""Percent of calls: where more than these fail usually, no failures stand out."""
 
 
 @rule
@@ -31,7 +36,8 @@ class ErrorBurst:
     """Failed calls in these minutes before anything is said."""
 
     times: Annotated[float, Field(gt=1)] = 3.0
-    """How many times its usual share of failures it must reach."""
+    """How many times its usual share of failures it must reach; but no more than half of what
+    usually succeeds."""
 
     more_percent: Annotated[float, Field(gt=0, le=100)] = 20.0
     """How many percent of its calls more than usual must fail."""
@@ -51,8 +57,13 @@ class ErrorBurst:
             usual = self._usual(row)
             share = 100 * row["errors"] / row["calls"] if row["calls"] else 0.0
             enough = row["calls"] >= self.min_calls and row["errors"] >= self.min_errors
-            if enough and share >= max(self.times * usual, usual + self.more_percent):
+            if enough and share >= self._least(usual) and _no_chance(row, usual):
                 yield _finding(row, share, usual, self.minutes)
+
+    def _least(self, usual: float) -> float:
+        """Return the percent that must fail: what often fails cannot fail thrice as often."""
+        least = max(self.times * usual, usual + self.more_percent)
+        return least if usual > _ALWAYS else min(least, (100 + usual) / 2)
 
     def _usual(self, row: dict[str, Any]) -> float:
         calls = row["past_calls"] or 0
@@ -60,6 +71,12 @@ class ErrorBurst:
             return self.usual_percent
         share: float = 100 * row["past_errors"] / calls
         return max(self.usual_percent, share)
+
+
+def _no_chance(row: dict[str, Any], usual: float) -> bool:
+    """Tell whether so many failures are beyond four standard deviations of what is usual."""
+    expected = row["calls"] * usual / 100
+    return bool(row["errors"] >= expected + _DEVIATIONS * sqrt(expected * (1 - usual / 100)))
 
 
 def _by_agent(frame: pl.DataFrame) -> pl.DataFrame:

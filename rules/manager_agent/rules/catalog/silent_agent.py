@@ -37,8 +37,10 @@ class SilentAgent:
         """Name every agent that is missed."""
         present = now.replace(minute=0, second=0, microsecond=0)
         missed = [present - _HOUR * back for back in range(1, self.hours + 1)]
+        known = frames.hours.filter(pl.col("agent").is_not_null())
+        called = known.filter((pl.col("ts") >= missed[-1]) & (pl.col("calls") > 0))
         sums = (
-            frames.hours.filter(pl.col("agent").is_not_null())
+            known.join(called.select("agent").unique(), on="agent", how="anti")
             .group_by("agent", "ts")
             .agg(pl.col("calls").sum())
         )
@@ -46,8 +48,6 @@ class SilentAgent:
         for agent, ts, calls in sums.sort("agent", "ts").iter_rows():
             counts.setdefault(agent, {})[ts] = calls
         for agent, by_hour in counts.items():
-            if any(by_hour.get(hour) for hour in (present, *missed)):
-                continue
             if self._expected(by_hour, missed, frames.policy.zone):
                 yield _finding(agent, max(by_hour), self.hours)
 

@@ -77,6 +77,13 @@ ON CONFLICT (agent) DO UPDATE SET limits = excluded.limits, set_us = excluded.se
 -- name: drop_budget
 DELETE FROM ledger_budgets WHERE agent = :agent;
 
+-- name: keep_addition
+INSERT INTO ledger_additions (
+    id, scope, name, period, unit, start_us, amount, until_us, by_whom, ended
+)
+VALUES (:id, :scope, :name, :period, :unit, :start_us, :amount, :until_us, :by, :ended)
+ON CONFLICT DO UPDATE SET ended = excluded.ended;
+
 -- name: keep_event
 -- Two events never have one time: it is what the copy for SQL users goes by.
 INSERT INTO control_events (ts_us, kind, subject, actor, detail)
@@ -131,6 +138,20 @@ SELECT scope, name, reason, by_whom, since_us FROM ledger_paused WHERE since_us 
 
 -- name: budgets
 SELECT agent, limits, set_us FROM ledger_budgets ORDER BY agent;
+
+-- name: additions
+-- Those of windows that may still change.
+SELECT id, scope, name, period, unit, start_us, amount, until_us, by_whom, ended
+FROM ledger_additions
+WHERE (scope, name, period, unit, start_us) IN (
+    SELECT scope, name, period, unit, start_us FROM ledger_accounts WHERE end_us >= :since_us
+);
+
+-- name: prune_additions
+DELETE FROM ledger_additions
+WHERE (scope, name, period, unit, start_us) NOT IN (
+    SELECT scope, name, period, unit, start_us FROM ledger_accounts WHERE end_us >= :since_us
+);
 
 -- name: prune_leases
 -- Those of which nothing can come any more: used up, or in doubt of windows that are long over.

@@ -1,4 +1,4 @@
--- name: 0009_delivery
+-- name: 0010_delivery
 -- How far each message has come at each notifier, and where it stands in Slack. Times are
 -- microseconds since 1970, UTC.
 BEGIN IMMEDIATE;
@@ -32,5 +32,5 @@ CREATE TABLE slack_posts (
 ) WITHOUT ROWID;
 CREATE INDEX slack_posts_of ON slack_posts (alert_id, target, tried_us);
 
-PRAGMA user_version = 9;
+PRAGMA user_version = 10;
 COMMIT;
