@@ -88,6 +88,7 @@ def test_status_of_a_manager_that_is_well(live: Live, client: TestClient) -> Non
         "open_alerts": 1,
         "database": "ok",
         "slack": "off",
+        "delivery": [],
         "budgets": {
             "holders": 0,
             "paused": 0,

@@ -60,7 +60,7 @@ def test_each_refusal_has_slacks_own_word(slack: FakeSlack) -> None:
     assert word("#alerts", "xoxb-unknown") == "invalid_auth"
     assert word("#money") == "is_archived"
     assert word("#nowhere") == "channel_not_found"
-    assert word("#alerts", text=None, blocks=[{"type": "header"}]) == "invalid_blocks"
+    assert word("#alerts", blocks=[{"type": "header"}]) == "invalid_blocks"
 
 
 def button(**more: Any) -> dict[str, Any]:

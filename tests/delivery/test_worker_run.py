@@ -59,11 +59,11 @@ class CountingOutbox(MemoryOutbox):
     def add(self, key: str) -> None:
         self.put(Message(key, key, "note", "firing", "info", "a1", key, START, {}), START)
 
-    def claim(self, now: datetime, limit: int) -> list[Outgoing]:
+    def due(self, notifier: str, now: datetime, limit: int) -> list[Outgoing]:
         self.looks += 1
         if self.looks <= self._broken:
             raise OSError("disk full")
-        return super().claim(now, limit)
+        return super().due(notifier, now, limit)
 
 
 def worker_of(outbox: MemoryOutbox, notifier: Notifier, poll: float = 3600) -> Worker:

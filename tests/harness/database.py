@@ -41,6 +41,7 @@ from manager_agent.rules.silence import Silence, matcher
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_file import newest_schema
+from manager_agent.store.deliveries import DeliveryStore, SlackPosts
 from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
@@ -186,9 +187,13 @@ def make_control(folder: Path) -> Path:
     with ControlStore(path) as store:
         for found, at in CONTROL_STEPS:
             store.commit(step(store.memory(), found, at))
-        first, second, *_ = store.claim(LATER, 10)
+        first, second, third, *_ = store.claim(LATER, 10)
         store.sent(first.message.key, LATER)
         store.give_up(second.message.key, LATER, "channel_not_found")
+        DeliveryStore(store).put_off(third.message.key, "slack", LATER, "ratelimited")
+        posts = SlackPosts(store)
+        posts.trying(first.message.key, "#alerts", "card", first.message.alert_id, LATER)
+        posts.placed(first.message.key, "#alerts", "card", "C0", "1.2")
     with LedgerStore(path) as ledger:
         ledger.keep([*LEDGER, ADDITION])
     with ControlStore(path) as store:

@@ -186,7 +186,10 @@ class Services:
     of. `read`: a fresh cursor on the live database, closed by who asked. `alerts(open_only)`: the
     newest state of each alert, newest first. `budgets`: every limit with what was spent of it.
     `sealer`: moves days to the archive, None where there is none.
-    `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `ok`, `failing`.
+    `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `untried`, `ok`,
+    `retrying`, `refused` (a message), `stopped` (all, until something is changed).
+    `delivery`: `notifier`, `state` and `reason` of each way to reach people; `release`: lets those
+    that a permanent error stopped try again, and returns their names.
     `hosts`: names, besides loopback and the address a request came in on, that requests may use
     in their Host header; `*` allows any. `tokens`: of which each request must show one, if any.
     `denied`: counts those who did not. `upkeep`, `by_hand`, `people`: None where nothing may be
@@ -208,6 +211,8 @@ class Services:
     metrics: Callable[[], Sequence[Metric]]
     health: Callable[[], Health]
     slack: Callable[[], str]
+    delivery: Callable[[], Sequence[Mapping[str, str | None]]] = tuple
+    release: Callable[[], Sequence[str]] = tuple
     sealer: Sealer | None = None
     hosts: frozenset[str] = frozenset()
     tokens: Tokens = field(default_factory=Tokens)

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from manager_agent.app.cli_alerts_test import alerts_test
 from manager_agent.app.cli_view import print_rows
 from manager_agent.app.options import API_URL, Api, Json, told
 from manager_agent.app.rest import ManagerError, delete, get, post
@@ -28,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     _alerts.command("silence")(silence)
     _alerts.command("silences")(silences)
     _alerts.command("unsilence")(unsilence)
+    _alerts.command("test")(alerts_test)
     app.add_typer(_alerts, name="alerts")
 
 

@@ -48,6 +48,11 @@ def agents(as_json: Json = False, api_url: Api = API_URL) -> None:
 def _lines(found: dict[str, Any], pauses: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Yield what is shown of a status, a line each; what guards hold in lines of its own."""
     for key, value in found.items():
+        if key == "delivery":
+            for one in value:
+                why = f": {one['reason']}" if one["reason"] else ""
+                yield f"delivery: {one['notifier']}", f"{one['state']}{why}"
+            continue
         if key != "budgets":
             yield key, value
             continue

@@ -10,6 +10,7 @@ from manager_agent.api.guard import Denials
 from manager_agent.api.services import BusyError, Health, Issues, Services
 from manager_agent.app.alerting import alerting
 from manager_agent.app.by_hand import by_hand
+from manager_agent.app.delivering import channels_seen, slack_state
 from manager_agent.app.manager import Manager, now
 from manager_agent.app.oversight import oversight
 from manager_agent.app.people import for_api
@@ -52,7 +53,9 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         budgets=budgets,
         metrics=lambda: _metrics(manager, denied, guards),
         health=lambda: health(manager),
-        slack=lambda: _slack(manager),
+        slack=lambda: slack_state(manager),
+        release=manager.worker.release,
+        delivery=lambda: channels_seen(manager),
         # Who must show a token cannot be a page that took a name of ours.
         hosts=frozenset(["*"]) if tokens else frozenset(manager.settings.api.names),
         tokens=tokens,
@@ -126,12 +129,3 @@ def health(manager: Manager) -> Health:
     """Return whether the manager does its work, and what keeps it from that."""
     reasons = [one.said for one in troubles(manager) if one.kind not in NO_ILLNESS]
     return Health(not reasons, tuple(reasons))
-
-
-def _slack(manager: Manager) -> str:
-    if not manager.slack:
-        return "off"
-    for channel in manager.worker.channels():
-        if channel.name == "slack":
-            return channel.health
-    return "off"

@@ -4,13 +4,15 @@ The sentence under each key is its documentation: `config explain`, the annotate
 JSON Schema are made from it. A key left empty means its default.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from manager_agent.app.delivery_sections import QuietHours, RouteEntry
+from manager_agent.app.section import Section as Section
 
 _MOST_USD = 9_000_000_000  # what an int64 of nano-USD holds
 _MOST_TOKENS = 10**15
@@ -31,23 +33,6 @@ Whole = Annotated[int, _Number, Field(ge=1, le=10**9)]
 Duration = Annotated[float, _Number, Field(gt=0, le=10**9, allow_inf_nan=False)]
 Priority = Annotated[int, _Number, Field(ge=1, le=4)]
 Enforcement = Literal["hard", "firm", "soft", "observe"]
-
-
-class Section(BaseModel):
-    """A frozen part of the configuration that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_default(cls, data: object) -> object:
-        """Treat a section or key that is left empty as left out."""
-        if data is None:
-            return {}
-        if not isinstance(data, Mapping):
-            return data
-        known = {field.alias or name for name, field in cls.model_fields.items()}
-        return {key: value for key, value in data.items() if value is not None or key not in known}
 
 
 class BudgetEntry(Section):
@@ -104,7 +89,7 @@ class Slack(Section):
     channel: str = "#alerts"
     """Channel, in quotes because of the #; SLACK_CHANNEL overrides it."""
     bot_token: SecretStr | None = None
-    """Bot token (xoxb-...), for buttons; better given as SLACK_BOT_TOKEN."""
+    """Bot token (xoxb-...), used instead of the webhook; better given as SLACK_BOT_TOKEN."""
     app_token: SecretStr | None = None
     """App token (xapp-...), for answers by socket; better given as SLACK_APP_TOKEN."""
     signing_secret: SecretStr | None = None
@@ -116,6 +101,14 @@ class Slack(Section):
     nobody's."""
     members: tuple[str, ...] = ()
     """Those who may read by `/manager` besides; empty: everyone in the workspace."""
+
+    routes: tuple[RouteEntry, ...] = ()
+    """Which messages go to which channel, with a bot token. A message goes to every channel whose
+    line it fits; to `channel` where it fits none."""
+    quiet_hours: QuietHours | None = None
+    """When small matters wait. Left out: never."""
+    digest_after_minutes: Duration = 15
+    """Messages that waited longer, as after an outage, are told in one."""
 
     @model_validator(mode="after")
     def _addresses_are_urls(self) -> Self:
@@ -169,7 +162,7 @@ class Group(Section):
     """Most tokens of all of them in a calendar month."""
     enforcement: Enforcement | None = None
     """How the limits bind; left out: as `budgets.enforcement` says."""
-    floors: dict[Priority, Share] = {}
+    floors: dict[Priority, Share] = Field(default_factory=dict)
     """Share of the limits kept for agents of a priority (1 to 4) and above."""
 
     @model_validator(mode="after")
@@ -256,7 +249,7 @@ class Prices(Section):
 
     custom: tuple[CustomPriceEntry, ...] = ()
     """Your prices, one per line; `manager-agent prices check` prints the lines you need."""
-    discounts: dict[str, Share] = {}
+    discounts: dict[str, Share] = Field(default_factory=dict)
     """Share taken off list prices, per provider or `provider/model`: {openai: 0.1} is 10 % off."""
 
 

@@ -15,6 +15,7 @@ import structlog
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.install import install
 from manager_agent.api.sql import SqlRunner
+from manager_agent.app import delivering
 from manager_agent.app.alerting import own_rules, remind
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
@@ -34,6 +35,7 @@ from manager_agent.app.own_frames import OwnFrames
 from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
 from manager_agent.app.reporting import report_desk
+from manager_agent.app.reports.chart import chart
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.troubles import troubles
@@ -43,10 +45,6 @@ from manager_agent.control.authority import Authority
 from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
 from manager_agent.control.session import GuardService
-from manager_agent.delivery.console import Console
-from manager_agent.delivery.notifier import Notifier
-from manager_agent.delivery.slack.notifier import SlackNotifier
-from manager_agent.delivery.worker import Worker
 from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import CallVersion
@@ -168,7 +166,7 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
     price = partial(costed, book=book)
     intake = _intake(settings, facts, door, price, commits, room)
-    worker = Worker(control, _notifiers(settings), now)
+    worker = delivering.worker(settings, control, chart)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
     ticker, own, silences = _ticker(settings, facts, control, snapshots, worker.wake)
     ticker.issues = issue_desk = IssueDesk(stores.issues, lambda: ticker.policy, now)
@@ -209,7 +207,7 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
         truth=telling,
         outcomes=outcomes,
         reports=report_desk(settings, facts, control, book, lambda: ticker.policy, worker.wake),
-        slack=settings.slack.webhook_url is not None,
+        slack=bool(settings.slack.webhook_url or settings.slack.bot_token),
     )
     _watch_itself(manager)
     return manager
@@ -277,16 +275,6 @@ def _intake(
     return Intake(
         *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
-
-
-def _notifiers(settings: Settings) -> list[Notifier]:
-    notifiers: list[Notifier] = [Console()]
-    if settings.slack.webhook_url is not None:
-        url = settings.slack.webhook_url.get_secret_value()
-        # A legacy webhook refuses a channel that is not there: name one only if the user did.
-        named = "channel" in settings.slack.model_fields_set
-        notifiers.append(SlackNotifier(url, settings.slack.channel if named else None))
-    return notifiers
 
 
 async def _run(

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from manager_agent.app.approval_section import Approval
 from manager_agent.app.config_error import ConfigError
 from manager_agent.app.config_errors import worded
+from manager_agent.app.delivery_sections import WebhookEntry
 from manager_agent.app.report_section import Reports
 from manager_agent.app.sections import (
     Api,
@@ -73,6 +74,8 @@ class Settings(Section):
     """What is reported on its own."""
     slack: Slack = Slack()
     """Where alerts go."""
+    webhooks: tuple[WebhookEntry, ...] = ()
+    """Other systems that get what Slack gets, as signed JSON."""
     timezone: str = "UTC"
     """Zone of days, months and report hours, such as Europe/Berlin."""
     budgets: Budgets = Budgets()

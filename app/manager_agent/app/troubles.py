@@ -50,6 +50,11 @@ def _of_storing(manager: Manager) -> list[Trouble]:
 def _of_delivery(manager: Manager) -> list[Trouble]:
     answers = manager.answers.troubles() if manager.answers else []
     found = [Trouble("delivery", "answers", said) for said in answers]
+    found += [
+        Trouble("delivery", one.name, f"delivery to {one.name} stopped: {one.reason}")
+        for one in manager.worker.channels()
+        if one.health == "stopped"
+    ]
     lost = manager.control.given_up()
     if lost:
         said = f"{len(lost)} message(s) undeliverable: {lost[-1].error}"

@@ -13,7 +13,7 @@ DOUBTED_AFTER = 10
 A message that the other side always chokes on would otherwise hold up all that follow it.
 """
 
-Health = Literal["untried", "ok", "retrying", "refused"]
+Health = Literal["untried", "ok", "retrying", "refused", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Channel:
 
     `failures`: transient failures in a row. `paused_until` (UTC): nothing is sent before.
     `reason`: of the last failure, None once a message got through. `on_trial`: the last failure
-    was put down to the message, so the next one shows whether that was right.
+    was put down to the message, so the next one shows whether that was right. `stopped` (health):
+    nothing is sent until somebody changed something and said so, or the manager starts anew.
     """
 
     name: str
@@ -34,12 +35,16 @@ class Channel:
 
     def paused(self, now: datetime) -> bool:
         """Whether the other side is to be left alone at `now`."""
+        if self.health == "stopped":
+            return True
         return self.paused_until is not None and now < self.paused_until
 
     def after(self, outcome: Outcome, now: datetime, tries: int = 1) -> "Channel":
         """Return the state that follows `outcome` at `now`, of a message's try number `tries`."""
         if not isinstance(outcome, Failed):
             return Channel(self.name, "ok")
+        if outcome.stops:
+            return Channel(self.name, "stopped", self.failures + 1, reason=outcome.reason)
         answer = decide(self.failures + 1, outcome, now)
         if isinstance(answer, GiveUp):
             return Channel(self.name, "refused", reason=outcome.reason)

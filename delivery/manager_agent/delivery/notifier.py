@@ -19,12 +19,14 @@ class Failed:
 
     `reason`: one sentence for people, free of secrets. `permanent`: trying the same again cannot
     help, somebody must change something first. `retry_after_seconds`: how long the other side
-    asked to be left alone, where it did.
+    asked to be left alone, where it did. `stops`: every other message would fare the same (a
+    revoked token, an archived channel), so all wait, undelivered, until somebody changed something.
     """
 
     reason: str
     permanent: bool
     retry_after_seconds: float | None = None
+    stops: bool = False
 
     def __bool__(self) -> Literal[False]:
         """Be false, so that `if await slack.test_connection()` reads as it should."""
@@ -48,25 +50,37 @@ class Notifier(Protocol):
 
 
 class Outbox(Protocol):
-    """The durable queue of messages, one row a key. Its methods are called from several threads.
+    """The durable queue of messages, with how far each notifier is. Called from several threads.
 
-    A message that was claimed and neither sent, put off nor given up (a crash) is due again.
+    A message that was taken and neither done, put off nor held (a crash) is due again.
     """
 
-    def claim(self, now: datetime, limit: int) -> Sequence[Outgoing]:
-        """Return at most `limit` messages that are due at `now`, those queued first first."""
+    def due(self, notifier: str, now: datetime, limit: int) -> Sequence[Outgoing]:
+        """Return at most `limit` messages that `notifier` is to have, those queued first first."""
         ...
 
-    def sent(self, key: str, now: datetime) -> None:
-        """Record that every notifier has the message."""
+    def done(
+        self,
+        keys: Sequence[str],
+        notifier: str,
+        state: Literal["sent", "refused", "skipped"],
+        now: datetime,
+        error: str | None,
+        everyone: Sequence[str],
+    ) -> None:
+        """Record that `notifier` needs no further try of these; `everyone`: all notifiers."""
         ...
 
-    def retry(self, key: str, at: datetime, error: str) -> None:
-        """Make the message due again at `at` (UTC); `error` says what held it up."""
+    def put_off(self, key: str, notifier: str, at: datetime, error: str) -> None:
+        """Make the message due again at `at` (UTC) after a try; `error` says what went wrong."""
         ...
 
-    def give_up(self, key: str, now: datetime, error: str) -> None:
-        """Keep the message, due no more, with the reason."""
+    def hold(self, key: str, notifier: str, until: datetime, why: str) -> None:
+        """Make the message due at `until` (UTC); it was not tried."""
+        ...
+
+    def settle(self, now: datetime, everyone: Sequence[str]) -> None:
+        """Close what every notifier that is left has: another may have been taken away."""
         ...
 
     def outbox_counts(self) -> Mapping[str, int]:

@@ -117,7 +117,9 @@ class ControlStore:
 
         For when the cause may be gone, such as after a change of settings.
         """
-        return self._write("outbox", "revive", now_us=micros(now))
+        with self._lock, transaction(self._con):
+            self._con.execute(query("deliveries", "revive"))
+            return self._con.execute(query("outbox", "revive"), {"now_us": micros(now)}).rowcount
 
     def given_up(self) -> list[GivenUp]:
         """Return the messages that were given up, in the order they were queued."""
@@ -131,7 +133,8 @@ class ControlStore:
     def prune(self, before: datetime) -> int:
         """Delete messages sent, alerts and silences over before `before`; return how many rows."""
         values = {"before_us": micros(before)}
-        return self.keep(*((file, "prune", values) for file in ("outbox", "alerts", "silences")))
+        files = ("outbox", "alerts", "silences", "slack_posts")
+        return self.keep(*((file, "prune", values) for file in files))
 
     def keep(self, *statements: tuple[str, str, Mapping[str, object]]) -> int:
         """Run queries, each named by file and name, in one transaction; return the rows changed."""

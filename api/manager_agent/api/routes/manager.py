@@ -55,7 +55,12 @@ def routes(services: Services) -> list[Route]:
         ]
         return JSONResponse({"alerts": found})
 
+    async def retry(request: Request) -> Response:
+        released = await run_in_threadpool(services.release)
+        return JSONResponse({"released": list(released)})
+
     return [
+        Route("/api/v1/manager/delivery/retry", retry, methods=["POST"]),
         Route("/api/v1/manager/status", status),
         Route("/api/v1/manager/dashboard", dashboard),
         Route("/api/v1/agents", agents),
@@ -86,6 +91,7 @@ def status_of(services: Services, now: datetime) -> dict[str, Any]:
         "open_alerts": len(services.alerts(True)),
         "database": "failing" if agents is None else "ok",
         "slack": services.slack(),
+        "delivery": [dict(one) for one in services.delivery()],
         "budgets": _budgets(services),
         "reasons": reasons,
     }

@@ -98,11 +98,11 @@ def answer(status: int, body: str | None, headers: Mapping[str, str]) -> Outcome
     shown = "a web page instead of Slack's answer" if html else shorten(word, BODY_LIMIT)
     reason = f"HTTP {status}: {shown or 'no text'}"
     if status == 429:
-        return Failed(reason, permanent=False, retry_after_seconds=_retry_after(headers))
+        return Failed(reason, permanent=False, retry_after_seconds=retry_after(headers))
     if word in PERMANENT and status < 500:
         return Failed(f"HTTP {status} {word}: {PERMANENT[word]}", permanent=True)
     permanent = 400 <= status < 500 and status not in _PASSING and not html
-    return Failed(reason, permanent, None if permanent else _retry_after(headers))
+    return Failed(reason, permanent, None if permanent else retry_after(headers))
 
 
 def unanswered(error: Exception, host: str) -> Failed:
@@ -115,7 +115,7 @@ def unanswered(error: Exception, host: str) -> Failed:
     return Failed(f"no answer from {host}: {detail or name}", permanent=False)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds asked for; Slack always sends a number, never a date."""
     found = {name.lower(): text for name, text in headers.items()}.get("retry-after", "").strip()
     return float(found) if found.isascii() and found.isdigit() and len(found) < 10 else None
