@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from manager_agent.api.routes.reports import shape
@@ -117,6 +118,6 @@ def drawn(message: Message) -> str:
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
-    with ControlStore(Path(":memory:")) as kept:
+    with TemporaryDirectory() as place, ControlStore(Path(place) / "control.sqlite") as kept:
         for report in reports(report_history(), kept):
             (GOLDEN / f"{report.kind}.json").write_text(drawn(report), "utf-8")
