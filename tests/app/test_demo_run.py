@@ -53,7 +53,7 @@ def test_the_loop_is_stopped_and_goes_on_and_every_token_is_counted_once(tmp_pat
                 r"-agent goes on",
                 r"Infinite loop: research-agent",
                 r"Cost spike: coding-agent",
-                r"Error burst: triage-agent",
+                r"Many calls fail: triage-agent",
             ],
         )
         demo.send_signal(signal.SIGINT)

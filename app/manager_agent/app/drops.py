@@ -13,7 +13,7 @@ KEPT = timedelta(minutes=10)
 _KINDS = {"dropped": "items", "requests": "requests", "denied": "denied"}
 _NOT_OURS = frozenset({("dropped", "log_of_no_call"), ("dropped", "point_of_no_usage")})
 """Records and points that are of something else than calls: that is what most of them are."""
-_WELL = frozenset({("requests", "stored"), ("requests", "ok")})
+_WELL = frozenset({("requests", "accepted")})
 
 _Totals = Mapping[tuple[str, str], int]
 

@@ -57,6 +57,7 @@ def _slack(
             api_url=slack.api_url,
             mention=lambda message: mentions(routes, channel, message),
             picture=picture,
+            interactive=bool(slack.app_token or slack.signing_secret),
         )
         wants = wanted(routes, slack.channel, channel)
         return Lane(bot, wants, quiet, SLACK_PACE_SECONDS, after, bot.has_card)

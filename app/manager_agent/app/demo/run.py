@@ -21,9 +21,13 @@ from manager_agent.app.demo.provider import Provider, ProviderSettings, serving
 from manager_agent.app.demo.reading import savings
 from manager_agent.app.demo.ready import START_SECONDS, DemoFailed, Ready, wait_ready
 from manager_agent.app.demo.roster import FLEET, LOOPING
+from manager_agent.app.demo.screen import Seen
 from manager_agent.app.demo.show import Show
 from manager_agent.app.demo.story import Story
 from manager_agent.app.demo.summary import exit_code, summary, tokens_served
+from manager_agent.delivery.slack.blocks import blocks
+from manager_agent.delivery.slack.html import page
+from manager_agent.delivery.wording import card
 
 NEEDS = ("anthropic", "openai")
 REFUSED = "(over_budget)"  # in what the agent's SDK raises
@@ -53,7 +57,7 @@ def run(seconds: float | None = None, data_dir: Path | None = None, *, seed: int
     ):
         children = Children(Path(work))
         try:
-            return _demo(children, Path(work), seconds, data_dir or Path(work) / "data", seed)
+            return _demo(children, Path(work), seconds, data_dir, seed)
         except DemoFailed as error:
             print(f"The demo failed: {error}", file=sys.stderr)
             return FAILED
@@ -76,8 +80,11 @@ def _installed(name: str) -> bool:
         return False
 
 
-def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path, seed: int) -> int:
+def _demo(
+    children: Children, work: Path, seconds: float | None, kept: Path | None, seed: int
+) -> int:
     """Start everything, show it until its end, and print the summary."""
+    data_dir = kept or work / "data"
     _bring_past(work / "last-week.csv", data_dir)
     ready = _serve(children, work, data_dir)
     story = Story(
@@ -101,6 +108,7 @@ def _demo(children: Children, work: Path, seconds: float | None, data_dir: Path,
         )
         _show_reports(ready.api)
         print(text)
+        print(_messages(show.seen, kept))
     if interrupted:
         return 0 if seconds is None else INTERRUPTED
     return exit_code(show.seen, story, seconds)
@@ -125,6 +133,16 @@ def _show_reports(api_url: str) -> None:
         if done.returncode != 0:
             raise DemoFailed(f"manager-agent {' '.join(words)}: {done.stderr}")
         print(f"\n$ manager-agent {' '.join(words)}\n{done.stdout}", end="", flush=True)
+
+
+def _messages(seen: Sequence[Seen], kept: Path | None) -> str:
+    """Return where the messages are, as Slack shows them; they need a directory that is kept."""
+    if kept is None:
+        return "with --data-dir D, D/messages.html shows these messages as Slack does"
+    file = kept / "messages.html"
+    shown = [{"blocks": [b.to_dict() for b in blocks(card(each.alert))]} for each in seen]
+    file.write_text(page(shown, "What the demonstration told"), "utf-8")
+    return f"the messages as Slack shows them: {file}"
 
 
 def _command(words: Sequence[str]) -> bool:

@@ -64,6 +64,7 @@ class SlackBot:
     `posts` remembers where. `mention(message)` returns Slack's markup for whom to mention, empty
     for nobody. `picture(message)` returns a PNG to be put into the message's thread, or None; it is
     called in a thread and may block. `dashboard_url`: what messages link to.
+    `interactive`: whether somebody hears of pressed buttons; else there are none.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class SlackBot:
         mention: Callable[[Message], str] = nobody,
         picture: Callable[[Message], bytes | None] = no_picture,
         dashboard_url: str | None = None,
+        interactive: bool = True,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self.name = f"slack:{channel}"
@@ -86,6 +88,7 @@ class SlackBot:
         self._mention = mention
         self._picture = picture
         self._dashboard_url = dashboard_url
+        self._interactive = interactive
         self._timeout_seconds = timeout_seconds
         # The client logs tokens' neighbours at debug; the worker alone tries again.
         quiet = logging.Logger("slack-bot", level=logging.CRITICAL + 1)
@@ -220,7 +223,7 @@ class SlackBot:
 
     def _body(self, message: Message) -> dict[str, Any]:
         card = wording.card(message, self._dashboard_url)
-        drawn = [block.to_dict() for block in blocks(card)]
+        drawn = [block.to_dict() for block in blocks(card, interactive=self._interactive)]
         mention = self._mention(message)
         if mention:
             # In the blocks: Slack notifies nobody of a mention in the line that stands for them.

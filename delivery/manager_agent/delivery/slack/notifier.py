@@ -128,9 +128,10 @@ class SlackNotifier:
         )
 
     async def _post(self, card: Card) -> Outcome:
+        # Nobody answers what is pressed there: a webhook's app may well have no way back.
         body = {
             "text": fallback(card),
-            "blocks": [block.to_dict() for block in blocks(card)],
+            "blocks": [block.to_dict() for block in blocks(card, interactive=False)],
             "unfurl_links": False,
             "unfurl_media": False,
         }

@@ -16,8 +16,9 @@ _ALIKE = 4
 
 @rule
 class ClockSkew:
-    """Tells when the clock of an agent's machine seems to be wrong: windows of budgets then hold
-    what belongs to others, and rules look at the wrong minutes.
+    """Tells when the clock of an agent's machine seems to be wrong.
+
+    Windows of budgets then hold what belongs to others, and rules look at the wrong minutes.
 
     A call that ends after it has arrived proves a clock that is ahead. One that is behind shows
     in calls that all arrive equally late; a collector that makes up for an outage, or an import,

@@ -27,9 +27,10 @@ _AT_ONCE = frozenset({*_CRITICAL, "delivery"})
 
 @rule
 class ManagerTrouble:
-    """Tells when the manager cannot do its work: a rule that raises, a message that a notifier
-    refused for good, a disk that is nearly full, a snapshot that cannot be published, looks that
-    take longer than they may.
+    """Tells when the manager cannot do its work.
+
+    A rule that raises, a message that a notifier refused for good, a disk that is nearly full, a
+    snapshot that cannot be published, looks that take longer than they may.
 
     It is told wherever alerts still go, and `manager-agent status` shows it in any case.
     """

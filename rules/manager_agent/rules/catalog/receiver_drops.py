@@ -30,8 +30,9 @@ _DO = {
 
 @rule
 class ReceiverDrops:
-    """Tells when telemetry is turned away or not understood, with the reason: what is dropped is
-    in no report, and senders rarely say.
+    """Tells when telemetry is turned away or not understood, with the reason.
+
+    What is dropped is in no report, and senders rarely say.
 
     Log records and points of metrics that are about something else than calls do not count.
     """
