@@ -41,7 +41,8 @@ def _slack(
             return []
         # A legacy webhook refuses a channel that is not there: name one only if the user did.
         named = slack.channel if "channel" in slack.model_fields_set else None
-        notifier = SlackNotifier(slack.webhook_url.get_secret_value(), named)
+        url = slack.webhook_url.get_secret_value()
+        notifier = SlackNotifier(url, named, dashboard_url=slack.dashboard_url)
         return [Lane(notifier, quiet=quiet, pace_seconds=SLACK_PACE_SECONDS, digest_after=after)]
     routes = [
         Route(one.channel, one.severities, one.agents, one.kinds, one.mention)
@@ -57,6 +58,7 @@ def _slack(
             api_url=slack.api_url,
             mention=lambda message: mentions(routes, channel, message),
             picture=picture,
+            dashboard_url=slack.dashboard_url,
             interactive=bool(slack.app_token or slack.signing_secret),
         )
         wants = wanted(routes, slack.channel, channel)

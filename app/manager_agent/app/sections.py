@@ -96,6 +96,8 @@ class Slack(Section):
     """Secret that proves answers by HTTP; better given as SLACK_SIGNING_SECRET."""
     api_url: str | None = None
     """Other address of Slack's API, for tests; SLACK_API_URL overrides it."""
+    dashboard_url: str | None = None
+    """Where people reach the manager's API, https://manager.example:5002: messages link to it."""
     operators: tuple[str, ...] = ()
     """Slack users `U...` and user groups `S...` whose `/manager` commands may change things; empty:
     nobody's."""
@@ -116,6 +118,10 @@ class Slack(Section):
         for key, url in (("webhook_url", webhook), ("api_url", self.api_url)):
             if url and not url.startswith(("https://", "http://")):
                 raise ValueError(f"{key} must begin with https://; copy the whole URL from Slack")
+        if self.dashboard_url and not self.dashboard_url.startswith(("https://", "http://")):
+            raise ValueError(
+                f"dashboard_url must begin with https:// or http://, found {self.dashboard_url!r}"
+            )
         return self
 
 

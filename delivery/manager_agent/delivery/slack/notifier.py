@@ -39,8 +39,9 @@ class SlackNotifier:
     """Posts to a Slack incoming webhook.
 
     `channel`: obeyed by legacy webhooks only; others always post to the channel they were made
-    for. `clock` returns now (UTC). Each method posts once and says how it went, `Sent` (true) or
-    `Failed` with a reason (false); what must not get lost goes through the outbox instead.
+    for. `dashboard_url`: what messages of the outbox link to. `clock` returns now (UTC). Each
+    method posts once and says how it went, `Sent` (true) or `Failed` with a reason (false); what
+    must not get lost goes through the outbox instead.
     Raises ValueError where `webhook_url` is no web address.
     """
 
@@ -51,10 +52,12 @@ class SlackNotifier:
         webhook_url: str,
         channel: str | None = None,
         *,
+        dashboard_url: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._webhook = Webhook(webhook_url, channel, timeout_seconds)
+        self._dashboard_url = dashboard_url
         self._timeout_seconds = timeout_seconds
         self._clock = clock
 
@@ -63,7 +66,7 @@ class SlackNotifier:
 
     async def send(self, message: Message) -> Outcome:
         """Post a message of the outbox."""
-        return await self._post(wording.card(message))
+        return await self._post(wording.card(message, self._dashboard_url))
 
     async def send_alert(self, alert: SlackAlert) -> Outcome:
         """Post `alert`."""
