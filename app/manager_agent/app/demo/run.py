@@ -107,6 +107,7 @@ def _demo(
             savings=savings(ready.api),
         )
         _show_reports(ready.api)
+        show.draw_messages()
         print(text)
         print(_messages(show.seen, kept))
     if interrupted:

@@ -12,6 +12,7 @@ from manager_agent.app.demo.provider import Provider
 from manager_agent.app.demo.reading import EMPTY, Reading, fetch
 from manager_agent.app.demo.ready import DemoFailed
 from manager_agent.app.demo.screen import Seen, alert_text, progress_line, screen, story_line
+from manager_agent.app.demo.slack_frame import slack_frame
 from manager_agent.app.demo.story import Told
 from manager_agent.app.demo.summary import tokens_served
 
@@ -54,6 +55,11 @@ class Show:
         live = sys.stdout.isatty() and not self._console.is_dumb_terminal
         show = self._live if live else self._lines
         show(lambda: seconds is None or self.up_seconds() < seconds, check)
+
+    def draw_messages(self) -> None:
+        """Draw each alert as Slack shows it; a live screen leaves nothing behind."""
+        for entry in self.seen:
+            self._console.print(slack_frame(entry.alert))
 
     def last_reading(self, provider: Provider) -> Reading:
         """Return the dashboard once it holds all that was served, or as it is after a while."""
