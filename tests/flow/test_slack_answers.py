@@ -176,8 +176,11 @@ def _refused(running: Manager, slack: SlackSide, one: Steered) -> None:
 
 
 def _by_command(running: Manager, slack: SlackSide, one: Steered) -> None:
-    slack.by_socket("slash_commands", slack.typed("status"))
-    told(slack, "1 agent")
+    def status() -> bool:  # asked again: calls are seen once their spans are there
+        slack.by_socket("slash_commands", slack.typed("status"))
+        return any("1 agent" in said["text"] for said in slack.told)
+
+    until("it tells of the agent", status)
     slack.by_http(
         running.where["api"], "slash_commands", slack.typed("budget set research daily 5")
     )

@@ -45,8 +45,7 @@ def policy() -> Policy:
     """Return who decides in this process: what `use` was given, else local policy and guard."""
     global _policy
     if _policy is None:
-        local, guard = _local_policy(), _guard()
-        _policy = guard if type(local) is AllowAll else Governed(local, guard)
+        _policy = Governed(_local_policy(), _guard())
     return _policy
 
 
