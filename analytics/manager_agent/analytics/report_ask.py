@@ -17,6 +17,13 @@ def asked(con: duckdb.DuckDBPyConnection, question: str, **params: object) -> li
     return con.execute(_text(question), params).fetchall()
 
 
+def asked_of(
+    rollup: str, con: duckdb.DuckDBPyConnection, question: str, **params: object
+) -> list[Any]:
+    """Return the rows of a `question` that leaves open which table it is asked of."""
+    return con.execute(_text(question).replace("{rollup}", rollup), params).fetchall()
+
+
 @cache
 def _text(question: str) -> str:
     return (_SQL / f"{question}.sql").read_text("utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from manager_agent.analytics.report_ask import asked
+from manager_agent.analytics.report_ask import asked_of
 from manager_agent.contract.money import nano_usd
 from manager_agent.contract.stored_time import naive
 
@@ -65,8 +65,8 @@ def used(con: duckdb.DuckDBPyConnection, ranges: Sequence[Range]) -> list[list[U
     found: list[dict[tuple[str | None, str | None, str | None], Sum]] = [
         defaultdict(Sum) for _ in ranges
     ]
-    for question, pieces in _pieces(ranges).items():
-        for place, agent, provider, model, *sums in _rows(con, question, pieces):
+    for rollup, pieces in _pieces(ranges).items():
+        for place, agent, provider, model, *sums in _rows(con, rollup, pieces):
             calls, errors, tokens, cost, unpriced = sums
             more = Sum(calls, errors, tokens, nano_usd(cost), unpriced)
             found[pieces[place][0]][agent, provider, model] += more
@@ -108,24 +108,26 @@ def _pieces(ranges: Sequence[Range]) -> Mapping[str, list[tuple[int, Range]]]:
         hours.append((place, (first, last)))
         edges = ((start, first), (last, end))
         minutes += [(place, edge) for edge in edges if edge[0] < edge[1]]
-    return {"used_hours": hours, "used_minutes": minutes}
+    return {"usage_hour": hours, "usage_minute": minutes}
 
 
 def _rows(
-    con: duckdb.DuckDBPyConnection, question: str, pieces: Sequence[tuple[int, Range]]
+    con: duckdb.DuckDBPyConnection, rollup: str, pieces: Sequence[tuple[int, Range]]
 ) -> list[tuple[Any, ...]]:
     """Return the answer for all pieces of hours at once, and for each of minutes alone.
 
     Pieces of minutes lie far apart: a range around all of them would be read for nothing.
     """
-    together = question == "used_hours" and bool(pieces)
+    together = rollup == "usage_hour" and bool(pieces)
     parts = [list(enumerate(pieces))] if together else [[one] for one in enumerate(pieces)]
     rows = []
     for part in parts:
         starts = [naive(start) for _, (_, (start, _)) in part]
         ends = [naive(end) for _, (_, (_, end)) in part]
         bounds = {"starts": starts, "ends": ends, "first": min(starts), "last": max(ends)}
-        rows += [(part[place][0], *rest) for place, *rest in asked(con, question, **bounds)]
+        rows += [
+            (part[place][0], *rest) for place, *rest in asked_of(rollup, con, "used", **bounds)
+        ]
     return rows
 
 

@@ -8,7 +8,7 @@ import typer
 from manager_agent.app.options import API_URL, Api
 from manager_agent.app.rest import ManagerError, get
 from manager_agent.instrumentation.check import Check
-from manager_agent.instrumentation.doctor import main
+from manager_agent.instrumentation.doctor import main, show
 
 _WELL = ("ok", "untried")
 _REMEDIES = {
@@ -27,12 +27,8 @@ def doctor(api_url: Api = API_URL) -> None:
 
     What is wrong is said with what to do. Exit code 1 where anything is.
     """
-    code, found = main(), deliveries(api_url)
-    for check in found:
-        print(f"{check.verdict} {check.name}: {check.found}")
-        if check.remedy:
-            print(f"     {check.remedy}")
-    raise typer.Exit(code or int(not all(check.ok for check in found)))
+    code = main()
+    raise typer.Exit(show(deliveries(api_url)) or code)
 
 
 def deliveries(api_url: str) -> list[Check]:

@@ -36,7 +36,11 @@ def main(arguments: Sequence[str] = ()) -> int:
     if arguments:
         print(f"manager-agent doctor: takes no arguments, found {arguments[0]!r}", file=sys.stderr)
         return 2
-    found = checks(os.environ)
+    return show(checks(os.environ))
+
+
+def show(found: Sequence[Check]) -> int:
+    """Print checks; return 0 where all is well, 1 otherwise."""
     for check in found:
         print(f"{check.verdict} {check.name}: {check.found}")
         if check.remedy:

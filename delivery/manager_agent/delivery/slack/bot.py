@@ -5,13 +5,11 @@ is looked for by the key that its metadata holds, before it is made again; Slack
 it twice. Without the scope channels:history it cannot be looked for, and may stand there twice.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from manager_agent.delivery import wording
@@ -19,11 +17,11 @@ from manager_agent.delivery.notifier import Failed, Outcome, Sent
 from manager_agent.delivery.offload import in_daemon_thread
 from manager_agent.delivery.slack.api_errors import CARD_GONE, refused, word_of
 from manager_agent.delivery.slack.blocks import blocks, fallback
+from manager_agent.delivery.slack.client import base_url, client
 from manager_agent.delivery.slack.posts import Posts
 from manager_agent.delivery.slack.webhook import unanswered
 from manager_agent.rules.message import Message
 
-API_URL = "https://slack.com/api/"
 TIMEOUT_SECONDS = 30.0
 """How long Slack may take for one message in all, a picture included."""
 
@@ -90,12 +88,7 @@ class SlackBot:
         self._dashboard_url = dashboard_url
         self._interactive = interactive
         self._timeout_seconds = timeout_seconds
-        # The client logs tokens' neighbours at debug; the worker alone tries again.
-        quiet = logging.Logger("slack-bot", level=logging.CRITICAL + 1)
-        url = (api_url or API_URL).rstrip("/") + "/"
-        self._web = WebClient(
-            token, base_url=url, timeout=CALL_SECONDS, retry_handlers=[], logger=quiet
-        )
+        self._web = client(token, base_url(api_url), CALL_SECONDS)  # the worker alone tries again
 
     def __repr__(self) -> str:
         return f"SlackBot({self._channel})"

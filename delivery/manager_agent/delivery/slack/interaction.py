@@ -87,10 +87,7 @@ def interaction(payload: Mapping[str, Any]) -> Pressed | Submitted | NotOurs:
 
 def person(payload: Mapping[str, Any]) -> Person:
     """Return who it is from."""
-    user = payload.get("user")
-    user = user if isinstance(user, Mapping) else {}
-    team = payload.get("team")
-    team = team if isinstance(team, Mapping) else {}
+    user, team = _part(payload, "user"), _part(payload, "team")
     return Person(
         user=_text(user, "id"),
         name=_text(user, "username") or _text(user, "name"),
@@ -108,8 +105,7 @@ def _pressed(
         return NotOurs(f"a button {action[:50]!r}", who)
     if not 0 < len(id_) <= _LONGEST_ID:
         return NotOurs(f"a button {action[:50]!r} without an approval's id", who)
-    container = payload.get("container")
-    container = container if isinstance(container, Mapping) else {}
+    container = _part(payload, "container")
     return Pressed(
         approval_id=id_,
         choice=cast(Choice, choice),
@@ -149,6 +145,11 @@ def typed(view: Mapping[str, Any], block: str) -> str:
                 case {"value": {"value": str(text)}}:
                     return " ".join(text.split())
     return ""
+
+
+def _part(found: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = found.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _text(found: Mapping[str, Any], key: str) -> str:

@@ -20,16 +20,10 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 
 from manager_agent.contract.metric import Metric, Sample
 from manager_agent.delivery.retry import backoff_seconds
+from manager_agent.delivery.slack.client import base_url, client, reason_of, silent
 from manager_agent.delivery.slack.desk import Home
 from manager_agent.delivery.slack.inbound import Kind, Take
-from manager_agent.delivery.slack.web_api import (
-    SLACK_API,
-    SlackSaidNoError,
-    call,
-    client,
-    reason_of,
-    silent,
-)
+from manager_agent.delivery.slack.web_api import SlackSaidNoError, call
 
 _log = structlog.get_logger()
 
@@ -71,7 +65,7 @@ class SocketMode:
         self._token = app_token
         self._take = take
         self._home = home
-        self._web = client(None, (api_url or SLACK_API).rstrip("/") + "/", 10)
+        self._web = client(None, base_url(api_url), 10)
         self._stopping = threading.Event()
         self._greeted = threading.Event()
         self._answered: OrderedDict[str, Mapping[str, Any] | None] = OrderedDict()

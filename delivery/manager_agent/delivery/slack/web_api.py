@@ -3,18 +3,17 @@
 Tokens and response URLs are secrets; neither is ever part of a reason.
 """
 
-import logging
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web import SlackResponse, WebClient
+from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
-SLACK_API = "https://slack.com/api/"
+from manager_agent.delivery.slack.client import base_url, client, reason_of, silent
+from manager_agent.delivery.slack.webhook import retry_after
+
 TIMEOUT_SECONDS = 5
 Ask = Callable[[], SlackResponse]
 
@@ -35,7 +34,7 @@ class WebApi:
     ) -> None:
         self._token = token
         self._timeout = timeout_seconds
-        self._base = (api_url or SLACK_API).rstrip("/") + "/"
+        self._base = base_url(api_url)
         self._client = client(token, self._base, timeout_seconds)
 
     @property
@@ -97,43 +96,18 @@ class WebApi:
         return call(method, self._base, ask)
 
 
-def client(token: str | None, base: str, timeout_seconds: int) -> WebClient:
-    """Return a client that tries once and logs nothing."""
-    made = WebClient(
-        token, base_url=base, timeout=timeout_seconds, retry_handlers=[], logger=silent()
-    )
-    made.proxy = None  # urllib reads the same variables, and NO_PROXY with them
-    return made
-
-
 def call(method: str, base: str, ask: Ask) -> Mapping[str, Any]:
     """Return what `ask`, a method of the Web API, answers. Raises `SlackSaidNoError`."""
     try:
         answer = ask()
     except SlackApiError as error:
-        headers = {k.lower(): v for k, v in dict(error.response.headers or {}).items()}
-        after = str(headers.get("retry-after", ""))
         word = error.response.get("error") or f"HTTP {error.response.status_code}"
         text = f"{method}: {word}{_needs(error.response)}"
-        raise SlackSaidNoError(text, float(after) if after.isdigit() else None) from None
+        raise SlackSaidNoError(text, retry_after(dict(error.response.headers or {}))) from None
     except Exception as error:  # noqa: BLE001 - whatever it was: told without tokens in it
         host = urlsplit(base).hostname or "Slack"
         raise SlackSaidNoError(f"{method}: {reason_of(error, host)}") from None
     return answer.data if isinstance(answer.data, dict) else {}
-
-
-def reason_of(error: BaseException, host: str) -> str:
-    """Say why there was no answer, in words that hold no URL."""
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(cause, TimeoutError):
-        return f"{host} did not answer in time"
-    detail = cause.strerror if isinstance(cause, OSError) and cause.strerror else ""
-    return f"no answer from {host}: {detail or type(cause).__name__}"
-
-
-def silent() -> logging.Logger:
-    """Return a logger that writes nothing: the clients log URLs and messages."""
-    return logging.Logger("slack", level=logging.CRITICAL + 1)
 
 
 def _needs(response: Any) -> str:

@@ -3,9 +3,7 @@
 The URL is a secret: whoever has it may post. Only its host ever leaves this file.
 """
 
-import logging
 import re
-import urllib.error
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 from slack_sdk.webhook import WebhookClient
 
 from manager_agent.delivery.notifier import Failed, Outcome, Sent
+from manager_agent.delivery.slack.client import reason_of, silent
 from manager_agent.delivery.text import clean, shorten
 
 BODY_LIMIT = 120
@@ -77,7 +76,7 @@ class Webhook:
             self._url,
             timeout=self._timeout_seconds,  # type: ignore[arg-type] # any number of seconds will do
             retry_handlers=[],  # the worker alone decides about trying again
-            logger=_silent(),
+            logger=silent(),
         )
         client.proxy = None  # urllib reads the same variables, and NO_PROXY with them
         return client
@@ -107,12 +106,7 @@ def answer(status: int, body: str | None, headers: Mapping[str, str]) -> Outcome
 
 def unanswered(error: Exception, host: str) -> Failed:
     """Say why there was no answer, in words that cannot hold the URL: it may be in the text."""
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(cause, TimeoutError):
-        return Failed(f"{host} did not answer in time", permanent=False)
-    detail = cause.strerror if isinstance(cause, OSError) and cause.strerror else ""
-    name = type(cause).__name__
-    return Failed(f"no answer from {host}: {detail or name}", permanent=False)
+    return Failed(reason_of(error, host), permanent=False)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -134,8 +128,3 @@ def _host(url: str) -> str:
             "secret); expected https://hooks.slack.com/services/..., as Slack's app page shows it"
         )
     return host
-
-
-def _silent() -> logging.Logger:
-    # The client writes the URL to its log: at debug always, and at error inside some messages.
-    return logging.Logger("slack-webhook", level=logging.CRITICAL + 1)

@@ -1,7 +1,8 @@
--- name: used_hours
+-- name: used
 -- grain: one window, agent, provider and model that called in it
--- columns: place of the window in $starts and $ends, which lie on whole hours (UTC); tokens input and
---   output; cost_usd sum of the known costs; unpriced_calls those no price is known for
+-- columns: place of the window in $starts and $ends, which lie on whole hours or minutes (UTC),
+--   as the rollup does; tokens input and output; cost_usd sum of the known costs; unpriced_calls those no price is known for
+-- {rollup}: usage_hour or usage_minute.
 -- $first, $last: the ends of all windows together.
 SELECT
     place, agent, provider, response_model,
@@ -16,7 +17,7 @@ FROM (
         unnest(CAST($starts AS TIMESTAMP[])) AS starts,
         unnest(CAST($ends AS TIMESTAMP[])) AS ends
 ) AS windows
-INNER JOIN (SELECT * FROM usage_hour WHERE ts >= $first AND ts < $last) AS used
+INNER JOIN (SELECT * FROM {rollup} WHERE ts >= $first AND ts < $last) AS used
     ON ts >= starts AND ts < ends
 GROUP BY place, agent, provider, response_model
 ORDER BY place, agent, provider, response_model;
