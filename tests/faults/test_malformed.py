@@ -22,8 +22,8 @@ import grpc
 import pytest
 from google.rpc.status_pb2 import Status
 
-from manager_agent.receiver.json_form import protobuf_of
 from manager_agent.receiver.early import accepted
+from manager_agent.receiver.json_form import protobuf_of
 from manager_agent.receiver.reading import Reader
 from manager_agent.receiver.signals import LOGS, METRICS, TRACES, Signal
 from manager_agent.receiver.wire import MalformedRequestError

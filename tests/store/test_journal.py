@@ -1,4 +1,4 @@
-"""The journal: what it acknowledged is there after any end, what is stored leaves no file behind."""
+"""The journal: what it acknowledged is there after any end, what is stored leaves no file."""
 
 import errno
 import os
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager_agent.receiver.sink import Kept, Offer
 from manager_agent.receiver.signals import SignalName
+from manager_agent.receiver.sink import Kept, Offer
 from manager_agent.store.journal import Journal
 from manager_agent.store.journal_record import DamagedError, packed, records, unpacked
 
@@ -176,7 +176,7 @@ def test_where_the_disk_fails_nothing_of_it_is_kept(
         journal.append(before)
     with monkeypatch.context() as patch:
         patch.setattr(os, name, broken)
-        with pytest.raises(OSError, match="No space|Input/output"):
+        with pytest.raises(OSError, match=r"No space|Input/output"):
             journal.append([OTHER, OTHER])
     (kept,) = journal.append([ONE])
     assert journal.read(kept) == ONE

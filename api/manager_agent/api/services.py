@@ -190,8 +190,9 @@ class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
 
     `started`: UTC. `clock`: the time, UTC. `zone`: whose calendar hour, day and month totals are
-    of. `settled`: done when all that senders were told is safe can be read. `read`: a fresh cursor on the live database, closed by who asked. `alerts(open_only)`: the
-    newest state of each alert, newest first. `budgets`: every limit with what was spent of it.
+    of. `settled`: done when all that is acknowledged by now can be read. `read`: a fresh cursor on
+    the live database, closed by who asked. `alerts(open_only)`: the newest state of each alert,
+    newest first. `budgets`: every limit with what was spent of it.
     `sealer`: moves days to the archive, None where there is none.
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `untried`, `ok`,
     `retrying`, `refused` (a message), `stopped` (all, until something is changed).

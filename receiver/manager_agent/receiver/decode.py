@@ -246,6 +246,7 @@ def _by_head(places: Sequence[Place]) -> bool:
 
 
 def refusal(trace_id: bytes, span_id: bytes, start: int) -> str | None:
+    """Return why a span cannot be taken, None where it can; `start` in nanoseconds since 1970."""
     if len(trace_id) != 16 or trace_id == _NO_TRACE:
         return "invalid_trace_id"
     if len(span_id) != 8 or span_id == _NO_SPAN:

@@ -25,7 +25,7 @@ def early_answer(payload: bytes, signal: SignalName) -> Answer:
 def accepted(signal: SignalName, dropped: "Counter[str]") -> Accepted:
     """Return what a sender is told of items left out, by reason.
 
-    Reasons that begin with `invalid_` are the sender's to hear of; the rest is of no interest there.
+    Reasons that begin with `invalid_` are the sender's to hear of; the rest is of no interest.
     """
     rejected = {reason: n for reason, n in dropped.items() if reason.startswith("invalid_")}
     said = ", ".join(f"{n} x {reason}" for reason, n in sorted(rejected.items()))

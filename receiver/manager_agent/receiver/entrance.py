@@ -28,12 +28,17 @@ _log = structlog.get_logger()
 
 _HANDED_BYTES = 12 * 1024 * 1024
 """What of the journal is with the intake at a time: more than it stores in one transaction."""
+_AT_A_TIME_BYTES = 2 * 1024 * 1024
+"""Then whoever came meanwhile is answered first."""
 _SYNC_BYTES = 16 * 1024 * 1024
 _RETRY_SECONDS = 1.0
-_PAUSE_SECONDS = 0.2
+_PAUSE_SECONDS = 0.4
 """Between two times that the intake is handed what waits, so that it is not stored one by one: each
 transaction costs some ten milliseconds of its own, and no sender waits for it."""
-_MANY = 256
+_PAYING_BYTES = 4 * 1024 * 1024
+"""So many wait that a transaction of its own pays for them."""
+_REMEMBERED_BYTES = 16 * 1024 * 1024
+"""Of what waits so much is not read from the file again."""
 _IDLE_SECONDS = 1.0
 """After so long without anything to keep the file goes: it may hold prompts."""
 _LONGEST_SLEEP_SECONDS = 1.0
@@ -95,6 +100,7 @@ class Entrance:
         self._arrivals: deque[_Request] = deque()
         self._finished: deque[tuple[Kept, Answer]] = deque()
         self._owed = Owed()
+        self._remembered: dict[Kept, Offer] = {}
         self._wake = Condition()
         self._journaling = self._stopping = False
         self._rest_until = self._retry_at = 0.0
@@ -251,7 +257,7 @@ class Entrance:
             answer = early_answer(request.offer.payload, request.offer.signal)
             room -= len(request.offer.payload)
             if isinstance(answer, Refused):
-                self._refuse(request, answer, "malformed")
+                self._refuse_for_good(request, answer)
             elif why is not None:
                 self._refuse(request, Refused(f"{why}; try again later", True), "no_room")
             elif room < 0:
@@ -271,8 +277,16 @@ class Entrance:
         for (request, answer), place in zip(good, kept, strict=True):
             self._answer_early(request, answer, place)
 
+    def _refuse_for_good(self, request: _Request, answer: Refused) -> None:
+        with self._wake:
+            first, request.answered = not request.answered, True
+        if not request.direct:
+            self.counts.add("requests", "malformed")
+        if first:
+            _tell(request, answer)
+
     def _refuse(self, request: _Request, answer: Refused, outcome: str) -> None:
-        """Turn a request away, unless it is with the intake: then that is to say what it is."""
+        """Turn a request away, unless it is with the intake: then it waits for that."""
         if not request.direct:
             self.counts.add("requests", outcome)
             _tell(request, answer)
@@ -283,6 +297,8 @@ class Entrance:
             # to its sender, and nothing is owed.
             faster, request.answered, request.kept = request.answered, True, kept
             self._owed.add([kept], request.since, handed=request.direct)
+            if not request.direct and self._owed.waiting_bytes < _REMEMBERED_BYTES:
+                self._remembered[kept] = request.offer
             if faster:
                 self._finished.append((kept, Accepted()))
         if not faster:
@@ -329,25 +345,21 @@ class Entrance:
     def _hand_on(self, journal: RequestJournal) -> None:
         """Give the intake what it has room for."""
         owed, now = self._owed, self._clock()
-        pausing = now < max(self._retry_at, self._handed_at + _PAUSE_SECONDS)
-        if not owed.waiting or (pausing and not self._crowded):
+        few = owed.waiting_bytes < _PAYING_BYTES
+        if not owed.waiting or (few and now < self._handed_at + _PAUSE_SECONDS):
             return
         self._handed_at = now
-        while owed.waiting and owed.handed_bytes < _HANDED_BYTES and self._retry_at <= now:
+        most = min(_HANDED_BYTES, owed.handed_bytes + _AT_A_TIME_BYTES)
+        while owed.waiting and owed.handed_bytes < most and self._retry_at <= now:
             with self._wake:
                 kept = owed.hand()
             try:
-                offer = journal.read(kept)
+                offer = self._remembered.pop(kept, None) or journal.read(kept)
             except (OSError, ValueError) as error:
                 self._finished.append((kept, Refused(f"it cannot be read: {error}", False)))
                 continue
             stored = self._intake.offer(offer.payload, offer.signal, offer.agent)
             stored.add_done_callback(partial(self._on_handed, kept))
-
-    @property
-    def _crowded(self) -> bool:
-        """Whether so many wait that a transaction of its own pays for them."""
-        return len(self._owed.waiting) >= _MANY and self._clock() >= self._retry_at
 
     def _calm(self, journal: RequestJournal) -> None:
         """Let senders wait for the store again where it keeps up; keep no file for nothing."""

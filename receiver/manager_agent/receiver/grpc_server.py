@@ -14,8 +14,8 @@ from google.rpc.status_pb2 import Status
 from manager_agent.contract.token import Token, Tokens, authorization_of
 from manager_agent.receiver.access import GrpcAccess
 from manager_agent.receiver.answer import RETRY_SECONDS, Answer, Refused
-from manager_agent.receiver.health import HealthService
 from manager_agent.receiver.entrance import Entrance
+from manager_agent.receiver.health import HealthService
 from manager_agent.receiver.signals import SIGNALS, Signal
 
 _ROOM_TO_EXPLAIN = 8 * 1024 * 1024

@@ -17,9 +17,9 @@ from starlette.routing import Route
 from manager_agent.contract.token import Tokens
 from manager_agent.receiver.access import HttpAccess
 from manager_agent.receiver.answer import RETRY_SECONDS, Accepted, Answer
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.receiver.failure import JSON, PROTOBUF, failure
 from manager_agent.receiver.grpc_server import too_large
-from manager_agent.receiver.entrance import Entrance
 from manager_agent.receiver.json_form import protobuf_of
 from manager_agent.receiver.signals import SIGNALS, Signal
 from manager_agent.receiver.unpack import CODINGS, TooLargeError, Unpacker

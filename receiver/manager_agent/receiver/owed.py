@@ -20,8 +20,10 @@ class Owed:
         self._watched: deque[tuple[int, Future[None]]] = deque()
         self.waiting: deque[Kept] = deque()
         """Those that the intake does not have yet, in the order in which it is to get them."""
+        self.waiting_bytes = 0
+        """Bytes of those."""
         self.handed_bytes = 0
-        """Bytes of those that it has."""
+        """Bytes of those that it has. All as they lie in the journal."""
 
     def __len__(self) -> int:
         return len(self._since)
@@ -33,18 +35,19 @@ class Owed:
             if handed:
                 self.handed_bytes += each.size
             else:
-                self.waiting.append(each)
+                self._wait(each)
 
     def hand(self) -> Kept:
         """Return the next one that waits; the intake has it now."""
         kept = self.waiting.popleft()
+        self.waiting_bytes -= kept.size
         self.handed_bytes += kept.size
         return kept
 
     def take_back(self, kept: Kept) -> None:
         """Let one wait again that the intake could not store."""
         self.handed_bytes -= kept.size
-        self.waiting.append(kept)
+        self._wait(kept)
 
     def paid(self, kept: Kept) -> float:
         """Forget one that is stored; return since when it was owed."""
@@ -74,6 +77,10 @@ class Owed:
         """Let go of those who wait for it to be settled: it will not be in this run."""
         while self._watched:
             self._watched.popleft()[1].set_exception(TimeoutError("the manager is stopping"))
+
+    def _wait(self, kept: Kept) -> None:
+        self.waiting.append(kept)
+        self.waiting_bytes += kept.size
 
     def _oldest(self) -> tuple[int, float] | None:
         return next(iter(self._since.values()), None)

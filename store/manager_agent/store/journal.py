@@ -41,6 +41,8 @@ class Journal:
         self._total = 0
         self._current: int | None = None
         self._file = -1
+        self._read_from: int | None = None
+        self._reading = -1
 
     @property
     def size(self) -> int:
@@ -87,9 +89,11 @@ class Journal:
 
     def read(self, kept: Kept) -> Offer:
         """Return a request. Raises `OSError`, or `DamagedError` where it is not as it was."""
-        with self._path(kept.segment).open("rb") as file:
-            file.seek(kept.offset)
-            return unpacked(file.read(kept.size))
+        if self._read_from != kept.segment:
+            self._stop_reading()
+            self._reading = os.open(self._path(kept.segment), os.O_RDONLY)
+            self._read_from = kept.segment
+        return unpacked(os.pread(self._reading, kept.size, kept.offset))
 
     def done(self, kept: Kept) -> None:
         """Forget a request, which is stored. Raises `OSError`."""
@@ -124,6 +128,7 @@ class Journal:
 
     def close(self) -> None:
         """Close it; what is kept stays."""
+        self._stop_reading()
         self._end_segment()
 
     def _writable(self) -> int:
@@ -161,7 +166,14 @@ class Journal:
             os.close(self._file)
             self._current, self._file = None, -1
 
+    def _stop_reading(self) -> None:
+        if self._read_from is not None:
+            os.close(self._reading)
+            self._read_from, self._reading = None, -1
+
     def _delete(self, number: int) -> None:
+        if number == self._read_from:
+            self._stop_reading()
         self._path(number).unlink(missing_ok=True)
         del self._owed[number]
         self._total -= self._sizes.pop(number)

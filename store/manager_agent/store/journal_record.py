@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator
 from zlib import crc32
 
-from manager_agent.receiver.sink import Offer
 from manager_agent.receiver.signals import SignalName
+from manager_agent.receiver.sink import Offer
 
 _HEAD = struct.Struct("<4sBBHIII")
 """Mark, signal, whether an agent is named, bytes of its name, of the request, checksums of both
@@ -46,7 +46,8 @@ def unpacked(record: bytes) -> Offer:
     if size != len(record):
         raise DamagedError("a record is cut short")
     _, signal, named, agent_size, _, checksum, _ = _HEAD.unpack_from(record)
-    agent, payload = record[_HEAD.size :][:agent_size], record[_HEAD.size + agent_size :]
+    begin = _HEAD.size + agent_size
+    agent, payload = record[_HEAD.size : begin], record[begin:]
     if crc32(payload, crc32(agent)) != checksum or signal >= len(_SIGNALS):
         raise DamagedError("a record is not as it was written")
     return Offer(payload, _SIGNALS[signal], agent.decode() if named else None)
