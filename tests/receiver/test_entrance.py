@@ -24,7 +24,6 @@ from tests.harness.otlp import one_call, request
 
 DEADLINE = 60.0
 AT_ONCE = Patience(seconds=0.001, calm_seconds=60)
-CHOICES = [0.001, 0.005, 0.02], [0.0, 0.01, 10.0], [4_000, 10**6]
 FOREVER = Patience(seconds=3600)
 
 
@@ -289,7 +288,11 @@ def test_of_any_course_of_events_all_that_was_acknowledged_is_there_once(
     store = Gated()
     for _ in range(4):
         journal = FullDisk(tmp_path, segment_bytes=1_500)
-        patience = Patience(*(rng.choice(some) for some in CHOICES))
+        patience = Patience(
+            rng.choice([0.001, 0.005, 0.02]),
+            rng.choice([0.0, 0.01, 10.0]),
+            rng.choice([4_000, 10**6]),
+        )
         offered: list[tuple[str, Future[Answer]]] = []
         with working(store, journal, patience) as entrance:
             for _ in range(40):
