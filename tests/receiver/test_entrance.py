@@ -157,6 +157,24 @@ def test_it_waits_for_the_store_again_where_that_has_caught_up(tmp_path: Path) -
         assert entrance.counts.of("journal", "kept") == 1
 
 
+def test_the_store_may_be_faster_than_the_journal(tmp_path: Path) -> None:
+    class Slow(Journal):
+        def append(self, offers: Sequence[Offer]) -> list[Kept]:
+            store.gate.set()
+            assert answer(offered) == Accepted(), "of the store"
+            return super().append(offers)
+
+    store, journal = Gated(), Slow(tmp_path)
+    store.gate.clear()
+    with working(store, journal) as entrance:
+        offered = entrance.offer(payload(1))
+        until(lambda: entrance.counts.of("journal", "stored"))
+
+        entrance.settled().result(DEADLINE)
+        assert store.ids == {span_id(1)}
+    assert files(tmp_path) == []
+
+
 def test_what_makes_no_sense_is_refused_at_once(tmp_path: Path) -> None:
     store = Gated()
     store.gate.clear()
