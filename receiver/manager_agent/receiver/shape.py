@@ -36,19 +36,18 @@ Found = tuple[Pair | None, ...]
 class Shape:
     """What a family of spans has in common, and what was worked out from it.
 
-    `constants`: the shared attributes; `varying`: keys whose values differ. `traits` and `kept`
+    `constants`: the shared attributes; `varying`: keys whose values differ. `recipe` and `kept`
     belong to recognition (`recognise`) and to the door (`content`): their notes of what follows
     from the rest; None until they took some. `seen`: whether there was a second such span.
-    `enough`: whether recognition needs no more of a span than what varies; it notes that, too.
     """
 
-    __slots__ = ("constants", "enough", "kept", "seen", "traits", "varying")
+    __slots__ = ("constants", "kept", "recipe", "seen", "varying")
 
     def __init__(self, constants: Attributes, varying: tuple[str, ...]) -> None:
         self.constants = constants
         self.varying = varying
-        self.seen = self.enough = False
-        self.traits: Any = None
+        self.seen = False
+        self.recipe: Any = None
         self.kept: Any = None
 
 
