@@ -11,7 +11,7 @@ KEY = "gen_ai.usage.input_tokens"
 
 
 def by_hand(raw: bytes) -> object:
-    return simple_value(raw, len(KEY) + 2)
+    return simple_value(raw, len(KEY) + 2, len(raw))
 
 
 def pair(**value: object) -> bytes:

@@ -26,9 +26,11 @@ def is_head(head: bytes, key: str) -> bool:
     return head[:1] == b"\n" and head[2:] == key.encode()
 
 
-def simple_value(raw: bytes, at: int) -> Any:
-    """Return the value of an attribute whose key ends before `at`, `NOT_SIMPLE` if it is not."""
-    size = len(raw)
+def simple_value(raw: bytes, at: int, size: int) -> Any:
+    """Return the value of an attribute whose key ends before `at`, `NOT_SIMPLE` if it is not.
+
+    `size`: where in `raw` the attribute ends.
+    """
     if at + 4 > size or raw[at] != _VALUE or raw[at + 1] != size - at - 2 or size - at > 127:
         return NOT_SIMPLE
     kind, first = raw[at + 2], raw[at + 3]
@@ -36,7 +38,7 @@ def simple_value(raw: bytes, at: int) -> Any:
         return _number(raw, at + 3, size)
     if kind == _TEXT and first == size - at - 4:
         try:
-            return raw[at + 4 :].decode()
+            return raw[at + 4 : size].decode()
         except UnicodeDecodeError:
             return NOT_SIMPLE
     if kind == _DOUBLE and size == at + 11:
