@@ -13,7 +13,8 @@ from manager_agent.receiver.known import Known
 from manager_agent.receiver.span import Resource, Span
 from manager_agent.receiver.wire_walk import FIXED64, LENGTH, varint, wire_fields
 
-_MOST_CUT = 256  # stencils of spans that are alike; more than that vary too much in their lengths
+_MOST_CUT = 64  # stencils of spans that are alike; more than that vary too much in their lengths
+_IN_VAIN = 32  # as many count for one span that cannot be cut: the next ones most likely cannot
 _LONGEST_TEXT = 100  # what is longer is of another length each time
 _LONGEST_NUMBER = 8
 _VALUE, _TEXT, _NUMBER, _DOUBLE = 0x12, 0x0A, 0x18, 0x21
@@ -107,6 +108,7 @@ def cut(raw: bytes, known: Known) -> Stencil | None:
     holes = list(_holes(raw, frozenset(known.keys)))
     wanted = len(known.keys) + _ROOT_HOLES
     if len(holes) not in (wanted, wanted + 1) or any(not hole.code for hole in holes):
+        known.cuts += _IN_VAIN
         return None
     return Stencil(raw, known, holes)
 

@@ -5,7 +5,7 @@ between them (`VARYING`) are not in it, but where to find them.
 """
 
 from collections.abc import Callable, Collection
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from manager_agent.contract import attributes as names
@@ -22,7 +22,7 @@ from manager_agent.receiver.outcome import (
 from manager_agent.receiver.provider import canonical_provider, provider_of_error
 from manager_agent.receiver.span import Attributes, Span
 from manager_agent.receiver.usage import COUNTS, Habits, habits
-from manager_agent.receiver.values import amount, count, flag, text
+from manager_agent.receiver.values import amount, count, flag, nested, text
 
 _CLAIMING = ("call", "decision")
 NONE_VARIES: frozenset[str] = frozenset()
@@ -278,3 +278,43 @@ def deciding() -> frozenset[str]:
         key for key, rows in field_index().items() if any(row.field not in VARYING for row in rows)
     }
     return frozenset(told | deciding_keys() | _READ_BY_NAME)
+
+
+Decider = tuple[str, tuple[str, ...]]
+"""An attribute that decides what a span says, and the names inside its text by which it does; none
+where the whole of it counts."""
+
+
+@lru_cache(4096)
+def deciders(varying: tuple[str, ...]) -> tuple[Decider, ...]:
+    """Return those of the attributes that vary from span to span and decide more than numbers."""
+    found = []
+    for key in varying:
+        if key not in deciding():
+            continue
+        rows = [row for row in field_index().get(key, ()) if row.field not in VARYING]
+        whole = key in deciding_keys() or key in _READ_BY_NAME or any(not row.name for row in rows)
+        names_in = () if whole else tuple(sorted({row.name for row in rows if row.name}))
+        found.append((key, names_in))
+    return tuple(found)
+
+
+def decision_of(own: Attributes, asked: tuple[Decider, ...]) -> tuple[object, ...] | None:
+    """Return what a span says by attributes that decide; None where that is too much to compare.
+
+    Spans of one shape that say the same here have the same traits.
+    """
+    said: list[object] = []
+    for key, names_in in asked:
+        value = own[key]
+        if names_in:
+            said += [nested(value, name) for name in names_in]
+        elif type(value) in _COMPARED and len(str(value)) <= _LONGEST_COMPARED:
+            said += [type(value), value]
+        else:
+            return None
+    return tuple(said)
+
+
+_COMPARED = (str, int, bool)
+_LONGEST_COMPARED = 256
