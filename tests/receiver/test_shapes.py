@@ -1,7 +1,7 @@
 """What is worked out once for spans of one shape is what each span says by itself."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,8 @@ from manager_agent.receiver.content import Door
 from manager_agent.receiver.decode import Decoder
 from manager_agent.receiver.fact import from_json, to_json
 from manager_agent.receiver.recognise import recognise
-from manager_agent.receiver.span import Span
+from manager_agent.receiver.span import Attributes, Span
+from manager_agent.receiver.traits import Traits, read_traits
 from tests.harness.captures import LAB, Capture, captures
 
 DOOR = Door(b"k" * 32)
@@ -157,3 +158,45 @@ def test_a_key_with_many_values_varies_and_is_not_kept_for_each(key: str) -> Non
     assert read.shape is not None
     assert read.shape.varying == (key,)
     assert len(shapes) < 100
+
+
+def test_spans_that_agree_in_what_decides_are_worked_out_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A long text differs each time, but not the model that is named in it; answers stream."""
+    decoder = Decoder()
+    worked_out: list[str] = []
+
+    def read(span: Span, attributes: Attributes, varying: Collection[str]) -> Traits | None:
+        worked_out.append(span.span_id)
+        return read_traits(span, attributes, varying)
+
+    monkeypatch.setattr("manager_agent.receiver.recognise.read_traits", read)
+    for number in range(120):
+        (span,) = decoder.decode(one_of_many(number)).spans
+        done = len(worked_out)
+        fact = recognise(span, DOOR)
+        done = len(worked_out) - done
+
+        assert fact == recognise(span.alone(), DOOR)
+        assert fact is not None
+        assert fact.call is not None
+        assert fact.call.request_model == ("gpt-4o", "o3")[number % 2]
+        assert fact.call.streaming is (True if number % 3 == 0 else None)
+    assert done == 0
+
+
+def one_of_many(number: int) -> bytes:
+    request = ExportTraceServiceRequest()
+    scope_spans = request.resource_spans.add().scope_spans.add()
+    scope_spans.scope.name = "openinference.instrumentation.openai"
+    span = scope_spans.spans.add(
+        trace_id=b"t" * 16, span_id=b"s" * 8, name="chat", start_time_unix_nano=10**18 + number
+    )
+    asked = json.dumps({"model": ("gpt-4o", "o3")[number % 2], "seed": number, "user": "x" * 160})
+    span.attributes.add(key="openinference.span.kind").value.string_value = "LLM"
+    span.attributes.add(key="llm.invocation_parameters").value.string_value = asked
+    span.attributes.add(key="llm.token_count.prompt").value.int_value = 7 + number
+    if number % 3 == 0:
+        span.events.add(name="First Token Stream Event", time_unix_nano=10**18 + number)
+    return request.SerializeToString()

@@ -11,7 +11,7 @@ KEY = "gen_ai.usage.input_tokens"
 
 
 def by_hand(raw: bytes) -> object:
-    return simple_value(raw, len(KEY) + 2)
+    return simple_value(raw, len(KEY) + 2, len(raw))
 
 
 def pair(**value: object) -> bytes:
@@ -33,11 +33,12 @@ def test_numbers(number: int) -> None:
     assert by_hand(pair(int_value=number)) == (number if 0 <= number < 2**21 else NOT_SIMPLE)
 
 
-@given(st.text(max_size=200))
-def test_texts(text: str) -> None:
-    found = by_hand(pair(string_value=text))
+@given(st.text(max_size=200), st.sampled_from([1, 1, 100, 400]))
+def test_texts(text: str, times: int) -> None:
+    found = by_hand(pair(string_value=text * times))
 
-    assert found == text or (found is NOT_SIMPLE and len(text.encode()) > 100)
+    # Between the two there are lengths of which one takes a byte and one takes two.
+    assert found == text * times or (found is NOT_SIMPLE and len((text * times).encode()) > 100)
 
 
 @given(st.floats(allow_nan=False))
@@ -48,7 +49,12 @@ def test_doubles(number: float) -> None:
 @settings(max_examples=2000)
 @given(
     st.sampled_from(
-        [pair(int_value=300), pair(string_value="resp_1"), pair(double_value=0.5), pair()]
+        [
+            pair(),
+            pair(int_value=300),
+            pair(double_value=0.5),
+            *(pair(string_value=text) for text in ("resp_1", 30 * "text ", 4_000 * "text ")),
+        ]
     ),
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), min_size=1, max_size=4),
     st.integers(0, 4),

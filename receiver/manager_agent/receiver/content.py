@@ -42,6 +42,12 @@ def prompt_keys(attributes: Iterable[str]) -> PromptKeys:
     return whole, tuple(sorted(k for k in present if k.startswith(tuple(rows["prefixes"]))))
 
 
+def keys_of(content: str, attributes: Attributes) -> tuple[str, ...]:
+    """Return those of `attributes` that may hold such a content of a tool call, best first."""
+    rows: list[str] = table("content")[content]["keys"]
+    return tuple(key for key in rows if key in attributes)
+
+
 class Door:
     """Decides what of a span may go on to the disk.
 
@@ -54,8 +60,6 @@ class Door:
         self._key = key
         self._keep = frozenset(rows["keep"]["keys"]) | frozenset(keep)
         self._capture = capture
-        self._arguments_keys: list[str] = rows["arguments"]["keys"]
-        self._result_keys: list[str] = rows["result"]["keys"]
 
     def kept(self, own: Attributes, shape: Shape | None = None) -> str:
         """Return those of a span's attributes that may be stored, as a JSON object.
@@ -129,14 +133,9 @@ class Door:
         turn = last_turn(found if isinstance(found, str) else json.dumps(found, default=str))
         return None if turn is None else self.digest(turn)
 
-    def arguments_digest(self, attributes: Attributes) -> str | None:
-        """Return the keyed digest of a tool call's arguments, None without."""
-        found = self._first(attributes, self._arguments_keys)
-        return None if found is None else self.digest(found)
-
-    def result_digest(self, attributes: Attributes) -> str | None:
-        """Return the keyed digest of a tool call's result, None without."""
-        found = self._first(attributes, self._result_keys)
+    def first_digest(self, attributes: Attributes, keys: Sequence[str]) -> str | None:
+        """Return the keyed digest of the first of `keys` that holds something, None without."""
+        found = self._first(attributes, keys)
         return None if found is None else self.digest(found)
 
     def digest(self, content: Any) -> str:

@@ -92,10 +92,18 @@ def _holds_more(message: str, data: bytes, most: int) -> bool:
             if not outer:
                 return False
             end, inside = outer.pop()
-        tag, at = _varint(data, at)
+        tag = data[at]
+        at += 1
+        if tag > 0x7F:
+            tag, at = _varint(data, at - 1)
         kind = tag & 7
         if kind == _LEN:
-            size, at = _varint(data, at)
+            few = data[at : at + 2]
+            if len(few) == 2 and few[1] < 0x80 <= few[0]:  # as long as nearly all spans
+                size = few[0] & 0x7F | few[1] << 7
+                at += 2
+            else:
+                size, at = _varint(data, at)
             found = inside.get(tag >> 3)
             if found is not None:
                 count += 1

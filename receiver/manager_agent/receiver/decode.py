@@ -1,7 +1,7 @@
 """Pure: bytes of an OTLP trace request -> spans, with a count of what had to be refused."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -17,13 +17,12 @@ from manager_agent.receiver.home import at_home, told_by_several
 from manager_agent.receiver.layout import Layout, Place
 from manager_agent.receiver.shape import Found, Pair, Shape, Shapes
 from manager_agent.receiver.simple import NOT_SIMPLE, head_of, is_head, simple_value
-from manager_agent.receiver.span import Attributes, Event, Resource, Span
+from manager_agent.receiver.span import LATEST_NS, Attributes, Event, Resource, Span
+from manager_agent.receiver.traits import deciding
 from manager_agent.receiver.values import text as short_text
-from manager_agent.receiver.wire import WireScopeSpans, parse
+from manager_agent.receiver.wire import parse, parse_span
 
 _NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
-LATEST_NS = 2**62
-"""The year 2116: far beyond any clock, and still a time every column can hold."""
 _MAX_EVENTS = 128
 MOST_ATTRIBUTES = 4096
 """Attributes of one span or log record; further ones are left out and counted."""
@@ -49,7 +48,7 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._shapes = Shapes()
+        self._shapes = Shapes(deciding())
         self._resources: dict[bytes, Resource] = {}
         self._scopes: dict[bytes, str] = {}
         self._cached_bytes = 0
@@ -61,58 +60,77 @@ class Decoder:
         for resource_spans in parse(payload).resource_spans:
             resource = self._resource(resource_spans.resource, decoded.dropped)
             for scope_spans in resource_spans.scope_spans:
-                decoded.spans.extend(self._spans(scope_spans, resource, decoded.dropped))
+                scope = self._scope(scope_spans.scope)
+                spans = self._spans(scope_spans.spans, scope, resource, decoded.dropped)
+                if told_by_several(scope):
+                    spans = [_at_home(span) for span in spans]
+                decoded.spans += spans
         return decoded
 
     def _spans(
-        self, scope_spans: WireScopeSpans, resource: Resource, dropped: Counter[str]
-    ) -> Iterator[Span]:
-        scope = self._scope(scope_spans.scope)
-        several = told_by_several(scope)
-        for wire in scope_spans.spans:
-            trace_id, span_id, start = wire.trace_id, wire.span_id, wire.start
-            refused = refusal(trace_id, span_id, start)
-            if refused:
-                dropped[refused] += 1
-                continue
-            end, status = wire.end, wire.status
-            name = _text(wire.name[:_LONGEST_NAME])
-            own, shape = self._attributes(scope, name, wire.attributes, dropped)
-            began = whole_micros(start)
-            span = Span(
-                trace_id.hex(),
-                span_id.hex(),
-                _parent(wire.parent_span_id),
-                name,
-                wire.kind,
-                began,
-                whole_micros(end) if start <= end < LATEST_NS else began,
-                status.code,
-                _text(status.message),
-                scope,
-                own,
-                self._events(wire.events, dropped),
-                resource,
-                shape,
-            )
-            if several:
-                span = span._replace(resource=at_home(resource, scope, span.attributes))
-            yield span
+        self, raws: Sequence[bytes], scope: str, resource: Resource, dropped: Counter[str]
+    ) -> list[Span]:
+        patterns = self._shapes.book.of(scope)
+        spans = []
+        for raw in raws:
+            span = patterns.read(raw, resource, read_pair)
+            if span is None:
+                span = self._span(raw, scope, resource, dropped)
+            if span is not None:
+                spans.append(span)
+        return spans
+
+    def _span(
+        self, raw: bytes, scope: str, resource: Resource, dropped: Counter[str]
+    ) -> Span | None:
+        """Return a span that no pattern tells, None where it is refused."""
+        wire = parse_span(raw)
+        trace_id, span_id, start = wire.trace_id, wire.span_id, wire.start
+        refused = refusal(trace_id, span_id, start)
+        if refused:
+            dropped[refused] += 1
+            return None
+        end, status = wire.end, wire.status
+        name = _text(wire.name[:_LONGEST_NAME])
+        own, shape, layout = self._attributes(scope, name, wire.attributes, dropped)
+        began = whole_micros(start)
+        span = Span(
+            trace_id.hex(),
+            span_id.hex(),
+            _parent(wire.parent_span_id),
+            name,
+            wire.kind,
+            began,
+            whole_micros(end) if start <= end < LATEST_NS else began,
+            status.code,
+            _text(status.message),
+            scope,
+            own,
+            self._events(wire.events, dropped),
+            resource,
+            shape,
+        )
+        if layout is not None and not span.events:
+            self._shapes.book.teach(raw, span, layout)
+        return span
 
     def _attributes(
         self, scope: str, name: str, wire: Sequence[bytes], dropped: Counter[str]
-    ) -> tuple[Attributes, Shape | None]:
-        """Return a span's own attributes and its shape; all and none where it has no shape."""
+    ) -> tuple[Attributes, Shape | None, Layout | None]:
+        """Return a span's own attributes, its shape, and its layout where that was known.
+
+        Without a shape all attributes are its own.
+        """
         raws = wire[:]
         if len(raws) > _MOST_SHAPED:
-            return self._read(scope, name, raws, (), dropped)
+            return *self._read(scope, name, raws, (), dropped), None
         found = tuple(map(self._shapes.pairs.get, raws))
         layout = self._shapes.layout(scope, name, found)
         if layout is not None:
             own = layout.read(raws, read_pair)
             if own is not None:
-                return own, layout.shape
-        return self._read(scope, name, raws, found, dropped)
+                return own, layout.shape, layout
+        return *self._read(scope, name, raws, found, dropped), None
 
     def _read(
         self, scope: str, name: str, raws: Sequence[bytes], found: Found, dropped: Counter[str]
@@ -155,7 +173,7 @@ class Decoder:
         """Return key and value of an attribute, as `read_pair` does."""
         head = head_of(raw)
         key = self._shapes.varying.get(head)
-        value = NOT_SIMPLE if key is None else simple_value(raw, len(head))
+        value = NOT_SIMPLE if key is None else simple_value(raw, len(head), len(raw))
         return read_pair(raw) if key is None or value is NOT_SIMPLE else (key, value)
 
     def _events(self, raws: Sequence[bytes], dropped: Counter[str]) -> tuple[Event, ...]:
@@ -259,6 +277,10 @@ def refusal(trace_id: bytes, span_id: bytes, start: int) -> str | None:
 def whole_micros(time_ns: int) -> int:
     """Cut to the store's precision, so that a span reads the same when it comes back from there."""
     return time_ns // 1000 * 1000
+
+
+def _at_home(span: Span) -> Span:
+    return span._replace(resource=at_home(span.resource, span.scope, span.attributes))
 
 
 def _parent(raw: bytes) -> str:

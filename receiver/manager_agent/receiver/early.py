@@ -11,7 +11,7 @@ from manager_agent.receiver.decode import refusal
 from manager_agent.receiver.logs import decode_logs
 from manager_agent.receiver.metrics import decode_metrics
 from manager_agent.receiver.signals import BY_NAME, SignalName
-from manager_agent.receiver.wire import MalformedRequestError, parse
+from manager_agent.receiver.wire import MalformedRequestError, every_span
 
 
 def early_answer(payload: bytes, signal: SignalName) -> Answer:
@@ -40,10 +40,8 @@ def _dropped(payload: bytes, signal: SignalName) -> "Counter[str]":
         return decode_metrics(payload).dropped
     refuse_crowd(payload)
     dropped: Counter[str] = Counter()
-    for resource_spans in parse(payload).resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            for wire in scope_spans.spans:
-                reason = refusal(wire.trace_id, wire.span_id, wire.start)
-                if reason is not None:
-                    dropped[reason] += 1
+    for span in every_span(payload):
+        reason = refusal(span.trace_id, span.span_id, span.start)
+        if reason is not None:
+            dropped[reason] += 1
     return dropped

@@ -41,17 +41,17 @@ class Fields:
     Which attributes tell which field is worked out once for each set of attribute names.
     """
 
-    __slots__ = ("_attributes", "_plan")
+    __slots__ = ("_plan", "attributes")
 
     def __init__(self, attributes: Attributes, scope: str) -> None:
-        self._attributes = attributes
+        self.attributes = attributes
         plan = _plan if len(attributes) <= _MOST_KEPT else _plan.__wrapped__
         self._plan = plan(scope, tuple(attributes))
 
     def first(self, field: str, read: Callable[[Any], Any]) -> Any:
         """Return the first value of `field` that `read` makes something of, None without."""
         entries = self._plan.get(field)
-        return first_of(self._attributes, entries, read) if entries else None
+        return first_of(self.attributes, entries, read) if entries else None
 
     def entries(self, field: str) -> Entries:
         """Return the attributes that may tell `field`."""
@@ -59,7 +59,7 @@ class Fields:
 
     def has(self, field: str) -> bool:
         """Tell whether any attribute of `field` is there, whatever its value."""
-        return any(self._attributes[key] is not None for key, _ in self._plan.get(field, ()))
+        return any(self.attributes[key] is not None for key, _ in self._plan.get(field, ()))
 
 
 _Plan = dict[str, Entries]

@@ -6,13 +6,15 @@ expected, its key compared and not looked up. Whatever is not as expected is rea
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from manager_agent.receiver.simple import NOT_SIMPLE, simple_value
 from manager_agent.receiver.span import Attributes
 
 if TYPE_CHECKING:
     from manager_agent.receiver.shape import Shape
+
+_MOST_TAUGHT = 32
 
 
 class Place(NamedTuple):
@@ -23,11 +25,28 @@ class Place(NamedTuple):
     key: str
 
 
-class Layout(NamedTuple):
-    """Spans of one shape whose attributes come in one order."""
+@final
+class Layout:
+    """Spans of one shape whose attributes come in one order.
 
-    places: tuple[Place, ...]
-    shape: "Shape"
+    `taught`, `pupil`: how many patterns were made of such spans, and for whom.
+    """
+
+    __slots__ = ("places", "pupil", "shape", "taught")
+
+    def __init__(self, places: tuple[Place, ...], shape: "Shape") -> None:
+        self.places = places
+        self.shape = shape
+        self.pupil: object = None
+        self.taught = 0
+
+    def may_teach(self, pupil: object) -> bool:
+        """Tell whether another pattern may be made for `pupil`, and count it: of spans that differ
+        in their bytes each time it would be in vain."""
+        if self.pupil is not pupil:
+            self.pupil, self.taught = pupil, 0
+        self.taught += 1
+        return self.taught <= _MOST_TAUGHT
 
     def read(
         self, raws: Sequence[bytes], read_pair: Callable[[bytes], tuple[str, Any] | None]
@@ -41,7 +60,7 @@ class Layout(NamedTuple):
             raw = raws[number]
             if not raw.startswith(head):
                 return None
-            value = simple_value(raw, len(head))
+            value = simple_value(raw, len(head), len(raw))
             if value is NOT_SIMPLE:
                 read = read_pair(raw)
                 if read is None or read[0] != key or read[1] is None:

@@ -16,10 +16,10 @@ from typing import Any, Literal, Protocol, cast
 from google.protobuf.message import DecodeError
 
 from manager_agent.receiver.crowd import refuse_crowd
-from manager_agent.receiver.decode import LATEST_NS, Decoded, whole_micros
+from manager_agent.receiver.decode import Decoded, whole_micros
 from manager_agent.receiver.home import at_home
 from manager_agent.receiver.pairs import attributes_of, scope_of, sender_of, text_of
-from manager_agent.receiver.span import ERROR, Attributes, Resource, Span
+from manager_agent.receiver.span import ERROR, LATEST_NS, Attributes, Resource, Span
 from manager_agent.receiver.tables import table
 from manager_agent.receiver.values import amount, count
 from manager_agent.receiver.wire import (

@@ -24,12 +24,12 @@ from manager_agent.contract import attributes as names
 from manager_agent.contract.money import nano_usd
 from manager_agent.receiver.changes import Arrived
 from manager_agent.receiver.crowd import crowded, refuse_crowd
-from manager_agent.receiver.decode import LATEST_NS, plain, whole_micros
+from manager_agent.receiver.decode import plain, whole_micros
 from manager_agent.receiver.fact import Fact, SumFact
 from manager_agent.receiver.fields import Fields
 from manager_agent.receiver.home import at_home
 from manager_agent.receiver.pairs import scope_of, sender_of
-from manager_agent.receiver.span import Attributes, Resource, Span
+from manager_agent.receiver.span import LATEST_NS, Attributes, Resource, Span
 from manager_agent.receiver.tables import table
 from manager_agent.receiver.values import amount, count, text
 from manager_agent.receiver.wire import (

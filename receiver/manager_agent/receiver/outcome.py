@@ -11,11 +11,12 @@ from manager_agent.receiver.tables import table
 from manager_agent.receiver.usage import Habits
 from manager_agent.receiver.values import count, flag, response_id, text, unwrapped_id
 
-_STREAM_EVENTS = (
+STREAM_EVENTS = (
     "First Token Stream Event",
     "gen_ai.content.completion.chunk",
     "llm.content.completion.chunk",
 )
+"""Events of spans whose answer came as a stream; of any other only an exception says something."""
 _STATUS = re.compile(r"(?:[Ee]rror code|[Ss]tatus(?:[ _]?code)?)\W{1,3}(\d{3})\b")
 _RAISED = re.compile(r"([A-Za-z_]\w{0,79}(?:Error|Exception|Exit))\(")
 _STATUS_OF_ERROR = {
@@ -118,7 +119,7 @@ def _began(span: Span, fields: Fields, said_id: str | None) -> bool:
     return (
         bool(said_id)
         or fields.has("first_chunk")
-        or any(event.name in _STREAM_EVENTS for event in span.events)
+        or any(event.name in STREAM_EVENTS for event in span.events)
     )
 
 
@@ -146,7 +147,7 @@ def _streaming(span: Span, fields: Fields) -> bool | None:
         return operation.endswith("doStream")
     if attributes.get("logfire.span_type") == "log":
         return True
-    return True if any(event.name in _STREAM_EVENTS for event in span.events) else None
+    return True if any(event.name in STREAM_EVENTS for event in span.events) else None
 
 
 def answer_id(attributes: Attributes, entries: Entries) -> str | None:

@@ -66,3 +66,6 @@ class Span(NamedTuple):
 
 ERROR = 2
 """OTLP's status code for a failed span."""
+
+LATEST_NS = 2**62
+"""The year 2116: far beyond any clock, and still a time every column can hold."""

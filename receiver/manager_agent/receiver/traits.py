@@ -5,12 +5,12 @@ between them (`VARYING`) are not in it, but where to find them.
 """
 
 from collections.abc import Callable, Collection
-from functools import cache
-from typing import Any, NamedTuple, cast
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 from manager_agent.contract import attributes as names
 from manager_agent.receiver.claims import Verdict, deciding_keys, part_of, verdict
-from manager_agent.receiver.content import PromptKeys, prompt_keys
+from manager_agent.receiver.content import PromptKeys, keys_of, prompt_keys
 from manager_agent.receiver.fact import Role
 from manager_agent.receiver.fields import Entries, Fields, field_index, first_of
 from manager_agent.receiver.outcome import (
@@ -20,13 +20,12 @@ from manager_agent.receiver.outcome import (
     outcome_of,
 )
 from manager_agent.receiver.provider import canonical_provider, provider_of_error
-from manager_agent.receiver.shape import Shape
-from manager_agent.receiver.span import ERROR, Attributes, Span
+from manager_agent.receiver.span import Attributes, Span
 from manager_agent.receiver.usage import COUNTS, Habits, habits
-from manager_agent.receiver.values import amount, count, flag, text
+from manager_agent.receiver.values import amount, count, flag, nested, text
 
 _CLAIMING = ("call", "decision")
-_ANY: frozenset[str] = frozenset()
+NONE_VARIES: frozenset[str] = frozenset()
 
 VARYING = frozenset(
     {*COUNTS, "cost", "agent", "workflow", "conversation_id", "user_id", "response_id"}
@@ -101,12 +100,17 @@ class CallTraits(NamedTuple):
 
 
 class ToolTraits(NamedTuple):
-    """What all spans of a shape say of a tool call."""
+    """What all spans of a shape say of a tool call.
+
+    `arguments`, `result`: the attributes that may hold them, best first.
+    """
 
     tool: str
     tool_call_id: Told
     error_type: str | None
     error_message: str | None
+    arguments: tuple[str, ...]
+    result: tuple[str, ...]
 
 
 class Traits(NamedTuple):
@@ -123,79 +127,55 @@ class Traits(NamedTuple):
     tool: ToolTraits | None
 
 
-def traits_of(span: Span) -> Traits | None:
-    """Return what a span's shape says, None where it has nothing to do with GenAI."""
-    shape = span.shape
-    if shape is None or span.status == ERROR or span.events:
-        return _read(span, _ANY)
-    if shape.traits is None:
-        if not shape.seen:  # most shapes that are seen once are never seen again
-            shape.seen = True
-            return _read(span, _ANY)
-        shape.traits = _shared(span, shape)
-    if shape.traits is _OWN:
-        return _read(span, _ANY)
-    return None if shape.traits is _NOTHING else cast(Traits, shape.traits)
+def failed(traits: Traits) -> bool:
+    """Tell whether the call or the tool failed."""
+    call, tool = traits.call, traits.tool
+    of_call = call is not None and call.ended.error_type is not None
+    return of_call or (tool is not None and tool.error_type is not None)
 
 
-_OWN = object()
-"""Each span of this shape must be read by itself."""
-
-_NOTHING = object()
-"""Spans of this shape have nothing to do with GenAI."""
-
-
-def _shared(span: Span, shape: Shape) -> Any:
-    """Return what holds for every span of the shape of `span`."""
-    if not _deciding().isdisjoint(shape.varying):
-        return _OWN
-    traits = _read(span, frozenset(shape.varying))
-    if traits is None:
-        return _NOTHING
-    failed = (traits.call and traits.call.ended.error_type) or (
-        traits.tool and traits.tool.error_type
-    )
-    if failed:
-        return _OWN
-    shape.enough = _asks_only(traits, frozenset(shape.varying))
-    return traits
-
-
-def _asks_only(traits: Traits, varying: Collection[str]) -> bool:
+def asks_only(traits: Traits, varying: Collection[str]) -> bool:
     """Tell whether recognition asks for no other attributes than those that vary."""
-    call = traits.call
-    if traits.tool or traits.role == "decision" or (call and (call.leased or call.guesses)):
+    call, tool = traits.call, traits.tool
+    if traits.role == "decision" or (call and (call.leased or call.guesses)):
         return False
     told: list[Told] = [each for each in traits if isinstance(each, Told)]
     asked = [key for each in told for key, _ in each.ask]
     if call is not None:
-        entries = [call.cost.ask, call.call_id.ask, call.digest.ask, call.answer_ids]
-        entries += [ask for _, ask in call.counting]
+        entries = [call.cost.ask, call.call_id.ask, call.digest.ask, call.turn.ask]
+        entries += [call.answer_ids, *(ask for _, ask in call.counting)]
         asked += [key for ask in entries for key, _ in ask]
         asked += [key for keys in call.prompt for key in keys]
+    if tool is not None:
+        asked += [key for key, _ in tool.tool_call_id.ask]
+        asked += [*tool.arguments, *tool.result]
     return all(key in varying for key in asked)
 
 
-def _read(span: Span, varying: Collection[str]) -> Traits | None:
-    said = verdict(span.name, span.scope, span.attributes)
+def read_traits(span: Span, attributes: Attributes, varying: Collection[str]) -> Traits | None:
+    """Return what `span` says, None where it has nothing to do with GenAI.
+
+    `attributes`: all of the span's. `varying`: those that another span of its shape says otherwise.
+    """
+    said = verdict(span.name, span.scope, attributes)
     if said is None:
         return None
-    fields = Fields(span.attributes, span.scope)
+    fields = Fields(attributes, span.scope)
     return Traits(
         role=said.role,
-        stamp=_told_by(names.AGENT, span.attributes, varying),
+        stamp=_told_by(names.AGENT, attributes, varying),
         agent=_told(fields, "agent", text, varying),
         workflow=_told(fields, "workflow", text, varying),
         conversation_id=_told(fields, "conversation_id", text, varying),
         user_id=_told(fields, "user_id", text, varying),
-        model=_told_by("model", span.attributes, varying),
+        model=_told_by("model", attributes, varying),
         call=_call(span, fields, said, varying) if said.role in _CLAIMING else None,
         tool=_tool(span, fields, varying) if said.role == "tool" else None,
     )
 
 
 def _call(span: Span, fields: Fields, said: Verdict, varying: Collection[str]) -> CallTraits:
-    attributes = span.attributes
+    attributes = fields.attributes
     request_model = fields.first("request_model", text) or said.model
     answer_model = fields.first("response_model", text)
     provider = _provider(span, fields, request_model or answer_model)
@@ -242,6 +222,8 @@ def _tool(span: Span, fields: Fields, varying: Collection[str]) -> ToolTraits:
         tool_call_id=_told(fields, "tool_call_id", text, varying),
         error_type=error_type,
         error_message=error_message_of(span, fields) if error_type else None,
+        arguments=keys_of("arguments", fields.attributes),
+        result=keys_of("result", fields.attributes),
     )
 
 
@@ -290,9 +272,49 @@ def _cut_short(ended: Outcome, attributes: Attributes, habit: Habits) -> bool:
 
 
 @cache
-def _deciding() -> frozenset[str]:
+def deciding() -> frozenset[str]:
     """Return the attributes whose values decide more than `VARYING` fields."""
     told = {
         key for key, rows in field_index().items() if any(row.field not in VARYING for row in rows)
     }
     return frozenset(told | deciding_keys() | _READ_BY_NAME)
+
+
+Decider = tuple[str, tuple[str, ...]]
+"""An attribute that decides what a span says, and the names inside its text by which it does; none
+where the whole of it counts."""
+
+
+@lru_cache(4096)
+def deciders(varying: tuple[str, ...]) -> tuple[Decider, ...]:
+    """Return those of the attributes that vary from span to span and decide more than numbers."""
+    found = []
+    for key in varying:
+        if key not in deciding():
+            continue
+        rows = [row for row in field_index().get(key, ()) if row.field not in VARYING]
+        whole = key in deciding_keys() or key in _READ_BY_NAME or any(not row.name for row in rows)
+        names_in = () if whole else tuple(sorted({row.name for row in rows if row.name}))
+        found.append((key, names_in))
+    return tuple(found)
+
+
+def decision_of(own: Attributes, asked: tuple[Decider, ...]) -> tuple[object, ...] | None:
+    """Return what a span says by attributes that decide; None where that is too much to compare.
+
+    Spans of one shape that say the same here have the same traits.
+    """
+    said: list[object] = []
+    for key, names_in in asked:
+        value = own[key]
+        if names_in:
+            said += [nested(value, name) for name in names_in]
+        elif type(value) in _COMPARED and len(str(value)) <= _LONGEST_COMPARED:
+            said += [type(value), value]
+        else:
+            return None
+    return tuple(said)
+
+
+_COMPARED = (str, int, bool)
+_LONGEST_COMPARED = 256

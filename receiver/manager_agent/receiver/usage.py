@@ -67,49 +67,54 @@ def habits(scope: str, provider: str | None) -> Habits:
     )
 
 
+Counts = tuple[int | None, int | None, int | None, int | None, int | None, int | None, int | None]
+"""The fields of `Usage`, without its name: this is worked out for every call."""
+
+
 def canonical_usage(raw: Usage, habit: Habits, operation: str) -> Usage:
     """Return `raw` with all input in `input_tokens` and all output in `output_tokens`.
 
     A part that is absent beside known totals is 0, unless the emitter is blind to it.
     An impossible sum (parts above their total) shows a total that leaves its parts out.
     """
-    if not raw.known:
-        return Usage()
-    raw = _with_thoughts(raw) if habit.output_from_total else raw
+    return Usage(*canonical_counts(raw, habit, operation))
+
+
+def canonical_counts(raw: Counts, habit: Habits, operation: str) -> Counts:
+    """Return the same as `canonical_usage`, as a plain tuple."""
     total_in, total_out, reads, writes, writes_1h, thoughts, total = raw
+    if not total_in and not total_out:
+        return _UNKNOWN
+    if habit.output_from_total:
+        thoughts = max(0, (total or 0) - (total_in or 0) - (total_out or 0))
     cached = (reads or 0) + (writes or 0)
     reasoning = thoughts or 0
-    outside_in, outside_out = _outside(raw, cached, reasoning) if total else (False, False)
-    if total_in is not None and (habit.input_excludes_cache or cached > total_in or outside_in):
-        total_in += cached
+    outside_in = habit.input_excludes_cache
+    outside_out = habit.output_excludes_reasoning or habit.output_from_total
+    if total:
+        missing = total - (total_in or 0) - (total_out or 0)
+        if missing > 0:  # the total tells whether cache and reasoning were left out
+            outside_in = outside_in or missing in (cached, cached + reasoning)
+            outside_out = outside_out or missing in (reasoning, cached + reasoning)
+    blind = habit.blind
+    if total_in is not None:
+        if outside_in or cached > total_in:
+            total_in += cached
+        if reads is None and "cache_read_tokens" not in blind:
+            reads = 0
+        if writes is None and "cache_write_tokens" not in blind:
+            writes = 0
     if total_out is None and operation == "embeddings":
         total_out = 0
-    excludes = habit.output_excludes_reasoning or habit.output_from_total or outside_out
-    if total_out is not None and (excludes or reasoning > total_out):
-        total_out += reasoning
-    blind = habit.blind
-    if reads is None and total_in is not None and "cache_read_tokens" not in blind:
-        reads = 0
-    if writes is None and total_in is not None and "cache_write_tokens" not in blind:
-        writes = 0
-    if thoughts is None and total_out is not None and "reasoning_tokens" not in blind:
-        thoughts = 0
-    return Usage(total_in, total_out, reads, writes, writes_1h, thoughts, total)
+    if total_out is not None:
+        if outside_out or reasoning > total_out:
+            total_out += reasoning
+        if thoughts is None and "reasoning_tokens" not in blind:
+            thoughts = 0
+    return total_in, total_out, reads, writes, writes_1h, thoughts, total
 
 
-def _outside(raw: Usage, cached: int, reasoning: int) -> tuple[bool, bool]:
-    """Tell by the total whether cache and reasoning were left out of input and output."""
-    counted = (raw.input_tokens or 0) + (raw.output_tokens or 0)
-    missing = (raw.total_tokens or counted) - counted
-    if missing <= 0:
-        return False, False
-    return missing in (cached, cached + reasoning), missing in (reasoning, cached + reasoning)
-
-
-def _with_thoughts(raw: Usage) -> Usage:
-    """Return `raw` with as much reasoning as its total has over input and output."""
-    counted = (raw.input_tokens or 0) + (raw.output_tokens or 0)
-    return raw._replace(reasoning_tokens=max(0, (raw.total_tokens or 0) - counted))
+_UNKNOWN: Counts = (None, None, None, None, None, None, None)
 
 
 def _meets(row: dict[str, Any], scope: str, provider: str | None) -> bool:

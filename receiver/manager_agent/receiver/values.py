@@ -7,7 +7,8 @@ from base64 import b64decode
 from functools import cache
 from typing import Any
 
-_MOST_TOKENS = 10**12
+MOST_TOKENS = 10**12
+"""A call that is said to use more is a mistake of its emitter."""
 _MOST_USD = 100_000
 """A single call that is said to cost more is a mistake of its emitter."""
 _MOST_NESTED = 64 * 1024
@@ -18,7 +19,7 @@ _ODD = frozenset(' \t\r\n["')
 def count(value: Any) -> int | None:
     """Return a token count sent as int, double or text; None for anything that is no count."""
     if type(value) is int:  # most are
-        return value if 0 <= value <= _MOST_TOKENS else None
+        return value if 0 <= value <= MOST_TOKENS else None
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
@@ -30,7 +31,7 @@ def count(value: Any) -> int | None:
         if not math.isfinite(value) or value != int(value):
             return None
         value = int(value)
-    return value if isinstance(value, int) and 0 <= value <= _MOST_TOKENS else None
+    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else None
 
 
 def amount(value: Any) -> float | None:
@@ -108,9 +109,9 @@ def response_id(value: Any) -> str | None:
 
 def unwrapped_id(response: str) -> str:
     """Return the provider's id inside an id that LiteLLM wrapped in base64, else `response`."""
-    head, _, tail = response.partition("_")
-    if head != "resp" or len(tail) < 40:
+    if not response.startswith("resp_") or len(response) < 45:
         return response
+    tail = response[5:]
     try:
         plain = b64decode(tail + "=" * (-len(tail) % 4), validate=True).decode("ascii")
     except ValueError:

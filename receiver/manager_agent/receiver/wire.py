@@ -1,12 +1,13 @@
 """OTLP trace requests on the wire: protobuf's own parser under a description cut down for speed.
 
 The messages are those of opentelemetry-proto, field for field, but whatever repeats from span to
-span (resource, scope, attributes) is left as bytes, so that equal bytes are read only once
-(`decode.py`). Text is left as bytes too: one bad character costs an attribute, not the request.
+span (resource, scope, spans, attributes) is left as bytes, so that equal bytes are read only once
+(`decode.py`, `pattern.py`). Text is left as bytes too: one bad character costs an attribute, not
+the request.
 """
 
-from collections.abc import Sequence
-from typing import Protocol, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, cast
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
@@ -26,7 +27,7 @@ _MESSAGES: dict[str, list[tuple[str, int, int, bool, str]]] = {
         ("resource", 1, BYTES, False, ""),
         ("scope_spans", 2, MESSAGE, True, "ScopeSpans"),
     ],
-    "ScopeSpans": [("scope", 1, BYTES, False, ""), ("spans", 2, MESSAGE, True, "Span")],
+    "ScopeSpans": [("scope", 1, BYTES, False, ""), ("spans", 2, BYTES, True, "")],
     "Span": [
         ("trace_id", 1, BYTES, False, ""),
         ("span_id", 2, BYTES, False, ""),
@@ -66,10 +67,10 @@ class WireSpan(Protocol):
 
 
 class WireScopeSpans(Protocol):
-    """Spans of one instrumentation scope."""
+    """Spans of one instrumentation scope; what `parse_span` reads."""
 
     scope: bytes
-    spans: Sequence[WireSpan]
+    spans: Sequence[bytes]
 
 
 class WireResourceSpans(Protocol):
@@ -85,8 +86,10 @@ class WireRequest(Protocol):
     resource_spans: Sequence[WireResourceSpans]
 
 
-def request_class(messages: dict[str, list[tuple[str, int, int, bool, str]]]) -> type:
-    """Return the class of the message `Request` of such a description."""
+def message_classes(
+    messages: dict[str, list[tuple[str, int, int, bool, str]]], *wanted: str
+) -> list[type]:
+    """Return the classes of the `wanted` messages of such a description."""
     file = descriptor_pb2.FileDescriptorProto(
         name="manager_agent/receiver/wire.proto", package="manager_agent.receiver", syntax="proto3"
     )
@@ -103,11 +106,20 @@ def request_class(messages: dict[str, list[tuple[str, int, int, bool, str]]]) ->
                 field.type_name = f".manager_agent.receiver.{inner}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    descriptor = pool.FindMessageTypeByName("manager_agent.receiver.Request")
-    return cast(type, message_factory.GetMessageClass(descriptor))
+    found = [pool.FindMessageTypeByName(f"manager_agent.receiver.{name}") for name in wanted]
+    return [cast(type, message_factory.GetMessageClass(descriptor)) for descriptor in found]
 
 
-_Request = request_class(_MESSAGES)
+def request_class(messages: dict[str, list[tuple[str, int, int, bool, str]]]) -> type:
+    """Return the class of the message `Request` of such a description."""
+    [found] = message_classes(messages, "Request")
+    return found
+
+
+_Request, _Span = message_classes(_MESSAGES, "Request", "Span")
+_Whole = request_class(
+    {**_MESSAGES, "ScopeSpans": [("scope", 1, BYTES, False, ""), ("spans", 2, MESSAGE, True, "Span")]}
+)
 
 
 class MalformedRequestError(ValueError):
@@ -119,7 +131,30 @@ def parse(payload: bytes) -> WireRequest:
     try:
         return cast(WireRequest, _Request.FromString(payload))  # type: ignore[attr-defined]
     except DecodeError as error:
-        raise MalformedRequestError(
-            "the body is no protobuf ExportTraceServiceRequest"
-            f" ({len(payload)} bytes); check the exporter's protocol and endpoint"
-        ) from error
+        raise _malformed() from error
+
+
+def every_span(payload: bytes) -> Iterator[WireSpan]:
+    """Yield the spans of a request, all of it parsed. Raises `MalformedRequestError`."""
+    try:
+        whole = cast(Any, _Whole).FromString(payload)
+    except DecodeError as error:
+        raise _malformed() from error
+    for resource_spans in whole.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            yield from scope_spans.spans
+
+
+def parse_span(raw: bytes) -> WireSpan:
+    """Return a span of a request. Raises `MalformedRequestError`."""
+    try:
+        return cast(WireSpan, _Span.FromString(raw))  # type: ignore[attr-defined]
+    except DecodeError as error:
+        raise _malformed() from error
+
+
+def _malformed() -> MalformedRequestError:
+    return MalformedRequestError(
+        "the body is no protobuf ExportTraceServiceRequest; check the exporter's protocol and"
+        " endpoint"
+    )
