@@ -44,6 +44,10 @@ class Taken(NamedTuple):
     fresh: list[Arrived]
     touched: dict[Key, Arrived | None]
 
+    def is_new(self, key: Key) -> bool:
+        """Tell whether a claim is that of a span that arrived now."""
+        return self.touched.get(key) is not None
+
 
 class Ancestry:
     """All traces of the window, least recently touched first."""
@@ -91,7 +95,7 @@ class Ancestry:
             trace.spans[span_id] = parent if fact is None else (parent, fact)
             if waiting:
                 touched.update(dict.fromkeys(waiting.pop((trace_id, span_id), ())))
-            if fact is not None and fact.claims:
+            if fact is not None and (fact.call is not None or fact.claims):
                 touched[trace.trace_id, span_id] = each
         self.size += len(fresh)
         return Taken(fresh, touched)

@@ -172,8 +172,10 @@ def merged(claims: Sequence[Claim]) -> CallFact:
     nearest = sorted(claims, key=lambda claim: (_trust(claim.scope), -claim.start_ns, claim.key))
     counting = next((claim for claim in nearest if claim.call.input_tokens), nearest[0])
     facts = [claim.call for claim in nearest]
-    known = zip(*facts, strict=True)
-    fact = CallFact._make(next((v for v in values if v is not None), None) for values in known)
+    fact = facts[0]
+    for other in facts[1:]:
+        known = zip(fact, other, strict=True)
+        fact = CallFact._make([theirs if own is None else own for own, theirs in known])
     reads = _highest(fact.cache_read_tokens for fact in facts)
     writes = _highest(fact.cache_write_tokens for fact in facts)
     failed = _failed(facts)

@@ -2,11 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from manager_agent.receiver.claim import NEXT_NS, Claim, Key, near_ns
-from manager_agent.receiver.merge import resemblance, same_answer
+from manager_agent.receiver.merge import outermost_first, resemblance, same_answer
 
 _LARGEST_NET = 64
 
@@ -138,6 +138,13 @@ class _Names:
         """Tell whether at most one claim has a name."""
         return not isinstance(self._named.get(name), dict)
 
+    def only(self, name: str, keys: Collection[Key]) -> bool:
+        """Tell whether no other claims than these have a name."""
+        known = self._named.get(name)
+        if not isinstance(known, dict):
+            return known is None or known in keys
+        return all(key in keys for some in known.values() for key in some)
+
     def others(self, name: str, claim: Claim, *, same_emitter: bool) -> Iterator[Key]:
         """Yield the other claims with a name; those of the same emitter only if asked for."""
         known = self._named.get(name)
@@ -174,7 +181,8 @@ class Net:
             self._by_answer.add(call.response_id, claim)
         if call.call_id:
             self._by_call.add(call.call_id, claim)
-        emitters, emitter = self._by_process.get(claim.process), claim.emitter
+        emitters = self._by_process.get(claim.process)
+        emitter = claim.scope if call.part is None else claim.emitter
         if emitters is None:
             emitters = self._by_process[claim.process] = {}
         timeline = emitters.get(emitter)
@@ -222,12 +230,48 @@ class Net:
                     queue.append(other.key)
         return list(found.values())
 
+    def whole(self, claim: Claim) -> list[Claim] | None:
+        """Return all that could be one call with `claim`, outermost first, if that is soon known.
+
+        It is where nothing else could, as nearly always, and where one claim is below another of
+        the only other emitter, as with two instrumentations. None where that takes a closer look.
+        """
+        if self.alone(claim):
+            return None if claim.call.refused else [claim]
+        above = claim.above.claim
+        if above is not None and above in self.claims:
+            return self._pair(self.claims[above], claim)
+        below = self._below.get(claim.key, ())
+        inner = self.claims.get(next(iter(below))) if len(below) == 1 else None
+        return None if inner is None else self._pair(claim, inner)
+
+    def _pair(self, outer: Claim, inner: Claim) -> list[Claim] | None:
+        """Return two claims where one is below the other and nothing else has a part in them."""
+        above, ours = outer.above.claim, (outer.key, inner.key)
+        if (
+            inner.above.claim != outer.key
+            or self._below.get(outer.key) != {inner.key}
+            or inner.key in self._below
+            or (above is not None and above in self.claims)
+            or outer.process != inner.process
+            or outer.emitter == inner.emitter
+            or len(self._by_process[outer.process]) != 2
+        ):
+            return None
+        for call in (outer.call, inner.call):
+            if call.refused or call.call_id:
+                return None
+            if call.response_id and not self._by_answer.only(call.response_id, ours):
+                return None
+        return sorted((outer, inner), key=outermost_first)
+
     def alone(self, claim: Claim) -> bool:
         """Tell whether nothing is here that `claim` could be one call with, as nearly always.
 
         False where that takes a closer look.
         """
-        above, call = claim.above.claim, claim.call
+        above, call = claim.above.claim, claim.fact.call
+        assert call is not None, "the net holds claims of calls alone"
         return (
             len(self._by_process[claim.process]) == 1
             and claim.key not in self._below

@@ -6,10 +6,9 @@ is stored in one transaction with the spans behind it, so that it can be rebuilt
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cache, partial
 
-from manager_agent.receiver.ancestry import Ancestry
-from manager_agent.receiver.call import Call, call_of, call_of_one, charged_for, spare_id
+from manager_agent.receiver.ancestry import Ancestry, Taken
+from manager_agent.receiver.call import Call, call_of, charged_for, spare_id
 from manager_agent.receiver.changes import Arrived, CallVersion, Changes, Retraction, ToolVersion
 from manager_agent.receiver.claim import Claim, Key, claim_of
 from manager_agent.receiver.forgotten import Forgotten
@@ -56,10 +55,12 @@ class MergeWindow:
         """Return those spans whose relatives may have left the window."""
         found = []
         known_from = self._forgotten.known_from(now_ns)
-        torn = self._forgotten.torn(now_ns)
-        tore = cache(partial(self._forgotten.tore, now_ns=now_ns))  # spans of a trace come together
+        unsure, last, cut = self._forgotten.unsure(now_ns), None, False
         for span, fact in arrived:
-            orphaned = torn and self._orphaned(span, tore)
+            if span.trace_id != last:  # spans of a trace come together
+                last = span.trace_id
+                cut = self._forgotten.was_cut_off(last)
+            orphaned = (cut or unsure) and self._orphaned(span, cut)
             recent = span.start_ns >= known_from(span.resource.process)
             if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue
@@ -135,7 +136,7 @@ class MergeWindow:
             self._look_up(key) if each is None else self._claimed(key, each)
             for key, each in taken.touched.items()
         ]
-        self._recompute([each for each in claims if each and each.fact.call], changes)
+        self._recompute([each for each in claims if each and each.fact.call], taken, changes)
         self._recompute_tools([key for key in taken.touched if key in self._tools], changes)
         self._recompute_sums(taken.touched, changes)
         return changes
@@ -153,11 +154,15 @@ class MergeWindow:
         changes.dropped_calls = gone
         return changes
 
-    def _orphaned(self, span: Span, tore: Callable[..., bool]) -> bool:
-        """Tell whether a span's relatives may have been forgotten early, though the span is new."""
+    def _orphaned(self, span: Span, cut_off: bool) -> bool:
+        """Tell whether a span's relatives may have been forgotten early, though the span is new.
+
+        `cut_off`: its trace was. A child's may have been at any time, where nobody is sure: it may
+        start long after its parent has ended.
+        """
         child = span.parent_id != ""
         here = child and self._ancestry.known(span.trace_id, span.parent_id)
-        return not here and tore(span.trace_id, child=child)
+        return not here and (cut_off or child)
 
     def _put(self, claim: Claim) -> None:
         if claim.fact.call is not None:
@@ -172,7 +177,10 @@ class MergeWindow:
         span, fact = arrived
         assert fact is not None, "only spans with a fact are touched when they arrive"
         claim = claim_of(key, span, fact, self._ancestry.above(key))
-        self._put(claim)
+        if fact.call is not None:
+            self._net.put(claim)
+        else:
+            self._put(claim)
         return claim
 
     def _look_up(self, key: Key) -> Claim | None:
@@ -183,34 +191,33 @@ class MergeWindow:
             self._put(claim)
         return claim
 
-    def _recompute(self, touched: Sequence[Claim], changes: Changes) -> None:
+    def _recompute(self, claims: Sequence[Claim], taken: Taken, changes: Changes) -> None:
         done: set[Key] = set()
-        for claim in touched:
+        for claim in claims:
             if claim.key in done:
                 continue
-            alone = self._net.alone(claim)
-            claims = [claim] if alone else self._net.around(claim.key)
-            if alone and not claim.call.refused and self._standing.name_of(claim) is None:
-                self._first_of_its_call(claim, changes)
+            whole = self._net.whole(claim)
+            if whole is not None and all(taken.is_new(each.key) for each in whole):
+                if len(whole) > 1:
+                    done.update(each.key for each in whole)
+                self._first_of_its_call(whole, changes)
                 continue
-            claims = self._with_their_calls(claims)
-            done.update(claim.key for claim in claims)
-            self._regroup(claims, changes)
+            some = self._with_their_calls(whole or self._net.around(claim.key))
+            done.update(each.key for each in some)
+            self._regroup(some, changes)
 
-    def _first_of_its_call(self, claim: Claim, changes: Changes) -> None:
-        """Publish a new claim that nothing else could be one call with, as nearly all are."""
-        call = call_of_one(claim)
-        if call.call_id in self._standing:
-            self._put_out(self._cost(call._replace(call_id=spare_id(call))), (claim.key,), changes)
+    def _first_of_its_call(self, claims: Sequence[Claim], changes: Changes) -> None:
+        """Publish a call that is new and that nothing else has a part in, as with nearly all."""
+        call = call_of(claims)
+        name = call.call_id
+        taken = name in self._standing
+        if taken or len(claims) > 1:
+            call = call._replace(call_id=spare_id(call)) if taken else call
+            self._put_out(self._cost(call), tuple(claim.key for claim in claims), changes)
             return
         row = self._cost(call)
-        changes.count(row, +1)
-        revision = self._next(changes.now_ns)
-        changes.calls.append(CallVersion(row, revision, False))
-        if self._gone:
-            self._gone.pop(row.call_id, None)
-        due = self._standing.due(changes.now_ns)
-        self._standing.put_lone(row.call_id, claim, revision, due, row)
+        revision = self._tell(row, changes)
+        self._standing.put_lone(name, claims[0], revision, self._standing.due(changes.now_ns), row)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return `claims`, the others of the calls they were part of, and whom those could join.
@@ -270,13 +277,19 @@ class MergeWindow:
 
     def _put_out(self, row: Call, keys: tuple[Key, ...], changes: Changes) -> None:
         """Make `row` the version of its call, which `keys` tell of."""
-        changes.count(row, +1)
-        revision = self._next(changes.now_ns)
-        changes.calls.append(CallVersion(row, revision, False))
-        self._gone.pop(row.call_id, None)
+        revision = self._tell(row, changes)
         for key in keys:
             self._standing.assign(key, row.call_id)
         self._standing.put(row.call_id, Published(row, revision, False, keys, changes.now_ns))
+
+    def _tell(self, row: Call, changes: Changes) -> int:
+        """Note that `row` is a new version of its call; return its revision."""
+        changes.count(row, +1)
+        revision = self._next(changes.now_ns)
+        changes.calls.append(CallVersion._make((row, revision, False)))
+        if self._gone:
+            self._gone.pop(row.call_id, None)
+        return revision
 
     def _priced(self, call: Call, known: Call | ToolCall | None) -> Call:
         """Price a call; one whose usage is unchanged keeps its price: history is not re-priced."""
