@@ -40,7 +40,7 @@ def only(store: FactStore, table: str) -> dict[str, Any]:
 
 
 def sealing(*names: str) -> Changes:
-    return Changes(NOW_NS, sealed_calls=names)
+    return Changes(NOW_NS, sealed_calls=list(names))
 
 
 def test_a_call_reads_as_it_was_written(store: FactStore) -> None:

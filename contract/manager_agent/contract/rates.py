@@ -11,6 +11,7 @@ from manager_agent.contract.money import NANO_PER_USD
 from manager_agent.contract.usage import Reason, Usage
 
 ROOTS = ("input_tokens", "output_tokens")
+_CACHED = "cache_read_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,15 @@ class Rates:
     free: bool
     _read: Callable[[Usage], tuple[int | None, ...]] = field(init=False, repr=False, compare=False)
     _roots: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
+    _cached: tuple[int, ...] | None = field(init=False, repr=False, compare=False)
+    """By band, what a cached token costs; None where that takes a look at all units."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_read", attrgetter(*self.fields))
         places = [self.fields.index(root) for root in ROOTS]
         roots = tuple((band[places[0]][0], band[places[1]][0]) for band in self.bands)
         object.__setattr__(self, "_roots", roots)
+        object.__setattr__(self, "_cached", _cached_alone(self.fields, self.bands))
 
     def cost(self, usage: Usage) -> tuple[int | None, Reason]:
         """Return nano-USD, rounded half to even once, and the reason; None if usage is unknown."""
@@ -76,6 +80,12 @@ class Rates:
         if not any(usage[2:]):  # no part is charged at a price of its own: as below, in a third
             dear_input, dear_output = self._roots[place]
             total += (read or 0) * dear_input + (written or 0) * dear_output
+            return _half_even(total, scale), "free" if self.free else "priced"
+        cached = usage[2] or 0
+        if self._cached is not None and cached <= (read or 0) and not any(usage[3:]):
+            dear_input, dear_output = self._roots[place]
+            total += ((read or 0) - cached) * dear_input + cached * self._cached[place]
+            total += (written or 0) * dear_output
             return _half_even(total, scale), "free" if self.free else "priced"
         band = self.bands[place]
         clamped = False
@@ -129,6 +139,17 @@ def compile_rates(
         needs_output=_needed("output_tokens", ordered, index, bands),
         free=fee[0] == 0 and not any(price for band in bands for price, _ in band),
     )
+
+
+def _cached_alone(fields: tuple[str, ...], bands: tuple[_Band, ...]) -> tuple[int, ...] | None:
+    """Return a cached token's price by band where cache reads lie in the input and nowhere else."""
+    if _CACHED not in fields:
+        return tuple(band[fields.index(ROOTS[0])][0] for band in bands)
+    place = fields.index(_CACHED)
+    around = {
+        fields[outer] for band in bands for outer, (_, parts) in enumerate(band) if place in parts
+    }
+    return tuple(band[place][0] for band in bands) if around == {ROOTS[0]} else None
 
 
 def _needed(

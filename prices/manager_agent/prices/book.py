@@ -7,6 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from manager_agent.contract.day_rates import DayRates
+from manager_agent.contract.rates import Rates
 from manager_agent.contract.usage import Priced, Reason, Usage
 from manager_agent.prices.custom import CustomPrice, choose
 from manager_agent.prices.limits import Limits, documented
@@ -15,6 +16,9 @@ from manager_agent.prices.table import find, find_provider, new_snapshot, segmen
 
 _MOST_KEPT = 4096
 """Looked-up days kept at once: model names come from strangers, so the cache is bounded."""
+
+_DAY_NS = 86_400 * 10**9
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 _Key = tuple[str | None, tuple[str | None, ...], str | None, int]
 
@@ -55,6 +59,23 @@ class PriceBook:
         moment = ts if ts.tzinfo is UTC else ts.astimezone(UTC)
         key = (provider, tuple(models), tier, moment.toordinal())
         return (self._days.get(key) or self._look_up(key)).price(usage, moment)
+
+    def rates_at(
+        self,
+        start_ns: int,
+        provider: str | None,
+        models: tuple[str | None, ...],
+        tier: str | None,
+    ) -> Rates | None:
+        """Return what `price` would price a call by that began at `start_ns`; None: by nothing.
+
+        `start_ns`: nanoseconds since 1970 UTC; the other parameters as there.
+        """
+        key = provider, models, tier, start_ns // _DAY_NS + _FIRST_DAY
+        day = self._days.get(key) or self._look_up(key)
+        if len(day.rates) > 1:  # by the hour: only then the moment matters
+            return day.at(datetime.fromtimestamp(start_ns // 10**9, UTC))
+        return day.rates[0] if day.rates else None
 
     def day(
         self, provider: str | None, models: Sequence[str | None], tier: str | None, day: date

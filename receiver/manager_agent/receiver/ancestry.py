@@ -1,12 +1,14 @@
 """Traces in the merge window: who is whose parent, and what a span's ancestors say."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
+from manager_agent.receiver.changes import Arrived
 from manager_agent.receiver.claim import NOTHING_ABOVE, Above, Key
 from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.remembered import Remembered
-from manager_agent.receiver.span import Span
+from manager_agent.receiver.span import Resource
 
 _DEEPEST = 512
 
@@ -14,20 +16,37 @@ _DEEPEST = 512
 class Trace:
     """The spans of one trace that the window remembers.
 
-    `spans`: span id -> parent id, or (parent id, fact) for GenAI spans. `above`: span id -> what
+    `trace_id`: the one text that all keys of it share. `spans`: span id -> parent id, or
+    (parent id, fact) for GenAI spans. `above`: span id -> what
     it and its ancestors say to its children, once all of them are known. `touched_ns`: when the
     last one arrived. `known_from_ns`: spans that started earlier may have relatives in the store
     that are not here. `latest_ns`: the latest end seen, by sending process.
     """
 
-    __slots__ = ("above", "known_from_ns", "latest_ns", "spans", "touched_ns")
+    __slots__ = ("above", "known_from_ns", "latest_ns", "spans", "touched_ns", "trace_id")
 
-    def __init__(self, now_ns: int, known_from_ns: int) -> None:
+    def __init__(self, trace_id: str, now_ns: int, known_from_ns: int) -> None:
+        self.trace_id = trace_id
         self.spans: dict[str, str | tuple[str, Fact]] = {}
         self.above: dict[str, Above] = {}
         self.touched_ns = now_ns
         self.known_from_ns = known_from_ns
         self.latest_ns: dict[str, int] = {}
+
+
+class Taken(NamedTuple):
+    """Spans that arrived and were not here yet, in their order.
+
+    `touched`: what claims have to be looked at: those of new spans, with the span; None for those
+    that waited for one.
+    """
+
+    fresh: list[Arrived]
+    touched: dict[Key, Arrived | None]
+
+    def is_new(self, key: Key) -> bool:
+        """Tell whether a claim is that of a span that arrived now."""
+        return self.touched.get(key) is not None
 
 
 class Ancestry:
@@ -43,30 +62,77 @@ class Ancestry:
         trace = self.traces.get(trace_id)
         return trace is not None and span_id in trace.spans
 
-    def add(
-        self, key: Key, span: Span | Remembered, fact: Fact | None, now_ns: int, known_ns: int
-    ) -> Iterable[Key]:
-        """Remember the span `key`, which is new; return the spans that waited for it.
+    def take(
+        self, arrived: Iterable[Arrived], now_ns: int, known_ns: Callable[[str, str], int]
+    ) -> Taken:
+        """Remember those of the spans that are new.
 
-        `known_ns`: for a trace that is new here: spans that started earlier may be in the store.
+        `known_ns`: for a trace and process that are new here: spans that started earlier may be in
+        the store.
         """
-        trace = self.traces.get(key[0])
+        fresh: list[Arrived] = []
+        touched: dict[Key, Arrived | None] = {}
+        waiting = self._waiting
+        last: str | None = None
+        resource: Resource | None = None
+        trace: Trace | None = None
+        for each in arrived:  # spans of a trace come together, and those of a process
+            span, fact = each
+            trace_id, span_id = span.trace_id, span.span_id
+            if trace_id != last:
+                last, trace, moved = trace_id, self.traces.get(trace_id), False
+            if trace is not None and span_id in trace.spans:
+                continue
+            if span.resource is not resource:
+                resource = span.resource
+                process = resource.process
+            if trace is None or not moved:
+                trace, moved = self._touch(trace_id, trace, now_ns, known_ns, process), True
+            fresh.append(each)
+            parent, end_ns = span.parent_id, span.end_ns
+            if end_ns > trace.latest_ns.get(process, 0):
+                trace.latest_ns[process] = end_ns
+            trace.spans[span_id] = parent if fact is None else (parent, fact)
+            if waiting:
+                touched.update(dict.fromkeys(waiting.pop((trace_id, span_id), ())))
+            if fact is not None and (fact.call is not None or fact.claims):
+                touched[trace.trace_id, span_id] = each
+        self.size += len(fresh)
+        return Taken(fresh, touched)
+
+    def _touch(
+        self,
+        trace_id: str,
+        trace: Trace | None,
+        now_ns: int,
+        known_ns: Callable[[str, str], int],
+        process: str,
+    ) -> Trace:
+        """Return a trace, made where there is none, as the one that was touched last."""
         if trace is None:
-            trace = self.traces[key[0]] = Trace(now_ns, known_ns)
-        else:
-            trace.touched_ns = max(trace.touched_ns, now_ns)
-            self.traces.move_to_end(key[0])
-        process = span.resource.process if isinstance(span, Span) else span.process
-        if span.end_ns > trace.latest_ns.get(process, 0):
-            trace.latest_ns[process] = span.end_ns
-        trace.spans[key[1]] = span.parent_id if fact is None else (span.parent_id, fact)
+            trace = self.traces[trace_id] = Trace(trace_id, now_ns, known_ns(trace_id, process))
+            return trace
+        trace.touched_ns = max(trace.touched_ns, now_ns)
+        self.traces.move_to_end(trace_id)
+        return trace
+
+    def take_back(self, span: Remembered, now_ns: int) -> None:
+        """Remember a span that the store gives back and that is not here."""
+        trace = self.traces.get(span.trace_id)
+        trace = self._touch(span.trace_id, trace, now_ns, lambda *_: 0, span.process)
+        if span.end_ns > trace.latest_ns.get(span.process, 0):
+            trace.latest_ns[span.process] = span.end_ns
+        parent, fact = span.parent_id, span.fact
+        trace.spans[span.span_id] = parent if fact is None else (parent, fact)
         self.size += 1
-        return self._waiting.pop(key, ()) if self._waiting else ()
+        self._waiting.pop((span.trace_id, span.span_id), ())
 
     def above(self, key: Key) -> Above:
         """Return what the ancestors of a span say; it is told again when a missing one arrives."""
-        trace = self.traces[key[0]]
-        parent = _parent(trace.spans[key[1]])
+        trace_id, span_id = key
+        trace = self.traces[trace_id]
+        entry = trace.spans[span_id]
+        parent = entry if isinstance(entry, str) else entry[0]
         if not parent:
             return NOTHING_ABOVE
         return trace.above.get(parent) or self._ask(trace, key, parent)

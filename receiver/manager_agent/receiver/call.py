@@ -11,6 +11,9 @@ from manager_agent.receiver.tables import table
 
 DAY_NS = 86_400 * 10**9
 
+_new = tuple.__new__
+"""Makes a record of all its values in order: in a sixth of the time that its own way takes."""
+
 
 class Call(NamedTuple):
     """One billable call; the fields are the columns of `llm_calls`.
@@ -62,7 +65,7 @@ class Call(NamedTuple):
 
     def costing(self, nano: int | None, source: str | None) -> "Call":
         """Return the call at a cost."""
-        return Call._make((*self[:-2], nano, source))
+        return _new(Call, self[:-2] + (nano, source))  # noqa: RUF005 - a list between costs double
 
     @property
     def total_tokens(self) -> int | None:
@@ -76,61 +79,84 @@ def call_of(claims: Sequence[Claim]) -> Call:
     """Return the call, not yet priced, that a group of claims (outermost first) makes up."""
     outer = claims[0]
     if len(claims) == 1:
-        fact, own, above = outer.call, outer.fact, outer.above
-        end_ns, emitters = outer.end_ns, outer.scope
-        model = above.model
-        conversation_id = own.conversation_id or above.conversation_id
-        user_id = own.user_id or above.user_id
-    else:
-        fact = merged(claims)
-        end_ns = max(claim.end_ns for claim in claims)
-        emitters = ",".join(sorted({claim.scope for claim in claims}))
-        aboves = [claim.above for claim in claims]
-        model = _first(each.model for each in aboves)
-        conversation_id = _first(claim.fact.conversation_id for claim in claims) or _first(
-            each.conversation_id for each in aboves
-        )
-        user_id = _first(claim.fact.user_id for claim in claims) or _first(
-            each.user_id for each in aboves
-        )
-    trace_id, span_id = outer.key
-    return Call(
-        fact.call_id or trace_id[16:] + span_id,
-        outer.start_ns,
-        (end_ns - outer.start_ns) / 1e6,
-        agent_of(claims),
-        outer.service,
-        outer.environment,
-        fact.provider,
-        fact.operation,
-        fact.request_model or model,
-        fact.response_model,
-        fact.input_tokens,
-        fact.output_tokens,
-        fact.cache_read_tokens,
-        fact.cache_write_tokens,
-        fact.cache_write_1h_tokens,
-        fact.reasoning_tokens,
-        fact.error,
-        fact.error_type,
-        fact.error_message,
-        fact.http_status,
-        fact.streaming,
-        fact.finish_reason,
-        conversation_id,
-        user_id,
-        trace_id,
-        span_id,
-        fact.response_id,
-        emitters,
-        fact.prompt_digest,
-        fact.guarded,
-        fact.estimated or (fact.interrupted and not fact.error),
-        fact.reported_cost_nano,
-        fact.cost_by_provider,
-        fact.service_tier,
-        *(fact.leased or _NO_LEASE),
-        fact.turn_digest,
+        return call_of_one(outer)
+    aboves = [claim.above for claim in claims]
+    conversation_id = _first(claim.fact.conversation_id for claim in claims) or _first(
+        each.conversation_id for each in aboves
+    )
+    user_id = _first(claim.fact.user_id for claim in claims) or _first(
+        each.user_id for each in aboves
+    )
+    together = outer._replace(
+        end_ns=max(claim.end_ns for claim in claims),
+        scope=",".join(sorted({claim.scope for claim in claims})),
+        fact=Fact(
+            "call",
+            agent_of(claims),
+            True,
+            conversation_id=conversation_id,
+            user_id=user_id,
+            call=merged(claims),
+        ),
+        above=Above(model=_first(each.model for each in aboves)),
+    )
+    return call_of_one(together)
+
+
+def own_name(claim: Claim) -> str:
+    """Return the id of the call whose outermost claim this is, unless that is taken."""
+    trace_id, span_id = claim.key
+    return claim.call.call_id or trace_id[16:] + span_id
+
+
+def call_of_one(claim: Claim) -> Call:
+    """Return the call, not yet priced, that one claim makes up, as most do."""
+    key, emitters, _, service, environment, start_ns, end_ns, own, above = claim
+    fact = own.call
+    assert fact is not None, "only spans that claim a call make one up"
+    trace_id, span_id = key
+    return _new(
+        Call,
+        (
+            fact.call_id or trace_id[16:] + span_id,
+            start_ns,
+            (end_ns - start_ns) / 1e6,
+            _named(own, above) or service,
+            service,
+            environment,
+            fact.provider,
+            fact.operation,
+            fact.request_model or above.model,
+            fact.response_model,
+            fact.input_tokens,
+            fact.output_tokens,
+            fact.cache_read_tokens,
+            fact.cache_write_tokens,
+            fact.cache_write_1h_tokens,
+            fact.reasoning_tokens,
+            fact.error,
+            fact.error_type,
+            fact.error_message,
+            fact.http_status,
+            fact.streaming,
+            fact.finish_reason,
+            own.conversation_id or above.conversation_id,
+            own.user_id or above.user_id,
+            trace_id,
+            span_id,
+            fact.response_id,
+            emitters,
+            fact.prompt_digest,
+            fact.guarded,
+            fact.estimated or (fact.interrupted and not fact.error),
+            fact.reported_cost_nano,
+            fact.cost_by_provider,
+            fact.service_tier,
+            *(fact.leased or _NO_LEASE),
+            fact.turn_digest,
+            None,
+            None,
+        ),
     )
 
 
@@ -146,8 +172,10 @@ def merged(claims: Sequence[Claim]) -> CallFact:
     nearest = sorted(claims, key=lambda claim: (_trust(claim.scope), -claim.start_ns, claim.key))
     counting = next((claim for claim in nearest if claim.call.input_tokens), nearest[0])
     facts = [claim.call for claim in nearest]
-    known = zip(*facts, strict=True)
-    fact = CallFact._make(next((v for v in values if v is not None), None) for values in known)
+    fact = facts[0]
+    for other in facts[1:]:
+        known = zip(fact, other, strict=True)
+        fact = CallFact._make([theirs if own is None else own for own, theirs in known])
     reads = _highest(fact.cache_read_tokens for fact in facts)
     writes = _highest(fact.cache_write_tokens for fact in facts)
     failed = _failed(facts)

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.fact import Fact
@@ -79,14 +79,19 @@ class UsageDelta:
     def add(self, call: Call, sign: int) -> None:
         """Count `call` in (+1) or out (-1)."""
         tokens_in, tokens_out = call.input_tokens or 0, call.output_tokens or 0
+        reads, writes, nano = call.cache_read_tokens, call.cache_write_tokens, call.cost_nano
         self.calls += sign
-        self.errors += sign * call.error
         self.input_tokens += sign * tokens_in
         self.output_tokens += sign * tokens_out
-        self.cache_read_tokens += sign * (call.cache_read_tokens or 0)
-        self.cache_write_tokens += sign * (call.cache_write_tokens or 0)
-        self.cost_nano += sign * (call.cost_nano or 0)
         self.duration_ms += sign * (call.duration_ms or 0.0)
+        if call.error:
+            self.errors += sign * call.error
+        if reads:
+            self.cache_read_tokens += sign * reads
+        if writes:
+            self.cache_write_tokens += sign * writes
+        if nano:
+            self.cost_nano += sign * nano
         if call.cost_source == "unpriced":
             self.unpriced_calls += sign
             if call.usd_lease is None:
@@ -133,8 +138,8 @@ class Changes:
     tools: list[ToolVersion] = field(default_factory=list)
     retracted_calls: list[Retraction] = field(default_factory=list)
     retracted_tools: list[Retraction] = field(default_factory=list)
-    sealed_calls: Sequence[str] = ()
-    sealed_tools: Sequence[str] = ()
+    sealed_calls: list[str] = field(default_factory=list)
+    sealed_tools: list[str] = field(default_factory=list)
     dropped_calls: Sequence[str] = ()
     newest_sealed: int = 2**62
     """No version of what is sealed or dropped has a higher revision."""
@@ -154,17 +159,20 @@ class Changes:
             or self.dropped_calls
         )
 
+    def seal(self, name: str, revision: int, *, of_call: bool) -> None:
+        """Note that a version of a call, else of a tool call, is final."""
+        (self.sealed_calls if of_call else self.sealed_tools).append(name)
+        self.newest_sealed = max(self.newest_sealed, revision)
+
     def count(self, call: Call, sign: int) -> None:
         """Count `call` in or out of its minute."""
-        key = UsageKey(
-            call.start_ns // MINUTE_NS * MINUTE_NS,
-            call.agent,
-            call.provider,
-            call.response_model or call.request_model,
-        )
-        delta = self.minutes.get(key)
+        start_ns = call.start_ns
+        model = call.response_model or call.request_model
+        # Any: a bare tuple finds what a `UsageKey` would, and is made in a tenth of the time.
+        at: Any = start_ns - start_ns % MINUTE_NS, call.agent, call.provider, model
+        delta = self.minutes.get(at)
         if delta is None:
-            delta = self.minutes[key] = UsageDelta()
+            delta = self.minutes[UsageKey._make(at)] = UsageDelta()
         delta.add(call, sign)
 
 

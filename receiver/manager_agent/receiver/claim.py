@@ -65,17 +65,19 @@ class Claim(NamedTuple):
 
 def claim_of(key: Key, span: Span, fact: Fact, above: Above) -> Claim:
     """Return the claim of the span `key` that says `fact`, below ancestors that say `above`."""
-    return Claim(
+    of = span.resource
+    values = (
         key,
         span.scope,
-        span.resource.process,
-        span.resource.service,
-        span.resource.environment,
+        of.process,
+        of.service,
+        of.environment,
         span.start_ns,
         span.end_ns,
         fact,
         above,
     )
+    return tuple.__new__(Claim, values)  # in half of the time that its own way takes
 
 
 NEAR_NS = 5_000_000

@@ -1,8 +1,5 @@
 """Pure: what one call cost, and how sure that is."""
 
-from datetime import UTC, datetime
-from functools import lru_cache
-
 from manager_agent.contract.attributes import BY_HAND
 from manager_agent.contract.usage import Usage
 from manager_agent.prices.book import PriceBook
@@ -25,17 +22,13 @@ def costed(call: Call, book: PriceBook) -> Call:
         return call.costing(0, "local")
     if call.input_tokens is None and call.output_tokens is None:
         return _reported(call, otherwise=None)
-    priced = book.price(
-        _usage(call),
-        call.provider,
-        (call.response_model, call.request_model),
-        _second(call.start_ns // 10**9),
-        call.service_tier,
-    )
-    if priced.cost_nano is None:
+    models = call.response_model, call.request_model
+    rates = book.rates_at(call.start_ns, call.provider, models, call.service_tier)
+    nano = None if rates is None else rates.cost(_usage(call))[0]
+    if nano is None:
         return _reported(call, otherwise="unpriced")
     partly = call.input_tokens is None or call.output_tokens is None or call.usage_estimated
-    return call.costing(priced.cost_nano, "estimated" if partly else "local")
+    return call.costing(nano, "estimated" if partly else "local")
 
 
 def _reported(call: Call, otherwise: str | None) -> Call:
@@ -46,16 +39,23 @@ def _reported(call: Call, otherwise: str | None) -> Call:
 
 def _usage(call: Call) -> Usage:
     """Return what is known, the unknown half counted as nothing: a lower bound."""
-    return Usage(
-        call.input_tokens or 0,
-        call.output_tokens or 0,
-        call.cache_read_tokens,
-        call.cache_write_tokens,
-        call.cache_write_1h_tokens or 0,
-        call.reasoning_tokens,
+    return _new(
+        Usage,
+        (
+            call.input_tokens or 0,
+            call.output_tokens or 0,
+            call.cache_read_tokens,
+            call.cache_write_tokens,
+            call.cache_write_1h_tokens or 0,
+            call.reasoning_tokens,
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+        ),
     )
 
 
-@lru_cache(1024)
-def _second(since_1970: int) -> datetime:
-    return datetime.fromtimestamp(since_1970, UTC)
+_new = tuple.__new__  # a record of all its values in order, in a sixth of the usual time

@@ -37,17 +37,16 @@ class Forgotten:
         # Kept by process while one group of spans is worked on: it is asked for each of them.
         return cache(lambda process: max(always, latest.get(process, 0) + NEAR_NS + 1))
 
-    def torn(self, now_ns: int) -> bool:
-        """Tell whether any trace may have been cut off."""
-        return now_ns < self._unsure_until_ns or self._cut_off.any
+    def unsure(self, now_ns: int) -> bool:
+        """Tell whether any trace may have been cut off, so that a child may miss its parent."""
+        return now_ns < self._unsure_until_ns
 
-    def tore(self, trace_id: str, *, child: bool, now_ns: int) -> bool:
+    def was_cut_off(self, trace_id: str) -> bool:
         """Tell whether a trace may have been cut off, so that a span of it misses its relatives.
 
-        `child`: the span has a parent, which is not here. Times prove nothing then: a child may
-        start long after its parent has ended.
+        Times prove nothing then: a child may start long after its parent has ended.
         """
-        return (child and now_ns < self._unsure_until_ns) or trace_id in self._cut_off
+        return self._cut_off.any and trace_id in self._cut_off
 
     def left_behind(self, now_ns: int) -> None:
         """Note that a part of what belongs into the window was never read from the store."""

@@ -217,12 +217,12 @@ class _Groups:
                     self._of[claim.key] = attempt
 
     def all(self) -> list[list[Claim]]:
-        return [sorted(group, key=_order) for group in self._distinct()]
+        return [sorted(group, key=outermost_first) for group in self._distinct()]
 
     def _distinct(self) -> list[list[Claim]]:
         return list({id(group): group for group in self._of.values()}.values())
 
 
-def _order(claim: Claim) -> tuple[int, int, Key]:
-    """Outermost first: earliest start, then longest."""
+def outermost_first(claim: Claim) -> tuple[int, int, Key]:
+    """Return what to sort the claims of a call by: earliest start, then longest."""
     return claim.start_ns, -claim.end_ns, claim.key

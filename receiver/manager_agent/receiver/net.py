@@ -1,11 +1,12 @@
 """Claims in the merge window, found by what could tie them into one call."""
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from manager_agent.receiver.claim import NEXT_NS, Claim, Key, near_ns
-from manager_agent.receiver.merge import resemblance, same_answer
+from manager_agent.receiver.merge import outermost_first, resemblance, same_answer
 
 _LARGEST_NET = 64
 
@@ -14,47 +15,82 @@ class _Timeline:
     """Claims of one emitter in one process, by start, apart by how long they lasted.
 
     A bucket holds durations up to a power of two, so that one endless span does not make every
-    search begin at the beginning.
+    search begin at the beginning. Claims are put into buckets when somebody searches, and nobody
+    does where the emitter is the only one of its process, as nearly always.
     """
 
-    __slots__ = ("_buckets", "_furthest_ns")
+    __slots__ = ("_arrived", "_buckets", "_claims", "_furthest_ns", "_left")
 
-    def __init__(self) -> None:
+    def __init__(self, claims: dict[Key, Claim]) -> None:
+        self._claims = claims
+        self._arrived: deque[Claim] = deque()
+        self._left = 0
         self._buckets: dict[int, list[tuple[int, Key]]] = {}
         self._furthest_ns = 0
 
     @property
     def empty(self) -> bool:
         """Whether no claim is left."""
-        return not self._buckets
+        return not self._left
 
     def add(self, claim: Claim) -> None:
         """Take a claim in."""
-        insort(self._buckets.setdefault(_bucket(claim), []), (claim.start_ns, claim.key))
-        self._furthest_ns = max(self._furthest_ns, _before_ns(claim))
+        self._left += 1
+        self._arrived.append(claim)
 
     def remove(self, claim: Claim) -> None:
-        """Drop a claim."""
-        entries = self._buckets.get(_bucket(claim), [])
-        at = bisect_left(entries, (claim.start_ns, claim.key))
-        if at < len(entries) and entries[at][1] == claim.key:
-            del entries[at]
-        if not entries:
-            self._buckets.pop(_bucket(claim), None)
+        """Drop a claim, which the net does not hold any more."""
+        self._left -= 1
+        arrived = self._arrived
+        if self._buckets and self._taken_out(claim):
+            return
+        while arrived and arrived[0].key not in self._claims:  # they leave as they came, mostly
+            arrived.popleft()
+        if len(arrived) > 2 * self._left:
+            self._arrived = deque(each for each in arrived if each.key in self._claims)
 
     def around(self, claim: Claim) -> Iterator[Key]:
         """Yield every claim whose range may lie inside or around that of `claim`."""
+        self._sort()
         slack_ns = near_ns(claim.scope)
         first_ns = claim.start_ns - slack_ns - _before_ns(claim)
         yield from self.within(first_ns, claim.end_ns + slack_ns + self._furthest_ns)
 
     def within(self, first_ns: int, last_ns: int) -> Iterator[Key]:
         """Yield every claim whose range reaches into this one, and maybe some that do not."""
+        self._sort()
         for bucket, entries in self._buckets.items():
             low = bisect_left(entries, (first_ns - (1 << bucket), ("", "")))
             high = bisect_right(entries, (last_ns, ("~", "~")))
             for _, key in entries[low:high]:
                 yield key
+
+    def _sort(self) -> None:
+        """Put into buckets what arrived since the last search."""
+        if not self._arrived:
+            return
+        touched: dict[int, list[tuple[int, Key]]] = {}
+        # One that was forgotten and came back from the store may be among them twice.
+        for key, claim in {each.key: each for each in self._arrived}.items():
+            if key in self._claims:
+                bucket = _bucket(claim)
+                entries = touched[bucket] = self._buckets.setdefault(bucket, [])
+                entries.append((claim.start_ns, key))
+                self._furthest_ns = max(self._furthest_ns, _before_ns(claim))
+        for entries in touched.values():
+            entries.sort()  # what was sorted already is one run, which costs a comparison each
+        self._arrived.clear()
+
+    def _taken_out(self, claim: Claim) -> bool:
+        """Drop a claim from its bucket; tell whether it was there."""
+        entries = self._buckets.get(_bucket(claim), [])
+        at = bisect_left(entries, (claim.start_ns, claim.key))
+        if at == len(entries) or entries[at][1] != claim.key:
+            return False
+        del entries[at]
+        if not entries:
+            del self._buckets[_bucket(claim)]
+        return True
 
 
 def _bucket(claim: Claim) -> int:
@@ -102,6 +138,13 @@ class _Names:
         """Tell whether at most one claim has a name."""
         return not isinstance(self._named.get(name), dict)
 
+    def only(self, name: str, keys: Collection[Key]) -> bool:
+        """Tell whether no other claims than these have a name."""
+        known = self._named.get(name)
+        if not isinstance(known, dict):
+            return known is None or known in keys
+        return all(key in keys for some in known.values() for key in some)
+
     def others(self, name: str, claim: Claim, *, same_emitter: bool) -> Iterator[Key]:
         """Yield the other claims with a name; those of the same emitter only if asked for."""
         known = self._named.get(name)
@@ -125,31 +168,37 @@ class Net:
 
     def put(self, claim: Claim) -> None:
         """Add a claim, or replace it when its ancestors say something new."""
-        key = claim.key
-        known = self.claims.get(key)
-        self.claims[key] = claim
-        if claim.above.claim:
-            self._below.setdefault(claim.above.claim, set()).add(key)
-        if known is None:
-            call = claim.call
-            if call.response_id:
-                self._by_answer.add(call.response_id, claim)
-            if call.call_id:
-                self._by_call.add(call.call_id, claim)
-            emitters, emitter = self._by_process.setdefault(claim.process, {}), claim.emitter
-            timeline = emitters.get(emitter)
-            if timeline is None:
-                timeline = emitters[emitter] = _Timeline()
-            timeline.add(claim)
-
-    def remove(self, key: Key) -> None:
-        """Drop a claim."""
-        claim = self.claims.get(key)
-        if claim is None:
+        key, claims = claim.key, self.claims
+        known = key in claims
+        claims[key] = claim
+        above = claim.above.claim
+        if above is not None:
+            self._below.setdefault(above, set()).add(key)
+        if known:
             return
-        self._below.pop(key, None)
-        if claim.above.claim:
-            _discard(self._below, claim.above.claim, key)
+        call = claim.call
+        if call.response_id:
+            self._by_answer.add(call.response_id, claim)
+        if call.call_id:
+            self._by_call.add(call.call_id, claim)
+        emitters = self._by_process.get(claim.process)
+        emitter = claim.scope if call.part is None else claim.emitter
+        if emitters is None:
+            emitters = self._by_process[claim.process] = {}
+        timeline = emitters.get(emitter)
+        if timeline is None:
+            timeline = emitters[emitter] = _Timeline(claims)
+        timeline.add(claim)
+
+    def remove(self, key: Key) -> Claim | None:
+        """Drop a claim; return it, None where there is none."""
+        claim = self.claims.pop(key, None)
+        if claim is None:
+            return None
+        if self._below:
+            self._below.pop(key, None)
+            if claim.above.claim:
+                _discard(self._below, claim.above.claim, key)
         call = claim.call
         if call.response_id:
             self._by_answer.remove(call.response_id, claim)
@@ -160,9 +209,9 @@ class Net:
         timeline.remove(claim)
         if timeline.empty:
             del emitters[emitter]
-        if not emitters:
-            del self._by_process[claim.process]
-        del self.claims[key]
+            if not emitters:
+                del self._by_process[claim.process]
+        return claim
 
     def around(self, start: Key) -> list[Claim]:
         """Return all claims that could be one call with `start`, directly or through others.
@@ -170,7 +219,7 @@ class Net:
         At most about 64: a storm of short failing calls must not tie up the receiver.
         """
         claim = self.claims[start]
-        if self._alone(claim):
+        if self.alone(claim):
             return [claim]
         found = {start: claim}
         queue = [start]
@@ -181,12 +230,48 @@ class Net:
                     queue.append(other.key)
         return list(found.values())
 
-    def _alone(self, claim: Claim) -> bool:
+    def whole(self, claim: Claim) -> list[Claim] | None:
+        """Return all that could be one call with `claim`, outermost first, if that is soon known.
+
+        It is where nothing else could, as nearly always, and where one claim is below another of
+        the only other emitter, as with two instrumentations. None where that takes a closer look.
+        """
+        if self.alone(claim):
+            return None if claim.call.refused else [claim]
+        above = claim.above.claim
+        if above is not None and above in self.claims:
+            return self._pair(self.claims[above], claim)
+        below = self._below.get(claim.key, ())
+        inner = self.claims.get(next(iter(below))) if len(below) == 1 else None
+        return None if inner is None else self._pair(claim, inner)
+
+    def _pair(self, outer: Claim, inner: Claim) -> list[Claim] | None:
+        """Return two claims where one is below the other and nothing else has a part in them."""
+        above, ours = outer.above.claim, (outer.key, inner.key)
+        if (
+            inner.above.claim != outer.key
+            or self._below.get(outer.key) != {inner.key}
+            or inner.key in self._below
+            or (above is not None and above in self.claims)
+            or outer.process != inner.process
+            or outer.emitter == inner.emitter
+            or len(self._by_process[outer.process]) != 2
+        ):
+            return None
+        for call in (outer.call, inner.call):
+            if call.refused or call.call_id:
+                return None
+            if call.response_id and not self._by_answer.only(call.response_id, ours):
+                return None
+        return sorted((outer, inner), key=outermost_first)
+
+    def alone(self, claim: Claim) -> bool:
         """Tell whether nothing is here that `claim` could be one call with, as nearly always.
 
         False where that takes a closer look.
         """
-        above, call = claim.above.claim, claim.call
+        above, call = claim.above.claim, claim.fact.call
+        assert call is not None, "the net holds claims of calls alone"
         return (
             len(self._by_process[claim.process]) == 1
             and claim.key not in self._below

@@ -19,15 +19,30 @@ from manager_agent.receiver.span import Span
 from manager_agent.receiver.tool import ToolCall
 
 
+class Due:
+    """Versions that were published at one moment and are to be sealed together.
+
+    `left`: how many of `names` are still open in this version.
+    """
+
+    __slots__ = ("at_ns", "left", "names")
+
+    def __init__(self, at_ns: int) -> None:
+        self.at_ns = at_ns
+        self.left = 0
+        self.names: list[str] = []
+
+
 @dataclass(slots=True)
 class Published:
-    """The version of a call or tool call that the store holds."""
+    """The version of a call or tool call that the store holds; `due`: when it is to be sealed."""
 
     row: Call | ToolCall
     revision: int
     sealed: bool
     keys: tuple[Key, ...]
     changed_ns: int
+    due: Due | None = None
 
     @property
     def name(self) -> str:

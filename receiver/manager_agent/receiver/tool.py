@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from manager_agent.receiver.call import agent_of
-from manager_agent.receiver.claim import Claim
+from manager_agent.receiver.claim import Claim, Key
 from manager_agent.receiver.fact import ToolFact
 
 
@@ -22,11 +22,16 @@ class ToolCall(NamedTuple):
     fact: ToolFact
 
 
+def tool_name(key: Key) -> str:
+    """Return the key of the tool call that the span `key` tells of."""
+    return f"{key[0]}:{key[1]}"
+
+
 def tool_call_of(claim: Claim) -> ToolCall:
     """Return the tool call that a span with the role `tool` tells of."""
     trace_id, span_id = claim.key
     return ToolCall(
-        key=f"{trace_id}:{span_id}",
+        key=tool_name(claim.key),
         start_ns=claim.start_ns,
         duration_ms=(claim.end_ns - claim.start_ns) / 1e6,
         agent=agent_of([claim]),

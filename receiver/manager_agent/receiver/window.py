@@ -5,18 +5,18 @@ is stored in one transaction with the spans behind it, so that it can be rebuilt
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from manager_agent.receiver.ancestry import Ancestry
+from manager_agent.receiver.ancestry import Ancestry, Taken
 from manager_agent.receiver.call import Call, call_of, charged_for, spare_id
 from manager_agent.receiver.changes import Arrived, CallVersion, Changes, Retraction, ToolVersion
 from manager_agent.receiver.claim import Claim, Key, claim_of
 from manager_agent.receiver.forgotten import Forgotten
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
-from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, name_of, torn
+from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, torn
 from manager_agent.receiver.span import Span
+from manager_agent.receiver.standing import Standing
 from manager_agent.receiver.sums import Sums
 from manager_agent.receiver.tool import ToolCall, tool_call_of
 
@@ -40,9 +40,7 @@ class MergeWindow:
         self._net = Net()
         self._sums = Sums()
         self._tools: dict[Key, Claim] = {}
-        self._published: dict[str, Published] = {}
-        self._id_of: dict[Key, str] = {}
-        self._open: OrderedDict[str, None] = OrderedDict()
+        self._standing = Standing()
         self._gone: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._looked_up: set[str] = set()
         self._forgotten = Forgotten(window_ns)
@@ -57,10 +55,12 @@ class MergeWindow:
         """Return those spans whose relatives may have left the window."""
         found = []
         known_from = self._forgotten.known_from(now_ns)
-        torn = self._forgotten.torn(now_ns)
-        tore = cache(partial(self._forgotten.tore, now_ns=now_ns))  # spans of a trace come together
+        unsure, last, cut = self._forgotten.unsure(now_ns), None, False
         for span, fact in arrived:
-            orphaned = torn and self._orphaned(span, tore)
+            if span.trace_id != last:  # spans of a trace come together
+                last = span.trace_id
+                cut = self._forgotten.was_cut_off(last)
+            orphaned = (cut or unsure) and self._orphaned(span, cut)
             recent = span.start_ns >= known_from(span.resource.process)
             if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue
@@ -91,7 +91,7 @@ class MergeWindow:
             key = span.trace_id, span.span_id
             if self._ancestry.known(*key):
                 continue
-            self._ancestry.add(key, span, span.fact, now_ns, 0)
+            self._ancestry.take_back(span, now_ns)
             claim = span.claim
             if claim:
                 restored.append(key)
@@ -109,75 +109,60 @@ class MergeWindow:
 
     def torn(self) -> list[Late]:
         """Return claims of calls that more emitters told of than are here, after a `restore`."""
-        return list(torn(self._published.values(), self._net.claims))
+        return list(torn(self._standing.versions(), self._net.claims))
 
     def _take_back(self, published: Iterable[Published]) -> None:
         for version in published:
             name = version.name
             key = version.row.trace_id, version.row.span_id
-            if name in self._published or not self._ancestry.known(*key):
+            if name in self._standing or not self._ancestry.known(*key):
                 continue
             version.keys = (key,)
-            self._id_of[key] = name
-            self._publish(name, version)
+            self._standing.assign(key, name)
+            self._standing.put(name, version)
             self._revision = max(self._revision, version.revision)
 
-    def add(self, arrived: Iterable[Arrived], now_ns: int) -> Changes:
+    def add(self, arrived: Collection[Arrived], now_ns: int) -> Changes:
         """Return what new spans change. Spans that are here already count as duplicates."""
-        changes = Changes(now_ns)
-        touched: dict[Key, Arrived | None] = {}
-        ancestry, known_from = self._ancestry, self._forgotten.known_from(now_ns)
-        for each in arrived:
-            span, fact = each
-            key = span.trace_id, span.span_id
-            if ancestry.known(*key):
-                changes.duplicates += 1
-                continue
-            changes.spans.append(each)
-            at_hand = span.trace_id in ancestry.traces or span.trace_id in self._looked_up
-            known_ns = 0 if at_hand else known_from(span.resource.process)
-            for other in ancestry.add(key, span, fact, now_ns, known_ns):
-                touched.setdefault(other, None)
-            if fact and fact.claims:
-                touched[key] = each
+        known_from = self._forgotten.known_from(now_ns)
+
+        def known_ns(trace_id: str, process: str) -> int:
+            return 0 if trace_id in self._looked_up else known_from(process)
+
+        taken = self._ancestry.take(arrived, now_ns, known_ns)
+        changes = Changes(now_ns, taken.fresh, duplicates=len(arrived) - len(taken.fresh))
         self._looked_up.clear()
-        for key, fresh in touched.items():
-            if fresh is None:
-                self._look_up(key)
-            else:
-                span, fact = fresh
-                assert fact is not None, "only spans with a fact are touched when they arrive"
-                self._put(claim_of(key, span, fact, ancestry.above(key)))
-        self._recompute([key for key in touched if key in self._net.claims], changes)
-        self._recompute_tools([key for key in touched if key in self._tools], changes)
-        self._recompute_sums(touched, changes)
+        claims = [
+            self._look_up(key) if each is None else self._claimed(key, each)
+            for key, each in taken.touched.items()
+        ]
+        self._recompute([each for each in claims if each and each.fact.call], taken, changes)
+        self._recompute_tools([key for key in taken.touched if key in self._tools], changes)
+        self._recompute_sums(taken.touched, changes)
         return changes
 
     def sweep(self, now_ns: int) -> Changes:
         """Return the calls whose window has closed, sealed, and forget what is too old."""
         changes = Changes(now_ns, newest_sealed=0)
-        sealed: list[Call | ToolCall] = []
         before = now_ns - self._window_ns
-        while self._open:
-            name = next(iter(self._open))
-            if self._published[name].changed_ns > before:
-                break
-            self._seal(name, sealed, changes)
-        self._forget(before, sealed, changes)
+        self._standing.seal_until(before, changes)
+        self._forget(before, changes)
         self._forgotten.prune(now_ns)
         gone = [name for name, (at, _) in self._gone.items() if at <= before]
         for name in gone:
             changes.newest_sealed = max(changes.newest_sealed, self._gone.pop(name)[1])
-        changes.sealed_calls = [name_of(row) for row in sealed if isinstance(row, Call)]
-        changes.sealed_tools = [name_of(row) for row in sealed if isinstance(row, ToolCall)]
         changes.dropped_calls = gone
         return changes
 
-    def _orphaned(self, span: Span, tore: Callable[..., bool]) -> bool:
-        """Tell whether a span's relatives may have been forgotten early, though the span is new."""
+    def _orphaned(self, span: Span, cut_off: bool) -> bool:
+        """Tell whether a span's relatives may have been forgotten early, though the span is new.
+
+        `cut_off`: its trace was. A child's may have been at any time, where nobody is sure: it may
+        start long after its parent has ended.
+        """
         child = span.parent_id != ""
         here = child and self._ancestry.known(span.trace_id, span.parent_id)
-        return not here and tore(span.trace_id, child=child)
+        return not here and (cut_off or child)
 
     def _put(self, claim: Claim) -> None:
         if claim.fact.call is not None:
@@ -187,32 +172,52 @@ class MergeWindow:
         else:
             self._tools[claim.key] = claim
 
-    def _look_up(self, key: Key) -> None:
+    def _claimed(self, key: Key, arrived: Arrived) -> Claim:
+        """Take in the claim of a span that is new."""
+        span, fact = arrived
+        assert fact is not None, "only spans with a fact are touched when they arrive"
+        claim = claim_of(key, span, fact, self._ancestry.above(key))
+        if fact.call is not None:
+            self._net.put(claim)
+        else:
+            self._put(claim)
+        return claim
+
+    def _look_up(self, key: Key) -> Claim | None:
         """Ask the ancestors of a claim again, and take in what they say."""
         claim = self._net.claims.get(key) or self._tools.get(key)
         if claim is not None:
-            self._put(claim._replace(above=self._ancestry.above(key)))
+            claim = claim._replace(above=self._ancestry.above(key))
+            self._put(claim)
+        return claim
 
-    def _recompute(self, touched: Sequence[Key], changes: Changes) -> None:
+    def _recompute(self, claims: Sequence[Claim], taken: Taken, changes: Changes) -> None:
         done: set[Key] = set()
-        for key in touched:
-            if key in done:
+        for claim in claims:
+            if claim.key in done:
                 continue
-            claims = self._net.around(key)
-            if len(claims) == 1 and key not in self._id_of and not claims[0].call.refused:
-                self._first_of_its_call(claims[0], changes)
+            whole = self._net.whole(claim)
+            if whole is not None and all(taken.is_new(each.key) for each in whole):
+                if len(whole) > 1:
+                    done.update(each.key for each in whole)
+                self._first_of_its_call(whole, changes)
                 continue
-            claims = self._with_their_calls(claims)
-            done.update(claim.key for claim in claims)
-            self._regroup(claims, changes)
+            some = self._with_their_calls(whole or self._net.around(claim.key))
+            done.update(each.key for each in some)
+            self._regroup(some, changes)
 
-    def _first_of_its_call(self, claim: Claim, changes: Changes) -> None:
-        """Publish a new claim that nothing else could be one call with, as nearly all are."""
-        call = call_of((claim,))
-        if call.call_id in self._published:
-            call = call._replace(call_id=spare_id(call))
-        self._id_of[claim.key] = call.call_id
-        self._put_out(self._cost(call), (claim.key,), changes)
+    def _first_of_its_call(self, claims: Sequence[Claim], changes: Changes) -> None:
+        """Publish a call that is new and that nothing else has a part in, as with nearly all."""
+        call = call_of(claims)
+        name = call.call_id
+        taken = name in self._standing
+        if taken or len(claims) > 1:
+            call = call._replace(call_id=spare_id(call)) if taken else call
+            self._put_out(self._cost(call), tuple(claim.key for claim in claims), changes)
+            return
+        row = self._cost(call)
+        revision = self._tell(row, changes)
+        self._standing.put_lone(name, claims[0], revision, self._standing.due(changes.now_ns), row)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return `claims`, the others of the calls they were part of, and whom those could join.
@@ -226,24 +231,27 @@ class MergeWindow:
             if claim.key in found:
                 continue
             found[claim.key] = claim
-            name = self._id_of.get(claim.key)
-            for key in self._published[name].keys if name else ():
+            for key in self._with(claim):
                 if key not in found and key in self._net.claims:
                     queue.extend(self._net.around(key))
         for claim in list(found.values()):  # whole calls, however crowded it is
-            name = self._id_of.get(claim.key)
-            for key in self._published[name].keys if name else ():
+            for key in self._with(claim):
                 if key in self._net.claims:
                     found[key] = self._net.claims[key]
         return list(found.values())
 
+    def _with(self, claim: Claim) -> tuple[Key, ...]:
+        """Return the claims of the call that `claim` is part of."""
+        version = self._standing.get(self._standing.name_of(claim))
+        return version.keys if version else ()
+
     def _regroup(self, claims: Sequence[Claim], changes: Changes) -> None:
-        before = {self._id_of[c.key] for c in claims if c.key in self._id_of}
+        before = {name for name in map(self._standing.name_of, claims) if name is not None}
         ours = {claim.key for claim in claims}
         after: dict[str, tuple[Call, tuple[Key, ...]]] = {}
         for group in grouped(claims):
             call = call_of(group)
-            known = self._published.get(call.call_id)
+            known = self._standing.get(call.call_id)
             if call.call_id in after or (known and not ours.issuperset(known.keys)):
                 call = call._replace(call_id=spare_id(call))
             after[call.call_id] = call, tuple(claim.key for claim in group)
@@ -253,10 +261,10 @@ class MergeWindow:
             self._update(name, call, keys, changes)
 
     def _update(self, name: str, call: Call, keys: tuple[Key, ...], changes: Changes) -> None:
-        known = self._published.get(name)
+        known = self._standing.get(name)
         row = self._priced(call, known.row if known else None)
         for key in keys:
-            self._id_of[key] = name
+            self._standing.assign(key, name)
         if known and known.row == row:
             known.keys = keys
             return
@@ -269,11 +277,19 @@ class MergeWindow:
 
     def _put_out(self, row: Call, keys: tuple[Key, ...], changes: Changes) -> None:
         """Make `row` the version of its call, which `keys` tell of."""
+        revision = self._tell(row, changes)
+        for key in keys:
+            self._standing.assign(key, row.call_id)
+        self._standing.put(row.call_id, Published(row, revision, False, keys, changes.now_ns))
+
+    def _tell(self, row: Call, changes: Changes) -> int:
+        """Note that `row` is a new version of its call; return its revision."""
         changes.count(row, +1)
         revision = self._next(changes.now_ns)
-        changes.calls.append(CallVersion(row, revision, False))
-        self._gone.pop(row.call_id, None)
-        self._publish(row.call_id, Published(row, revision, False, keys, changes.now_ns))
+        changes.calls.append(CallVersion._make((row, revision, False)))
+        if self._gone:
+            self._gone.pop(row.call_id, None)
+        return revision
 
     def _priced(self, call: Call, known: Call | ToolCall | None) -> Call:
         """Price a call; one whose usage is unchanged keeps its price: history is not re-priced."""
@@ -282,10 +298,7 @@ class MergeWindow:
         return self._cost(call)
 
     def _retract(self, name: str, changes: Changes) -> None:
-        known = self._published.pop(name)
-        self._open.pop(name, None)
-        for key in known.keys:
-            self._id_of.pop(key, None)
+        known = self._standing.retract(name)
         assert isinstance(known.row, Call)
         changes.count(known.row, -1)
         if known.sealed:
@@ -297,36 +310,29 @@ class MergeWindow:
 
     def _recompute_tools(self, touched: Sequence[Key], changes: Changes) -> None:
         for key in touched:
-            row = tool_call_of(self._tools[key])
-            known = self._published.get(row.key)
+            claim = self._tools[key]
+            row = tool_call_of(claim)
+            known = self._standing.get(row.key)
             if known and known.row == row:
                 continue
             if known and known.sealed:
                 changes.retracted_tools.append(Retraction(row.key, known.revision, row.start_ns))
             revision = self._next(changes.now_ns)
             changes.tools.append(ToolVersion(row, revision))
-            self._id_of[key] = row.key
-            self._publish(row.key, Published(row, revision, False, (key,), changes.now_ns))
+            if known is None:
+                due = self._standing.due(changes.now_ns)
+                self._standing.put_lone(row.key, claim, revision, due, None)
+                continue
+            self._standing.assign(key, row.key)
+            version = Published(row, revision, False, (key,), changes.now_ns)
+            self._standing.put(row.key, version)
 
     def _recompute_sums(self, touched: Iterable[Key], changes: Changes) -> None:
         for name, call, keys in self._sums.told(touched, self._net):
             if call is not None:
                 self._update(name, call, keys, changes)
-            elif name in self._published:
+            elif name in self._standing:
                 self._retract(name, changes)
-
-    def _publish(self, name: str, version: Published) -> None:
-        self._published[name] = version
-        self._open.pop(name, None)
-        if not version.sealed:
-            self._open[name] = None
-
-    def _seal(self, name: str, sealed: list[Call | ToolCall], changes: Changes) -> None:
-        if self._open.pop(name, name) is None:
-            version = self._published[name]
-            version.sealed = True
-            sealed.append(version.row)
-            changes.newest_sealed = max(changes.newest_sealed, version.revision)
 
     def _assign(self, restored: Sequence[Key]) -> None:
         """Tell restored claims which published call they are part of."""
@@ -335,15 +341,15 @@ class MergeWindow:
             if key in done or key not in self._net.claims:
                 continue
             for group in grouped(self._net.around(key)):
-                keys = {claim.key for claim in group}
-                done |= keys
-                name = next((self._id_of[each] for each in keys if each in self._id_of), None)
-                # Not `keys - self._id_of.keys()`: that reads all ids of the window each time.
-                for each in [key for key in keys if key not in self._id_of] if name else ():
-                    self._id_of[each] = str(name)
-                    self._published[str(name)].keys += (each,)
+                done.update(claim.key for claim in group)
+                names = [self._standing.name_of(claim) for claim in group]
+                version = self._standing.get(next(filter(None, names), None))
+                for claim, name in zip(group, names, strict=True):
+                    if name is None and version is not None:
+                        self._standing.assign(claim.key, version.name)
+                        version.keys += (claim.key,)
 
-    def _forget(self, before: int, sealed: list[Call | ToolCall], changes: Changes) -> None:
+    def _forget(self, before: int, changes: Changes) -> None:
         """Drop traces nobody touched since `before`, and the oldest where there are too many."""
         while self._ancestry.traces:
             trace_id, trace = next(iter(self._ancestry.traces.items()))
@@ -356,43 +362,36 @@ class MergeWindow:
                 trace.touched_ns = freshest
                 self._ancestry.traces.move_to_end(trace_id)
                 continue
-            early = len(sealed)
+            sealed = len(changes.sealed_calls) + len(changes.sealed_tools)
             for each in linked:
-                self._drop(each, sealed, changes)
+                self._drop(each, changes)
             if crowded:
                 self._forgotten.cut_off(linked, trace.latest_ns, changes.now_ns)
-                changes.sealed_early += len(sealed) - early
+                now_sealed = len(changes.sealed_calls) + len(changes.sealed_tools)
+                changes.sealed_early += now_sealed - sealed
 
     def _linked(self, trace_id: str) -> set[str]:
         """Return the trace and all that share a call with it, directly or through others."""
         linked, queue = {trace_id}, [trace_id]
         while queue:
-            each = queue.pop()
-            for span_id in self._ancestry.traces[each].spans:
-                name = self._id_of.get((each, span_id))
-                for other, _ in self._published[name].keys if name else ():
-                    if other not in linked and other in self._ancestry.traces:
-                        linked.add(other)
-                        queue.append(other)
+            for other in self._standing.shares(queue.pop()):
+                if other not in linked and other in self._ancestry.traces:
+                    linked.add(other)
+                    queue.append(other)
         return linked
 
-    def _drop(self, trace_id: str, sealed: list[Call | ToolCall], changes: Changes) -> None:
+    def _drop(self, trace_id: str, changes: Changes) -> None:
         trace = self._ancestry.forget(trace_id)
         self._forgotten.add(trace.latest_ns)
-        for span_id in trace.spans:
-            key = trace_id, span_id
-            self._net.remove(key)
-            self._tools.pop(key, None)
-            self._sums.forget(key)
-            name = self._id_of.pop(key, None)
-            if name is None:
-                continue
-            version = self._published[name]
-            keys = version.keys
-            version.keys = () if keys == (key,) else tuple(each for each in keys if each != key)
-            if not version.keys:
-                self._seal(name, sealed, changes)
-                del self._published[name]
+        for span_id, entry in trace.spans.items():
+            if isinstance(entry, str) or not entry[1].claims:
+                continue  # what is no claim tells of nothing
+            key = trace.trace_id, span_id
+            claim = self._net.remove(key) or self._tools.pop(key, None)
+            if claim is None:
+                self._sums.forget(key)
+            if claim is None or not self._standing.drop_lone(claim, changes):
+                self._standing.drop_claim(key, changes)
 
     def _next(self, now_ns: int) -> int:
         """Return a revision above all before: the time in microseconds where that is so."""
