@@ -1,7 +1,6 @@
 """What recognition reads off one span, small enough to keep for the length of the merge window."""
 
 import json
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -147,17 +146,17 @@ class Fact(NamedTuple):
 def to_json(fact: Fact) -> str:
     """Return `fact` as JSON, without the fields at their defaults.
 
-    What many facts have in common is encoded once: this runs for every span that is stored.
+    What many facts have in common is encoded once, and the counts of tokens are a list: this runs
+    for every span that is stored, and its text is a good part of what the store writes.
     """
     call = fact.call
     parts = [_common_json(fact.role, fact.agent, fact.stamped, fact.workflow, fact.model)]
-    _add(parts, _FACT_NAMES, (fact.conversation_id, fact.user_id))
+    if fact.conversation_id is not None:
+        parts.append(f',"conversation_id":{_quoted(fact.conversation_id)}')
+    if fact.user_id is not None:
+        parts.append(f',"user_id":{_quoted(fact.user_id)}')
     if call is not None:
-        parts += (',"call":{', _common_call_json(call[:_OWN]))
-        _add(parts, _CALL_NAMES, call[_OWN:-1])
-        if call.leased is not None:
-            parts.append(f',"leased":{_ENCODER.encode(call.leased)}')
-        parts.append("}")
+        parts.append(_call_json(call))
     if fact.tool is not None:
         parts.append(f',"tool":{_ENCODER.encode(_sparse(fact.tool))}')
     if fact.sum is not None:
@@ -166,11 +165,25 @@ def to_json(fact: Fact) -> str:
     return "".join(parts)
 
 
-def _add(parts: list[str], names: Iterable[str], values: Iterable[Any]) -> None:
-    for name, value in zip(names, values, strict=True):
+def _call_json(call: CallFact) -> str:
+    """Return the member `call`. Most calls have an answer's id and counts, and nothing rare."""
+    counts = _COUNTS % call[_TOKENS:_RARE]
+    if "None" in counts:  # whole numbers and None are all there is in it
+        counts = counts.replace("None", "null")
+    answer = "null" if call.response_id is None else _quoted(call.response_id)
+    shared = _common_call_json(call[:_OWN])
+    rest = "" if call[_RARE:] == _NOTHING_RARE else _rare_json(call)
+    return f',"call":{{{shared},"response_id":{answer},"tokens":[{counts}]{rest}}}'
+
+
+def _rare_json(call: CallFact) -> str:
+    parts: list[str] = []
+    for name, value in zip(_RARE_NAMES, call[_RARE:-1], strict=True):
         if value is not None:
-            parts.append(name)
-            parts.append(_quoted(value) if type(value) is str else repr(value))
+            parts += (name, _quoted(value) if type(value) is str else repr(value))
+    if call.leased is not None:
+        parts.append(f',"leased":{_ENCODER.encode(call.leased)}')
+    return "".join(parts)
 
 
 @lru_cache(4096)
@@ -186,10 +199,11 @@ def _common_call_json(shared: tuple[Any, ...]) -> str:
 
 
 def from_json(text: str) -> Fact:
-    """Return the fact that `to_json` wrote."""
+    """Return the fact that `to_json` wrote; earlier versions named each count of tokens."""
     record = json.loads(text)
     if "call" in record:
         call = record["call"]
+        call.update(zip(TOKENS, call.pop("tokens", ()), strict=False))
         if "leased" in call:
             call["leased"] = Leased(*call["leased"])
         record["call"] = CallFact(**call)
@@ -200,9 +214,22 @@ def from_json(text: str) -> Fact:
     return Fact(**record)
 
 
+TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+)
+"""What the counts in a stored fact are, in that order; a further one goes to the end."""
+
 _OWN = CallFact._fields.index("response_id")
-_CALL_NAMES = tuple(f',"{name}":' for name in CallFact._fields[_OWN:-1])
-_FACT_NAMES = (',"conversation_id":', ',"user_id":')
+_TOKENS = CallFact._fields.index(TOKENS[0])
+_RARE = _TOKENS + len(TOKENS)
+_COUNTS = ",".join(["%s"] * len(TOKENS))
+_RARE_NAMES = tuple(f',"{name}":' for name in CallFact._fields[_RARE:-1])
+_NOTHING_RARE = (None,) * len(CallFact._fields[_RARE:])
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _REQUIRED = object()

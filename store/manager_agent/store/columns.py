@@ -17,11 +17,15 @@ from manager_agent.receiver.changes import (
     spend_of,
 )
 from manager_agent.receiver.content import Door, harmless_message
-from manager_agent.receiver.fact import to_json
+from manager_agent.receiver.fact import CallFact, ToolFact, to_json
+from manager_agent.receiver.span import Resource, Span
+from manager_agent.receiver.tool import ToolCall
 
 _KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _TIME = pa.timestamp("us")
+_NO_CALL = CallFact("")
+_NO_FACT = (None, None, _NO_CALL)
 _LONGEST_NAME = 200
 _MOST_NANO = 10**18 - 1
 _MOST_SUM = 9 * 10**18
@@ -29,36 +33,37 @@ _MOST_SUM = 9 * 10**18
 
 def spans_table(changes: Changes, door: Door) -> pa.Table:
     """Return the new spans, their attributes freed of content by `door`; columns of `spans`."""
-    spans = [arrived.span for arrived in changes.spans]
-    facts = [arrived.fact for arrived in changes.spans]
-    calls = [fact.call if fact else None for fact in facts]
-    (traces, ids, parents, names, kinds, starts, ends, status, messages, scopes, _, _, of, _) = zip(
-        *spans, strict=True
-    )
-    micros, end_micros = _micros(starts), _micros(ends)
+    spans, facts = zip(*changes.spans, strict=True)
+    said = [(fact.role, fact.agent, fact.call or _NO_CALL) if fact else _NO_FACT for fact in facts]
+    roles, agents, calls = zip(*said, strict=True)
+    own = dict(zip(Span._fields, zip(*spans, strict=True), strict=True))
+    of = dict(zip(Resource._fields, zip(*own["resource"], strict=True), strict=True))
+    micros, end_micros = _micros(own["start_ns"]), _micros(own["end_ns"])
     return _table(
         _SPANS,
         {
-            "trace_id": traces,
-            "span_id": ids,
-            "parent_span_id": [parent or None for parent in parents],
+            "trace_id": own["trace_id"],
+            "span_id": own["span_id"],
+            "parent_span_id": [parent or None for parent in own["parent_id"]],
             "ts": micros,
             "end_ts": end_micros,
             "duration_ms": pc.divide(
                 pc.cast(pc.subtract(end_micros, micros), pa.float64()), 1000.0
             ),
-            "span_name": [name[:_LONGEST_NAME] for name in names],
-            "kind": [_KINDS.get(kind, "unspecified") for kind in kinds],
-            "status": [_STATUS.get(each, "unset") for each in status],
-            "status_message": [harmless_message(each) if each else None for each in messages],
-            "service": [resource.service for resource in of],
-            "environment": [resource.environment for resource in of],
-            "scope": scopes,
-            "role": [fact.role if fact else None for fact in facts],
-            "agent": [fact.agent if fact else None for fact in facts],
-            "response_id": [call.response_id if call else None for call in calls],
-            "call_id": [call.call_id if call else None for call in calls],
-            "process": [resource.process for resource in of],
+            "span_name": [name[:_LONGEST_NAME] for name in own["name"]],
+            "kind": [_KINDS.get(kind, "unspecified") for kind in own["kind"]],
+            "status": [_STATUS.get(each, "unset") for each in own["status"]],
+            "status_message": [
+                harmless_message(each) if each else None for each in own["status_message"]
+            ],
+            "service": of["service"],
+            "environment": of["environment"],
+            "scope": own["scope"],
+            "role": roles,
+            "agent": agents,
+            "response_id": [call.response_id for call in calls],
+            "call_id": [call.call_id for call in calls],
+            "process": of["process"],
             "attributes": [door.kept(span.own, span.shape) for span in spans],
             "fact": [to_json(fact) if fact else None for fact in facts],
             "received_ts": [changes.now_ns // 1000] * len(spans),
@@ -68,41 +73,35 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
 
 def calls_table(changes: Changes) -> pa.Table:
     """Return the new versions of calls; columns of `calls_open`, money in nano-USD."""
-    calls = [version.call for version in changes.calls]
+    calls, revisions, retracted = zip(*changes.calls, strict=True)
     columns: dict[str, Any] = dict(zip(Call._fields, zip(*calls, strict=True), strict=True))
+    tokens = zip(columns["input_tokens"], columns["output_tokens"], strict=True)
     columns |= {
-        "revision": [version.revision for version in changes.calls],
-        "retracted": [version.retracted for version in changes.calls],
+        "revision": revisions,
+        "retracted": retracted,
         "ts": _micros(columns["start_ns"]),
         "status": ["error" if failed else "ok" for failed in columns["error"]],
-        "total_tokens": [call.total_tokens for call in calls],
-        "cost_nano": [_clamped(cost) for cost in columns["cost_nano"]],
-        "reported_cost_nano": [_clamped(cost) for cost in columns["reported_cost_nano"]],
+        "total_tokens": [None if None in both else sum(both) for both in tokens],
+        "cost_nano": _clamped(columns["cost_nano"]),
+        "reported_cost_nano": _clamped(columns["reported_cost_nano"]),
     }
     return _table(_CALLS, columns)
 
 
 def tools_table(changes: Changes) -> pa.Table:
     """Return the new versions of tool calls; columns of `tools_open`."""
-    rows = [
-        {
-            **version.tool.fact._asdict(),
-            "tool_call_key": version.tool.key,
-            "revision": version.revision,
-            "retracted": False,
-            "ts": version.tool.start_ns // 1000,
-            "duration_ms": version.tool.duration_ms,
-            "agent": version.tool.agent,
-            "service": version.tool.service,
-            "environment": version.tool.environment,
-            "status": "error" if version.tool.fact.error else "ok",
-            "conversation_id": version.tool.conversation_id,
-            "trace_id": version.tool.trace_id,
-            "span_id": version.tool.span_id,
-        }
-        for version in changes.tools
-    ]
-    return pa.Table.from_pylist(rows, _TOOLS)
+    tools, revisions = zip(*changes.tools, strict=True)
+    columns: dict[str, Any] = dict(zip(ToolCall._fields, zip(*tools, strict=True), strict=True))
+    facts = zip(*columns["fact"], strict=True)
+    columns |= dict(zip(ToolFact._fields, facts, strict=True))
+    columns |= {
+        "tool_call_key": columns["key"],
+        "revision": revisions,
+        "retracted": [False] * len(tools),
+        "ts": _micros(columns["start_ns"]),
+        "status": ["error" if failed else "ok" for failed in columns["error"]],
+    }
+    return _table(_TOOLS, columns)
 
 
 def usage_tables(changes: Changes) -> dict[str, pa.Table]:
@@ -220,9 +219,9 @@ def _table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _clamped(nano: int | None) -> int | None:
-    """Keep an absurd reported sum inside DECIMAL(18, 9)."""
-    return None if nano is None else min(nano, _MOST_NANO)
+def _clamped(nanos: Sequence[int | None]) -> list[int | None]:
+    """Keep absurd reported sums inside DECIMAL(18, 9)."""
+    return [nano if nano is None or nano < _MOST_NANO else _MOST_NANO for nano in nanos]
 
 
 def _bounded(nano: int) -> int:
