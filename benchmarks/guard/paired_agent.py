@@ -113,9 +113,9 @@ def _isolated(spy: Spy, guard: Any) -> dict[str, Any]:
     of them had no money at once is none of a call that finds it: those are counted.
     """
     called, settled, timer, without = [], [], _timer(), 0
+    several = [_again(spy.ended, number) for number in range(TOGETHER)]
     _quiet()
-    for turn in range(LOOPS):
-        several = [_again(spy.ended, turn * TOGETHER + place) for place in range(TOGETHER)]
+    for _ in range(LOOPS):
         began = time.thread_time_ns()
         decisions = []
         for ended in several:

@@ -173,7 +173,7 @@ class Bounds:
                 prices = plain(rates)
                 self._plain = rates, prices
             found = plain_cost(told, prices)
-            return settled(ended, Bound._make(held), rates, rates) if found is None else found
+            return found or settled(ended, Bound._make(held), rates, rates)
         bound = Bound._make(held)
         sold = sold_by(ended)
         if rates is None and told.usage is not None:

@@ -91,7 +91,7 @@ class Settlement:
             line = self._line
             line.append((ended, held))
             # Looked at again, for who lines up for money looks at what is in line after that.
-            if len(line) >= _SOON or held[0]._waiting:  # type: ignore[union-attr]
+            if held[0]._waiting or len(line) >= _SOON:  # type: ignore[union-attr]
                 self._shorten(held)
             return None
         if self._line:
@@ -114,18 +114,14 @@ class Settlement:
 
         The first of a model never waits: by its answer it is known which tier serves it.
         """
-        wallet, ask, answer = held[0], ended.ask, ended.unread
-        return (
-            answer is not None
-            and ended.status == 200
-            and ended.ending == "whole"
-            and wallet is not None
-            and not wallet._waiting
-            and self._breakers.quiet
-            and (ask.asked.model or ask.endpoint.model) in self._models
-            and answer.is_sound(_MOST_BYTES)
-            and not self.prompt
-        )
+        wallet, answer = held[0], ended.unread
+        if answer is None or wallet is None or wallet._waiting or self.prompt:
+            return False
+        if ended.status != 200 or ended.ending != "whole" or not self._breakers.quiet:
+            return False
+        ask = ended.ask
+        known = (ask.asked.model or ask.endpoint.model) in self._models
+        return known and answer.is_sound(_MOST_BYTES)
 
     def _shorten(self, held: Held) -> None:
         wallet = held[0]
@@ -141,6 +137,7 @@ class Settlement:
         """Settle the first in line, under the lock; say whether there may be more."""
         line, spent, epoch = self._line, self._bounds.spent, self._word.epoch.holder
         ended_well: list[Ended] = []
+        note = ended_well.append
         charges: dict[Wallet | None, list[Charge]] = {}
         last: Wallet | None = None
         several: list[Charge] = []
@@ -148,7 +145,7 @@ class Settlement:
         try:
             for _ in range(most):
                 ended, (wallet, held, bound) = line.popleft()
-                ended_well.append(ended)
+                note(ended)
                 try:
                     told = ended.counted
                     if told.error_type is not None:
