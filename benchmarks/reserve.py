@@ -29,12 +29,13 @@ from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.clock import now_ns
+from manager_agent.instrumentation.epoch import Epoch
 from manager_agent.instrumentation.guard import Guard
 from manager_agent.instrumentation.known_rates import KnownRates
 from manager_agent.instrumentation.meter import Call
 from manager_agent.instrumentation.settlement import Parts
 from manager_agent.instrumentation.unread import WholeAnswer
-from manager_agent.instrumentation.wallet import Epoch, Wallet
+from manager_agent.instrumentation.wallet import Wallet
 from manager_agent.instrumentation.word import Word
 from manager_agent.prices.book import PriceBook
 

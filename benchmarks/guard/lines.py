@@ -11,8 +11,8 @@ class Line:
 
     `row`: of the acceptance table. `over`: percent of the limit that was billed above it, None
     where that is not what the case is about. `used`: percent of it that was billed. `passed`: None
-    for a peer, which nothing is asked of. `note`: what else was seen, for people; `figures`: for
-    machines.
+    where nothing is asked: of a peer, of a figure for information. `note`: what else was seen, for
+    people; `figures`: for machines.
     """
 
     row: int
@@ -36,9 +36,8 @@ def table(lines: Iterable[Line]) -> Iterator[str]:
     for (row, case), found in cases.items():
         by_guard = {line.guard: line for line in found}
         cells = [_cell(by_guard.get(guard)) for guard in guards]
-        mine = next((line for line in found if line.passed is not None), None)
-        note = "" if mine is None else mine.note
-        yield f"| {row} | {case} | {' | '.join(cells)} | {note} |"
+        mine = next((line for line in found if line.passed is not None), found[0])
+        yield f"| {row} | {case} | {' | '.join(cells)} | {mine.note} |"
 
 
 def _cell(line: Line | None) -> str:

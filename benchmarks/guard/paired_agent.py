@@ -4,10 +4,10 @@ Calls of the OpenAI SDK over a transport in memory, in turns: to a host that is 
 same once more (what two series of the same differ by), to a model's with gate, meter and span but
 without a guard, and with the guard; by the clock and by the processor time of the calling thread.
 
-And the guard alone, without gate, SDK or span, in loops of `TOGETHER` calls: to decide and line up
-what ended; then a call's share of settling them. The cost of reading the clock is measured and
-taken off. And the same two steps in the midst of calls of the SDK, each timed alone, where nothing
-of them is in the processor's caches.
+And the guard alone, without SDK, request, answer or span, in loops of `TOGETHER` calls: to decide
+and line up what ended; then a call's share of settling them. The cost of reading the clock is
+measured and taken off. And the same two steps in the midst of calls of the SDK, each timed alone,
+where nothing of them is in the processor's caches.
 """
 
 import gc
@@ -21,6 +21,7 @@ from typing import Any
 import httpx2
 from openai import OpenAI
 
+from manager_agent.contract.decision import Allow
 from manager_agent.instrumentation import gate, guarding
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.local_policy import AllowAll
@@ -28,6 +29,7 @@ from manager_agent.instrumentation.unread import WholeAnswer
 
 WARM_UP = 200
 TOGETHER = 50
+LOOPS = 1000
 _USAGE = {"prompt_tokens": 160, "completion_tokens": 48, "total_tokens": 208}
 _MESSAGE = {"role": "assistant", "content": "Region 7 earned 41.2. " * 8}
 _CHOICE = {"index": 0, "message": _MESSAGE, "finish_reason": "stop"}
@@ -104,25 +106,48 @@ def _in_turns(calls: int, guard: Any) -> dict[str, Any]:
     return {**told, "allowed": 2 * calls, "refused": refused}
 
 
-def _isolated(spy: Spy, guard: Any, calls: int) -> dict[str, float]:
-    """Measure in the caller's thread; "settling" is a call's share of what another one does."""
-    taken, settled, timer = [], [], _timer()
-    for turn in range((calls + WARM_UP) // TOGETHER):
-        several = [_again(spy.ended, turn * TOGETHER + place) for place in range(TOGETHER)]
+def _isolated(spy: Spy, guard: Any) -> dict[str, Any]:
+    """Measure loops of `TOGETHER` calls: in the caller's thread, then settling all of them.
+
+    With nothing else under way in this process, as far as it has a say in that. A loop in which one
+    of them had no money at once is none of a call that finds it: those are counted.
+    """
+    called, settled, timer, without = [], [], _timer(), 0
+    several = [_again(spy.ended, number) for number in range(TOGETHER)]
+    _quiet()
+    for _ in range(LOOPS):
         began = time.thread_time_ns()
+        decisions = []
         for ended in several:
-            guard.decide(ended.ask)
+            decisions.append(guard.decide(ended.ask))
             guard.settle(ended)
-        taken.append((time.thread_time_ns() - began - timer) / TOGETHER)
-        began = time.thread_time_ns()
+        between = time.thread_time_ns()
         guarding.current().drain()
-        settled.append((time.thread_time_ns() - began - timer) / TOGETHER)
-    first = WARM_UP // TOGETHER
+        ready = time.thread_time_ns()
+        if all(type(decision) is Allow for decision in decisions):
+            called.append((between - began - timer) / TOGETHER)
+            settled.append((ready - between - timer) / TOGETHER)
+        else:
+            without += 1
+    first = len(called) // 10
+    both = [one + two for one, two in zip(called, settled, strict=True)]
     return {
         "timer": timer / 1000,
-        **_spread("", taken[first:]),
+        "without money": without,
+        **_spread("", both[first:]),
+        **_spread("caller ", called[first:]),
         **_spread("settling ", settled[first:]),
     }
+
+
+def _quiet() -> None:
+    """Wait until other threads have done what calls before left to them: a minute at most."""
+    deadline = time.monotonic() + 60
+    busy = 1.0
+    while busy > 0.005 and time.monotonic() < deadline:
+        before = time.process_time()
+        time.sleep(0.5)
+        busy = time.process_time() - before
 
 
 def _timer() -> int:
@@ -177,7 +202,7 @@ def main() -> None:
     place = os.environ["MANAGER_LLM_HOSTS"].partition("=")[0]
     _client(place).chat.completions.create(**_ASKED)
     found = _in_turns(calls, guard)
-    found["isolated_us"] = _isolated(spy, guard, max(calls, 2000))
+    found["isolated_us"] = _isolated(spy, guard)
     found["in_place_us"] = _in_place(spy, calls)
     print(json.dumps(found), flush=True)
 

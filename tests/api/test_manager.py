@@ -203,12 +203,12 @@ def test_an_agent_on_the_dashboard(live: Live, client: TestClient) -> None:
             "budgets": [
                 {
                     "period": "hour", "unit": "usd", "limit": 1.0, "spent": 0.42,
-                    "reserved": 0.4, "in_doubt": 0.02, "left": 0.18,
+                    "reserved": 0.4, "in_doubt": 0.02, "left": 0.18, "added": [],
                     "resets_at": "2026-11-23T13:00:00Z", "unpriced_calls": 0,
                 },
                 {
                     "period": "hour", "unit": "tokens", "limit": 100, "spent": 70,
-                    "reserved": 0, "in_doubt": 0, "left": 30,
+                    "reserved": 0, "in_doubt": 0, "left": 30, "added": [],
                     "resets_at": "2026-11-23T13:00:00Z", "unpriced_calls": 0,
                 },
             ],

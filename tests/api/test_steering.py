@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from manager_agent.contract.budget import BudgetPolicy, Group, Limits
 from manager_agent.control.commands import Correct, PauseCalls, ResumeCalls, SetLimit
-from manager_agent.control.views import AccountView, HolderView, PauseView
+from manager_agent.control.views import AccountView, AddedView, HolderView, PauseView
 from tests.api.test_by_hand import USD, row
 
 Live = Any
@@ -17,7 +17,14 @@ RESEARCH = BudgetPolicy(
 )
 
 
-def account(scope: Any, name: str, limit: int | None, spent: int, reserved: int) -> AccountView:
+def account(
+    scope: Any,
+    name: str,
+    limit: int | None,
+    spent: int,
+    reserved: int,
+    *added: AddedView,
+) -> AccountView:
     return AccountView(
         *(scope, name, "day", "usd", limit, spent, reserved, 0),
         external=0,
@@ -25,6 +32,7 @@ def account(scope: Any, name: str, limit: int | None, spent: int, reserved: int)
         resets_at=86_400_000_000,
         enforcement="firm",
         priority=0,
+        added=added,
     )
 
 
@@ -240,6 +248,27 @@ def test_a_check_counts_what_is_held_and_what_others_share(live: Live, client: T
 
     live.accounts, live.paused = [], [PauseView("fleet", "", "", "ann", 0)]
     assert (check()["allowed"], check()["reason"]) == (False, "paused")
+
+
+@pytest.mark.parametrize("scope", ["agent", "fleet"])
+def test_what_was_added_to_a_limit_is_told_and_counts(
+    live: Live, client: TestClient, scope: Any
+) -> None:
+    live.policy = BudgetPolicy(fleet=Limits())
+    live.budgets = [row(0, USD, period="day")]
+    name = "planner" if scope == "agent" else ""
+    more = AddedView(USD // 2, 3_600_000_000, "ann")
+    live.accounts = [account(scope, name, USD, USD, USD // 4, more)]
+
+    found = client.get("/api/v1/budgets").json()
+    entry = found["budgets"][0] if scope == "agent" else found["fleet"]
+
+    (shown,) = entry["budgets"]
+    assert shown["limit"] == 1.0
+    assert shown["added"] == [{"amount": 0.5, "until": "1970-01-01T01:00:00Z", "by": "ann"}]
+    assert shown["left"] == 0.25
+    check = client.get("/api/v1/budgets/planner/check", params={"estimated_cost": "0.2"}).json()
+    assert check["allowed"]
 
 
 def test_a_ledger_that_cannot_store_says_later(live: Live, client: TestClient) -> None:

@@ -16,8 +16,11 @@ from manager_agent.contract.wire_format import decode, encode
 from manager_agent.control.authority import Authority
 from manager_agent.control.commands import Command, Tick, To
 from manager_agent.control.keeper import Keeper
+from manager_agent.instrumentation.charge import Reservation
+from manager_agent.instrumentation.epoch import Epoch
+from manager_agent.instrumentation.shortage import Shortage
 from manager_agent.instrumentation.waiter import Waiter
-from manager_agent.instrumentation.wallet import Epoch, Reservation, Shortage, Wallet
+from manager_agent.instrumentation.wallet import Wallet
 from tests.control.desk import NOON, policy, tokens
 from tests.control.memory_keeper import MemoryKeeper
 

@@ -23,8 +23,11 @@ from manager_agent.control import opening
 from manager_agent.control.authority import Authority
 from manager_agent.control.commands import Charge, Configure, SetLimit, Tick, To
 from manager_agent.control.rows import Lease
+from manager_agent.instrumentation.charge import Reservation
+from manager_agent.instrumentation.epoch import Epoch
+from manager_agent.instrumentation.shortage import Shortage
 from manager_agent.instrumentation.waiter import Waiter
-from manager_agent.instrumentation.wallet import Epoch, Reservation, Shortage, Wallet
+from manager_agent.instrumentation.wallet import Wallet
 from tests.control.desk import NOON, SECOND, policy, tokens
 from tests.control.memory_keeper import MemoryKeeper
 

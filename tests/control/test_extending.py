@@ -10,6 +10,7 @@ from manager_agent.control.authority import Authority
 from manager_agent.control.book import micros
 from manager_agent.control.commands import Extend, SetLimit, Tick
 from manager_agent.control.rows import Account
+from manager_agent.control.views import AddedView, account_views
 from tests.control.memory_keeper import MemoryKeeper
 
 SECOND = 1_000_000
@@ -115,6 +116,23 @@ def test_what_was_not_used_is_gone_when_its_time_is_over(office: Office) -> None
         ("1", "1.5", "ann"),
         ("1.5", "1", "manager"),
     ]
+
+
+def test_people_see_the_limit_and_what_was_added_to_it(office: Office) -> None:
+    office.extend(50, 600)
+    office.extend(25, 60, "q2")
+
+    (view,) = account_views(office.authority.book, office.now_us)
+
+    assert view.limit == 1_000_000_000
+    assert view.added == (
+        AddedView(250_000_000, NOW + 60 * SECOND, "ann"),
+        AddedView(500_000_000, NOW + 600 * SECOND, "ann"),
+    )
+    office.now_us += 60 * SECOND
+    office.authority.decide([Tick()], office.now_us)
+    (later,) = account_views(office.authority.book, office.now_us)
+    assert (later.limit, [one.amount for one in later.added]) == (1_000_000_000, [500_000_000])
 
 
 def test_it_counts_in_no_other_window(office: Office) -> None:

@@ -88,9 +88,9 @@ class World:
             self.bounds.learn(told)
         bound = self.bounds.of(ended.ask, HARD)
         assert bound is not None, "the rates of its model are known"
-        self.bounds.spent(ended, bound)
+        self.bounds.spent(ended, ended.counted, bound)
         self.bounds.learn(told)  # the rates of the dated model that answered
-        return self.bounds.spent(ended, bound)[0]
+        return self.bounds.spent(ended, ended.counted, bound)[0]
 
 
 def told(method: str, request: bytes, seconds: float) -> bytes:

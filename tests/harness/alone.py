@@ -45,7 +45,8 @@ def rates() -> KnownRates:
     while bound is None:  # first of the model that is asked for
         bound = bounds.of(call(), _HARD)
         bounds.learn(told)
-    bounds.spent(answered(call(), 1), bound)  # then of the one that answered
+    first = answered(call(), 1)
+    bounds.spent(first, first.counted, bound)  # then of the one that answered
     bounds.learn(told)
     return known
 

@@ -223,9 +223,9 @@ def test_what_a_call_settles_at_is_what_its_span_says(
     bound = manager.told(chat(model))
     client = RateClient(manager.call, known=manager.known)
 
-    first = manager.bounds.spent(call, bound)
+    first = manager.bounds.spent(call, told, bound)
     manager.bounds.learn(manager.call)
-    settled = manager.bounds.spent(call, bound)
+    settled = manager.bounds.spent(call, told, bound)
 
     client.learn([call])
     assert settled == (client.cost_nano(call), read + written, False)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from manager_agent.instrumentation import journal
 from manager_agent.instrumentation.clock import uuid7
+from manager_agent.instrumentation.epoch import Epoch
 from manager_agent.instrumentation.journal import Journal, dead, read
-from manager_agent.instrumentation.wallet import Epoch, Wallet
+from manager_agent.instrumentation.wallet import Wallet
 from tests.control.desk import policy, tokens
 from tests.harness.office import office, until
 

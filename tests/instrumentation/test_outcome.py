@@ -82,30 +82,30 @@ def test_retry_after_a_date() -> None:
 
 def test_slow_is_three_times_as_long_as_nearly_all_took() -> None:
     tempo = Tempo()
-    assert not any(tempo.slow(60 * SECOND if n == 0 else 2 * SECOND) for n in range(20))
+    assert not any(tempo.slow([60 * SECOND if n == 0 else 2 * SECOND]) for n in range(20))
     tempo = Tempo()
     for _ in range(100):
-        assert not tempo.slow(2 * SECOND)
+        assert not tempo.slow([2 * SECOND])
 
-    assert not tempo.slow(5 * SECOND)
-    assert tempo.slow(7 * SECOND)
+    assert not tempo.slow([5 * SECOND])
+    assert tempo.slow([7 * SECOND])
 
 
 def test_what_is_short_is_never_slow() -> None:
     tempo = Tempo()
     for _ in range(50):
-        tempo.slow(SECOND // 100)
+        tempo.slow([SECOND // 100])
 
-    assert not tempo.slow(SECOND)
-    assert tempo.slow(SECOND + 1)
+    assert not tempo.slow([SECOND])
+    assert tempo.slow([SECOND + 1])
 
 
 def test_slower_for_good_is_the_new_measure() -> None:
     tempo = Tempo()
     for _ in range(50):
-        tempo.slow(2 * SECOND)
+        tempo.slow([2 * SECOND])
 
-    slow = [tempo.slow(10 * SECOND) for _ in range(200)]
+    slow = [tempo.slow([10 * SECOND]) for _ in range(200)]
 
     assert all(slow[:20])
     assert not any(slow[-100:])

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from manager_agent.contract.decision import Allow, Wait
 from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.charge import Charge
 from manager_agent.instrumentation.deciding import Deciding
 from manager_agent.instrumentation.settlement import MOST, Settlement
-from manager_agent.instrumentation.wallet import Charge, Wallet
+from manager_agent.instrumentation.wallet import Wallet
 from tests.harness.alone import RESERVED, Alone, answered, broken, call, cost, rates
 from tests.harness.office import DEADLINE, until
 
@@ -337,7 +338,7 @@ def _settled(patch: pytest.MonkeyPatch) -> list[int]:
     real = Wallet.settle_all
 
     def settle_all(self: Wallet, charges: list[Charge], now_ns: int) -> None:
-        found.extend(usd for _, usd, _, _ in charges)
+        found.extend(usd for _, usd, _, _, _ in charges)
         real(self, charges, now_ns)
 
     patch.setattr(Wallet, "settle_all", settle_all)

@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from manager_agent.contract.guard import Grant, LeaseUnit, Report
+from manager_agent.instrumentation.epoch import Epoch
+from manager_agent.instrumentation.shortage import Shortage
 from manager_agent.instrumentation.waiter import Waiter
-from manager_agent.instrumentation.wallet import Epoch, Shortage, Wallet
+from manager_agent.instrumentation.wallet import Wallet
 
 SECOND = 1_000_000_000
 TTL_MS = 10_000

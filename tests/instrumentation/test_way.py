@@ -32,7 +32,7 @@ def counts(most: int) -> st.SearchStrategy[int | None]:
 def test_it_reserves_what_a_closer_look_does(
     size: int | None, written: int | None, choices: int, media: int, held: bool
 ) -> None:
-    here = Alone(KNOWN)
+    here = Alone(KNOWN, calls=10**6)
     body = Asked(
         MODEL,
         body_bytes=size,
@@ -44,12 +44,17 @@ def test_it_reserves_what_a_closer_look_does(
     ask = asked(CHAT, body, call().identity, started_ns=call().started_ns)
     (way,) = here.guard._ways.values()
 
-    found = way.bound(body)
+    found = way.hold(ask, here.now)
 
     if found is None:
         assert size is None or choices > 1 or media or held
     else:
-        assert found == Bounds(KNOWN).of(ask, way.policy)
+        wallet, reservation, fields = found
+        bound = Bounds(KNOWN).of(ask, way.policy)
+        assert bound is not None
+        assert fields == bound
+        assert wallet is here.wallet
+        assert reservation == (here.lease(), bound.nano, None, bound.tokens)
 
 
 def a_day_later(here: Alone) -> int:

@@ -109,9 +109,9 @@ def health(
 ) -> Health:
     """Return the worst that open `alerts` and `budgets` say of an agent; else whether it works."""
     severities = {alert.severity for alert in alerts if alert.state == "firing"}
-    if "critical" in severities or any(b.spent >= b.limit for b in budgets):
+    if "critical" in severities or any(b.spent >= b.most for b in budgets):
         return "critical"
-    if "warning" in severities or any(b.spent * 10 >= b.limit * WARN_TENTHS for b in budgets):
+    if "warning" in severities or any(b.spent * 10 >= b.most * WARN_TENTHS for b in budgets):
         return "warning"
     return "idle" if last_seen is None or last_seen < now - RECENT else "ok"
 

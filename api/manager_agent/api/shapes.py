@@ -56,7 +56,10 @@ def agent(found: Agent) -> Json:
 
 
 def budget(row: Standing) -> Json:
-    """Return one limit; USD as numbers, tokens as integers. `spent` includes `in_doubt`."""
+    """Return one limit; USD as numbers, tokens as integers. `spent` includes `in_doubt`.
+
+    `added` is what people let be spent beyond `limit`, each until a time; `left` counts it in.
+    """
     return {
         "period": row.period,
         "unit": row.unit,
@@ -65,6 +68,10 @@ def budget(row: Standing) -> Json:
         "reserved": _amount(row, row.reserved),
         "in_doubt": _amount(row, row.in_doubt),
         "left": _amount(row, max(0, row.left)),
+        "added": [
+            {"amount": _amount(row, one.amount), "until": instant(one.until), "by": one.by}
+            for one in row.added
+        ],
         "resets_at": instant(row.resets_at),
         "unpriced_calls": row.unpriced_calls,
     }

@@ -15,13 +15,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """What people let be spent beyond a limit, in its unit; `until`: UTC. `by`: who said so."""
+
+    amount: int
+    until: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """One limit in its present window. Amounts are nano-USD or tokens, by `unit`.
 
     `spent`: with `in_doubt`, the part of it that processes which were given up may or may not have
     spent. `reserved`: what live processes hold and may still spend. `unpriced_calls`: calls of an
     agent whose cost is unknown, so that `spent` in USD is a lower bound. `priority`: of an agent;
-    None for groups and the fleet.
+    None for groups and the fleet. `added`: what people let be spent beyond the limit for a time.
     """
 
     scope: Scope
@@ -36,11 +45,17 @@ class Standing:
     in_doubt: int = 0
     unpriced_calls: int = 0
     priority: int | None = None
+    added: tuple[Added, ...] = ()
+
+    @property
+    def most(self) -> int:
+        """What may be spent at present: the limit, and what was added to it."""
+        return self.limit + sum(one.amount for one in self.added)
 
     @property
     def left(self) -> int:
-        """What nobody spent or holds; below 0 where more was spent than the limit."""
-        return self.limit - self.spent - self.reserved
+        """What nobody spent or holds; below 0 where more was spent than may be."""
+        return self.most - self.spent - self.reserved
 
 
 def standings(rows: Sequence[BudgetRow], accounts: Sequence[AccountView]) -> list[Standing]:
@@ -63,6 +78,7 @@ def shared(accounts: Sequence[AccountView], scope: Scope, name: str = "") -> lis
             enforcement=one.enforcement,
             reserved=one.reserved,
             in_doubt=one.in_doubt,
+            added=_added(one),
         )
         for one in accounts
         if (one.scope, one.name) == (scope, name) and one.limit is not None
@@ -104,4 +120,12 @@ def _agent(row: BudgetRow, account: AccountView | None) -> Standing:
         in_doubt=booked.in_doubt if booked else 0,
         unpriced_calls=row.unpriced_calls,
         priority=row.priority,
+        added=_added(booked) if booked else (),
+    )
+
+
+def _added(account: AccountView) -> tuple[Added, ...]:
+    return tuple(
+        Added(one.amount, _EPOCH + timedelta(microseconds=one.until_us), one.by)
+        for one in account.added
     )

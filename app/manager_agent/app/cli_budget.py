@@ -15,7 +15,10 @@ from manager_agent.app.whose import AgentName, Fleet, GroupName, Whose, Why, who
 
 _budget = typer.Typer(help="What may be spent, and where it stands.", no_args_is_help=True)
 _NO_LIMIT = "none"
-_SHOWN = ["of", "limit", "spent", "reserved", "in doubt", "left", "resets at", "binds", "from"]
+_SHOWN = [
+    *("of", "limit", "added", "spent", "reserved", "in doubt", "left"),
+    *("resets at", "binds", "from"),
+]
 
 Usd = Annotated[str | None, typer.Option(metavar="USD", help="A sum like 2.50, or `none`.")]
 Tokens = Annotated[str | None, typer.Option(metavar="TOKENS", help="A number, or `none`.")]
@@ -150,10 +153,12 @@ def _of_entry(of: Whose, entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _shown(row: dict[str, Any]) -> list[str]:
-    amounts = [_text(row, row[name]) for name in ("limit", "spent", "reserved", "in_doubt", "left")]
-    amounts[0] = f"{amounts[0]} by {row['period']}"
+    limit = f"{_text(row, row['limit'])} by {row['period']}"
+    more = row.get("added", ())  # an older manager does not tell
+    added = ", ".join(f"{_text(row, one['amount'])} until {one['until']}" for one in more)
+    amounts = [_text(row, row[name]) for name in ("spent", "reserved", "in_doubt", "left")]
     of = str(Whose(row["scope"], row["name"] or ""))
-    return [of, *amounts, row["resets_at"], row["enforcement"], row["source"]]
+    return [of, limit, added or "-", *amounts, row["resets_at"], row["enforcement"], row["source"]]
 
 
 def _text(row: dict[str, Any], amount: float) -> str:

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from math import lcm
+from math import gcd, lcm
 from operator import attrgetter
 
 from manager_agent.contract.money import NANO_PER_USD
@@ -164,9 +164,10 @@ def _needed(
 
 
 def _ratio(nano: Decimal, per: int) -> tuple[int, int]:
-    """Return nano-USD for one unit as an exact fraction."""
+    """Return nano-USD for one unit as an exact fraction, reduced: mostly a whole number."""
     top, bottom = nano.as_integer_ratio()
-    return top, bottom * per
+    common = gcd(top, bottom * per)
+    return top // common, bottom * per // common
 
 
 def _half_even(top: int, bottom: int) -> int:

@@ -14,14 +14,26 @@ _UNITS: tuple[Unit, ...] = ("usd", "tokens")
 
 
 @dataclass(frozen=True, slots=True)
+class AddedView:
+    """What people let be spent beyond a limit in its present window: nano-USD or tokens.
+
+    `until_us`: microseconds since 1970, when it ends. `by`: who said so.
+    """
+
+    amount: int
+    until_us: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """One limit in its present window. Amounts are nano-USD or tokens, by `unit`.
 
-    `limit`: None where it was taken away. `spent`: settled and in doubt; `in_doubt`: the part of
-    it that holders which were given up may or may not have spent; `external`: the part that was
-    spent without a guard. `reserved`: what live processes hold. `starts_us`, `resets_at`:
-    microseconds since 1970. `priority`: of the agent, 0 for groups and the fleet. `opened`:
-    something was booked on it in this window.
+    `limit`: None where it was taken away; what `added` lets be spent is beyond it. `spent`: settled
+    and in doubt; `in_doubt`: the part of it that holders which were given up may or may not have
+    spent; `external`: the part that was spent without a guard. `reserved`: what live processes
+    hold. `starts_us`, `resets_at`: microseconds since 1970. `priority`: of the agent, 0 for groups
+    and the fleet. `opened`: something was booked on it in this window.
     """
 
     scope: Scope
@@ -38,6 +50,7 @@ class AccountView:
     enforcement: Enforcement
     priority: int
     opened: bool = True
+    added: tuple[AddedView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +160,15 @@ def _configured(book: Book) -> Iterable[Term]:
 
 def _view(book: Book, account: Account) -> AccountView:
     key: AccountKey = account.key
+    added = tuple(
+        AddedView(one.amount, one.until_us, one.by)
+        for one in sorted(book.additions.values(), key=lambda one: one.until_us)
+        if one.account == key and not one.ended
+    )
+    amount = account.amount
+    limit = None if amount is None else amount - sum(one.amount for one in added)
     return AccountView(
-        *(key.scope, key.name, key.period, key.unit, account.amount),
+        *(key.scope, key.name, key.period, key.unit, limit),
         spent=account.settled + account.doubt,
         reserved=account.outstanding,
         in_doubt=account.doubt,
@@ -158,4 +178,5 @@ def _view(book: Book, account: Account) -> AccountView:
         enforcement=account.enforcement,
         priority=book.terms.priority_of(key.name) if key.scope == "agent" else 0,
         opened=key in book.accounts,
+        added=added,
     )

@@ -33,6 +33,10 @@ class Ceilings:
     tokens_per_1000_bytes: int = 1000
 
 
+Fields = tuple[int, int, int | None, bool, int | None]
+"""The fields of a `Bound` as a plain tuple, which is made in a third of the time."""
+
+
 class Bound(NamedTuple):
     """Most tokens of a call, and nano-USD, None where its model has no price nor an assumed one.
 

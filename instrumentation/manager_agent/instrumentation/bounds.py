@@ -9,17 +9,20 @@ from dataclasses import replace
 from threading import Lock
 from time import monotonic
 
+from manager_agent.contract.day_rates import DayRates
 from manager_agent.contract.guard import Policy
 from manager_agent.instrumentation import known_rates
 from manager_agent.instrumentation.asked import Asked
-from manager_agent.instrumentation.bound import Bound, bound
+from manager_agent.instrumentation.bound import Bound, Fields, bound
 from manager_agent.instrumentation.call import Ask, Ended
 from manager_agent.instrumentation.close_look import most_tokens
 from manager_agent.instrumentation.habits import Habits
 from manager_agent.instrumentation.known_rates import KnownRates, Sold, sold_by
+from manager_agent.instrumentation.plain import Plain, plain, plain_cost
 from manager_agent.instrumentation.priced_model import PricedModel, compiled, names_of
 from manager_agent.instrumentation.rate_client import Call, RateClient
-from manager_agent.instrumentation.settling import plain_price, settled
+from manager_agent.instrumentation.settling import settled
+from manager_agent.instrumentation.told import Told
 from manager_agent.instrumentation.wallet import Wallet
 from manager_agent.instrumentation.way import Way, way
 
@@ -54,6 +57,7 @@ class Bounds:
         self._wanted: dict[Sold, None] = {}
         self._served: dict[tuple[str, str | None], tuple[str, ...]] = {}
         self._not_before = 0.0
+        self._plain: tuple[DayRates | None, Plain | None] = (None, None)
         self._habits = Habits()
         self._writing = Lock()
 
@@ -153,20 +157,24 @@ class Bounds:
             self._wanted.pop(sold, None)
         self.models = {}  # compiled anew from what is known now
 
-    def spent(self, ended: Ended, bound: Bound) -> tuple[int, int, bool]:
+    def spent(self, ended: Ended, told: Told, held: Fields) -> tuple[int, int, bool]:
         """Return nano-USD and tokens to settle a call at, and whether they are estimated.
 
-        And learn from it, as `ended` does.
+        `told`: what its answer counts; `held`: what was reserved for it. And learn from it, as
+        `ended` does.
         """
-        told = ended.counted
-        if self._habits.any or told.tier not in _SAME_TIER:
+        tier = told.tier
+        if self._habits.any or (tier is not None and tier not in _SAME_TIER):
             self.ended(ended)
         rates = self._known.of(ended.ask, told)
         if rates is not None and ended.status == 200:
-            nano = plain_price(told, rates)
-            if nano is not None:
-                return nano, told.usage[0] + told.usage[1], False  # type: ignore[index,operator]
-            return settled(ended, bound, rates, rates)
+            known, prices = self._plain
+            if known is not rates:
+                prices = plain(rates)
+                self._plain = rates, prices
+            found = plain_cost(told, prices)
+            return found or settled(ended, Bound._make(held), rates, rates)
+        bound = Bound._make(held)
         sold = sold_by(ended)
         if rates is None and told.usage is not None:
             self._want(sold)  # its exact model or tier is known only now

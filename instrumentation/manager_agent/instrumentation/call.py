@@ -126,16 +126,16 @@ class Ended:
     `left_ns`: when it left, after all waiting at the gate; 0 where nobody noted it.
     `retry_after_seconds`: when an answer that is an error asked to come again. `unread`: an answer
     that came whole, until all of it is read; the thread that settles and the one that sends the
-    span may want it at the same time.
+    span may want it at the same time. `settle`: what settles it when somebody wants the receipt, if
+    nobody did before; `charged`: what was charged then, until the receipt is made of it.
     """
 
     __slots__ = (
-        "_charged",
         "_counted",
         "_receipt",
-        "_settle",
         "_told",
         "ask",
+        "charged",
         "decision",
         "ended_ns",
         "ending",
@@ -144,6 +144,7 @@ class Ended:
         "left_ns",
         "retry_after_seconds",
         "sent",
+        "settle",
         "status",
         "unread",
     )
@@ -172,8 +173,8 @@ class Ended:
         self.failure = failure
         self.sent = sent
         self._receipt = receipt
-        self._settle: Callable[[], None] | None = None
-        self._charged: Charged | None = None
+        self.settle: Callable[[], None] | None = None
+        self.charged: Charged | None = None
         self.left_ns = left_ns
         self.retry_after_seconds = retry_after_seconds
         if type(told) is Told:
@@ -187,26 +188,17 @@ class Ended:
     @property
     def receipt(self) -> Receipt | None:
         """Return what the policy charged for it; it is settled now if it was not yet."""
-        if self._settle is not None:
-            self._settle()
-        charged = self._charged
+        if self.charged is None and self.settle is not None:
+            self.settle()
+        charged = self.charged
         if charged is not None:
-            self._receipt, self._charged = receipt_of(charged), None
+            self._receipt, self.charged, self.settle = receipt_of(charged), None, None
         return self._receipt
 
     @receipt.setter
     def receipt(self, receipt: Receipt | None) -> None:
         self._receipt = receipt
-        self._settle = self._charged = None
-
-    def settled_by(self, settle: Callable[[], None]) -> None:
-        """Leave it to `settle`, which is called when somebody wants the receipt, if not before."""
-        self._settle = settle
-
-    def charged_with(self, charged: Charged | None) -> None:
-        """Take note of what was charged for it; the receipt is made when somebody wants it."""
-        self._charged = charged
-        self._settle = None
+        self.settle = self.charged = None
 
     @property
     def told(self) -> Told:

@@ -15,9 +15,12 @@ from manager_agent.instrumentation import cheaper, reentry, shortfall
 from manager_agent.instrumentation.asking import asks
 from manager_agent.instrumentation.bound import Bound
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.endpoint import Endpoint
+from manager_agent.instrumentation.identity import Identity
 from manager_agent.instrumentation.receipt import Receipt
 from manager_agent.instrumentation.settlement import Held, Parts, Settlement
-from manager_agent.instrumentation.wallet import Shortage, Wallet
+from manager_agent.instrumentation.shortage import Shortage
+from manager_agent.instrumentation.wallet import Wallet
 from manager_agent.instrumentation.way import Way
 from manager_agent.instrumentation.word import UNHEARD
 
@@ -35,6 +38,11 @@ _STOPPED_NS, _PASSES_NS = 5 * SECOND_NS, 2 * SECOND_NS
 it, and one that would pass."""
 
 
+_Last = tuple[Identity | None, Endpoint | None, str | None, str | None, Way | None]
+"""Whose call to which model of which tier went last, and its way."""
+_NO_WAY: _Last = (None, None, None, None, None)
+
+
 class Deciding:
     """Half of a guard: what needs no waiting."""
 
@@ -47,8 +55,10 @@ class Deciding:
         self._clock = clock
         self._settlement = Settlement(parts, clock)
         self._word.settle = self.drain
+        self._paused = parts.word.paused
         self._held: dict[str, Held] = {}
         self._ways: dict[tuple[Any, ...], Way] = {}
+        self._last = _NO_WAY
         self._asked: dict[str, Question] = {}
         self._approved: set[str] = set()
 
@@ -57,6 +67,7 @@ class Deciding:
         self._word.after_fork()
         self._settlement.after_fork()
         self._held, self._ways, self._asked, self._approved = {}, {}, {}, set()
+        self._last = _NO_WAY
         self._breakers.forget()
         self._approvals.forget()
         self._bounds.after_fork()
@@ -64,8 +75,7 @@ class Deciding:
 
     def decide(self, ask: Ask) -> Decision:
         """Return what shall become of a call, in microseconds."""
-        word, breakers = self._word, self._breakers
-        if not word.paused.any and breakers.quiet:
+        if not self._paused.any and self._breakers.quiet:
             found = self._on_its_way(ask)
             if found is not None:
                 return found
@@ -73,27 +83,34 @@ class Deciding:
 
     def _on_its_way(self, ask: Ask) -> Decision | None:
         """Let a call pass that is like others before it and has its money; None: look closer."""
-        asked, endpoint, agent = ask.asked, ask.endpoint, ask.identity.agent
-        model = asked.model or endpoint.model
-        way = self._ways.get((agent, model, asked.tier, endpoint.provider, endpoint.kind))
+        asked = ask.asked
+        who, where, model, tier, way = self._last
+        if (
+            who is not ask.identity
+            or where is not ask.endpoint
+            or model != asked.model
+            or tier != asked.tier
+        ):
+            way = self._way(ask)
         if (
             way is None
-            or self._word.policies.get(agent) is not way.policy
+            or self._word.policies.get(way.agent) is not way.policy
             or self._bounds.models is not way.made_of
         ):
             return None
-        now_ns = self._clock()
-        if now_ns >= way.again_ns or not way.from_ns <= ask.started_ns < way.until_ns:
+        held = way.hold(ask, self._clock())
+        if held is None:
             return None
-        bound = way.bound(asked)
-        if bound is None:
-            return None
-        read, written, nano, _, _ = bound
-        reservation = way.wallet.reserve(nano or 0, read + written, now_ns)
-        if reservation is None:
-            return None
-        self._held[ask.call_id] = way.wallet, reservation, bound
+        self._held[ask.call_id] = held
         return WITHIN
+
+    def _way(self, ask: Ask) -> Way | None:
+        """Return the way of a call that is not like the one before it, if there is one."""
+        asked, where = ask.asked, ask.endpoint
+        way = self._ways.get(_kind(ask))
+        if way is not None:
+            self._last = ask.identity, where, asked.model, asked.tier, way
+        return way
 
     def _looked_at(self, ask: Ask) -> Decision:
         word = self._word
@@ -151,10 +168,8 @@ class Deciding:
             return
         if len(self._ways) >= _MOST_WAYS:
             self._ways = {}
-        asked, endpoint = ask.asked, ask.endpoint
-        model = asked.model or endpoint.model
-        key = (wallet.agent, model, asked.tier, endpoint.provider, endpoint.kind)
-        self._ways[key] = way
+        self._ways[_kind(ask)] = way
+        self._last = _NO_WAY
 
     def settle(self, ended: Ended) -> Receipt | None:
         """Settle a call at what it cost, or is thought to have cost; return what was charged.
@@ -317,6 +332,13 @@ class Deciding:
     def _refusal(self, shortage: Shortage, ask: Ask, bound: Bound) -> Refuse:
         agent, now_ns = ask.identity.agent, self._clock()
         return shortfall.refusal(shortage, agent, bound, time.time_ns(), now_ns)
+
+
+def _kind(ask: Ask) -> tuple[Any, ...]:
+    """Return what calls have in common that go the same way."""
+    asked, where = ask.asked, ask.endpoint
+    model = asked.model or where.model
+    return ask.identity.agent, model, asked.tier, where.provider, where.kind
 
 
 def patience(policy: Policy) -> float:

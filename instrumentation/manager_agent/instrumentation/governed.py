@@ -2,6 +2,7 @@
 
 from manager_agent.contract.decision import Allow, Decision, Hold, Refuse, Wait
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.local_policy import AllowAll
 from manager_agent.instrumentation.policy import Policy
 from manager_agent.instrumentation.receipt import Receipt
 
@@ -15,16 +16,18 @@ class Governed:
     def __init__(self, local: Policy, guard: Policy) -> None:
         self._local = local
         self._guard = guard
+        self._ruled = type(local) is not AllowAll
         self._held_here: set[str] = set()
 
     def decide(self, ask: Ask) -> Decision:
         """Return what the rules say; if they let it pass, what the guard does."""
-        decision = self._local.decide(ask)
-        if isinstance(decision, Refuse):
-            return decision
-        if isinstance(decision, Hold):
-            self._held_here.add(decision.approval_id)
-            return decision
+        if self._ruled:
+            decision = self._local.decide(ask)
+            if isinstance(decision, Refuse):
+                return decision
+            if isinstance(decision, Hold):
+                self._held_here.add(decision.approval_id)
+                return decision
         return self._guard.decide(ask)
 
     def wait(self, ask: Ask, hold: Hold | Wait) -> Allow | Refuse:

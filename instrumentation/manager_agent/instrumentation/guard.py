@@ -11,6 +11,7 @@ from manager_agent.instrumentation.asking import asks
 from manager_agent.instrumentation.bell import Bell, bell_here
 from manager_agent.instrumentation.bound import Bound
 from manager_agent.instrumentation.call import Ask
+from manager_agent.instrumentation.charge import Reservation
 from manager_agent.instrumentation.deciding import (
     APPROVED,
     FREE,
@@ -21,7 +22,8 @@ from manager_agent.instrumentation.deciding import (
     patience,
     unpriced,
 )
-from manager_agent.instrumentation.wallet import Reservation, Shortage, Wallet
+from manager_agent.instrumentation.shortage import Shortage
+from manager_agent.instrumentation.wallet import Wallet
 from manager_agent.instrumentation.word import UNHEARD
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from manager_agent.contract.control import LONGEST_NAME
 from manager_agent.contract.day_rates import DayRates
 from manager_agent.instrumentation.call import Ask, Ended
+from manager_agent.instrumentation.endpoint import Endpoint
 from manager_agent.instrumentation.told import Told
 
 _MOST_KEPT = 1024
@@ -29,12 +30,19 @@ class Sold(NamedTuple):
     day: str
 
 
+_Flat = dict[tuple[Any, ...], DayRates]
+_Last = tuple[_Flat, Endpoint | None, str | None, str | None, str | None, int, int, DayRates | None]
+"""The dictionary that it is of, a call's endpoint, the model asked for, the one that answered, the
+tier, from when until when (ns since 1970 UTC), and the rates."""
+
+
 class KnownRates:
     """The rates that were told, bounded: names of models come from strangers."""
 
     def __init__(self) -> None:
         self._kept: dict[Any, DayRates] = {}
-        self._flat: dict[tuple[Any, ...], DayRates] = {}
+        self._flat: _Flat = {}
+        self._last: _Last = (self._flat, None, None, None, None, 0, 0, None)
         self.digest_key: bytes | None = None
         """For digests of prompts; told with the rates."""
 
@@ -48,26 +56,38 @@ class KnownRates:
     def of(self, ask: Ask, told: Told) -> DayRates | None:
         """Return the rates that a call is priced by, None where they were not told.
 
-        Known under what the call says, as it says it: to make the key that `get` wants takes longer
-        than to look.
+        Calls of one kind come one after the other, so the last is looked at first.
         """
-        where = ask.endpoint
-        flat = (
-            where.provider,
-            told.response_model,
-            ask.asked.model or where.model,
-            told.tier,
-            ask.started_ns // _NS_PER_DAY,
-        )
-        found = self._flat.get(flat)
+        kept, where, asked_for, answered, tier, from_ns, until_ns, rates = self._last
+        if (
+            where is ask.endpoint
+            and answered == told.response_model
+            and asked_for == ask.asked.model
+            and tier == told.tier
+            and from_ns <= ask.started_ns < until_ns
+            and kept is self._flat  # or more was told since
+        ):
+            return rates
+        return self._found(ask, told)
+
+    def _found(self, ask: Ask, told: Told) -> DayRates | None:
+        """Return the rates of a call by what it says, as it says it: `get` wants a longer key."""
+        where, kept = ask.endpoint, self._flat
+        day = ask.started_ns // _NS_PER_DAY
+        model = ask.asked.model
+        flat = where.provider, told.response_model, model or where.model, told.tier, day
+        found = kept.get(flat)
         if found is None:
-            kept = self._flat
             key = key_of(ask, told)
             found = self._kept.get(key)
             if found is not None and key[1] == flat[1:3] and key[2] == flat[3]:
                 if len(kept) >= _MOST_KEPT:
                     kept.clear()
                 kept[flat] = found
+        if found is not None and flat in kept:
+            from_ns, until_ns = day * _NS_PER_DAY, (day + 1) * _NS_PER_DAY
+            answered, tier = told.response_model, told.tier
+            self._last = kept, where, model, answered, tier, from_ns, until_ns, found
         return found
 
     def put(self, told: Iterable[tuple[Sold, DayRates]]) -> None:

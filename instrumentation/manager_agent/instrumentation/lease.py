@@ -103,13 +103,15 @@ class Lease:
         self.claimed = used + ahead
         self.entry.write(self.settled, self.returned, used - self.settled + ahead)
 
-    def settle(self, reserved: int, spent: int, estimated: bool) -> None:
-        """End a call that reserved `reserved` and cost `spent`; more makes `available` negative."""
+    def settle(self, calls: int, reserved: int, spent: int, estimated: int) -> None:
+        """End calls that reserved `reserved` and cost `spent` together, of which `estimated`.
+
+        More than was reserved makes `available` negative.
+        """
         self.settled += spent
         self.available += reserved - spent
-        self.calls += 1
-        if estimated:
-            self.estimated += spent
+        self.calls += calls
+        self.estimated += estimated
         if not self.present:
             self.give_back(0)
 

@@ -65,10 +65,8 @@ def counted(endpoint: Endpoint, body: bytes) -> Told | None:
     """Return what settling needs of a whole answer; None: see `whole`."""
     if endpoint.kind in _SOUND or (endpoint.kind in _DATA and len(body) > _SMALL):
         return None
-    if b'"error"' in body:  # its own, or that of a choice
-        return None
     answer = parsed(body)
-    if type(answer) is not dict:
+    if type(answer) is not dict or error_of(answer):  # its own, or that of a choice
         return None
     raw = usage_in(answer)
     usage = read_usage(answer, raw, endpoint.kind)

@@ -23,5 +23,5 @@ class Policy(Protocol):
         """Take note of how an allowed call ended; called exactly once for each.
 
         Return what was charged for it here; None where nothing was, or where it is settled later:
-        then `ended.settled_by` was told.
+        then `ended.settle` does it.
         """

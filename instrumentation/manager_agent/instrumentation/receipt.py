@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from manager_agent.instrumentation.lease import Lease
 
-Charged = tuple["Lease | None", int, "Lease | None", int, bool, str]
-"""Of one call: the lease in USD and what it reserved there in nano-USD, the lease in tokens, what
-it was settled at in nano-USD, whether that is estimated, and the epoch of this process then. A
-plain tuple, since it is made on the way of every call."""
+Charged = tuple[tuple["Lease | None", int, "Lease | None", int], int, int, bool, str]
+"""What one call cost, as the wallet's `Charge`."""
 
 
 class Receipt(NamedTuple):
@@ -29,7 +27,7 @@ class Receipt(NamedTuple):
 
 def receipt_of(charged: Charged) -> Receipt:
     """Return the receipt for what was charged."""
-    usd, reserved, tokens, nano, estimated, epoch = charged
+    (usd, reserved, tokens, _), nano, _, estimated, epoch = charged
     first = tokens if usd is None else usd
     return Receipt(
         epoch if first is None else first.holder,

@@ -41,7 +41,7 @@ class Row:
             return
         self.changed = True
         if outcome == "ok":
-            self.went_well(slow)
+            self.went_well(1, int(slow))
             return
         self._counts[outcome] += 1
         self.streak_429 += 1
@@ -49,13 +49,14 @@ class Row:
             self.streak += 1
             self._streak_here += 1
 
-    def went_well(self, slow: bool) -> None:
-        """Count a call that was answered as it should be."""
+    def went_well(self, calls: int, slow: int) -> None:
+        """Count calls that were answered as they should be, so many of them slowly."""
+        if not calls:
+            return
         self.changed = True
-        self._counts["ok"] += 1
+        self._counts["ok"] += calls
+        self._counts["slow"] += slow
         self.streak = self.streak_429 = self._streak_here = self._holds = 0
-        if slow:
-            self._counts["slow"] += 1
 
     def refuse(self) -> None:
         """Count a call that wanted to leave and was not let."""

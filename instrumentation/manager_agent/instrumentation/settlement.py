@@ -15,18 +15,19 @@ Everything else is settled at once, after what ended before it: a failure counts
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from manager_agent.instrumentation import mishap, reentry
 from manager_agent.instrumentation.absence import Absence
 from manager_agent.instrumentation.approvals import Approvals
-from manager_agent.instrumentation.bound import Bound
+from manager_agent.instrumentation.bound import Fields
 from manager_agent.instrumentation.bounds import Bounds
 from manager_agent.instrumentation.breakers import Breakers
 from manager_agent.instrumentation.call import Ended
+from manager_agent.instrumentation.charge import Charge, Reservation
 from manager_agent.instrumentation.receipt import Receipt, receipt_of
-from manager_agent.instrumentation.wallet import Charge, Reservation, Wallet
+from manager_agent.instrumentation.wallet import Wallet
 from manager_agent.instrumentation.word import Word
 
 MOST = 128
@@ -35,7 +36,7 @@ _SOON = MOST // 2
 """At this length the speaker is asked to settle them: it does while callers wait for answers."""
 _MOST_BYTES = 1 << 18
 """Bytes of request and answer that one of them may hold on to."""
-_TOGETHER = 32
+_TOGETHER = 64
 """Calls settled without letting another thread go first."""
 _MOST_MODELS = 512
 
@@ -51,7 +52,7 @@ class Parts:
     absence: Absence
 
 
-Held = tuple[Wallet | None, Reservation, Bound]
+Held = tuple[Wallet | None, Reservation, Fields]
 """What one call holds; without a wallet it passes with nobody there to ask. A tuple for speed."""
 _Line = deque[tuple[Ended, Held]]
 
@@ -86,11 +87,11 @@ class Settlement:
     def settle(self, ended: Ended, held: Held | None) -> Receipt | None:
         """Settle a call at once and return what was charged for it, or line it up."""
         if held is not None and self._can_wait(ended, held):
-            ended.settled_by(self._drain)
+            ended.settle = self._drain
             line = self._line
             line.append((ended, held))
             # Looked at again, for who lines up for money looks at what is in line after that.
-            if len(line) >= _SOON or held[0]._waiting:  # type: ignore[union-attr]
+            if held[0]._waiting or len(line) >= _SOON:  # type: ignore[union-attr]
                 self._shorten(held)
             return None
         if self._line:
@@ -99,29 +100,28 @@ class Settlement:
 
     def drain(self) -> None:
         """Settle what is in line, and return when it is, by whichever thread."""
-        with reentry.inside():
-            more = True
+        outermost, more = reentry.enter(), True
+        try:
             while more:
                 with self._settling:
                     more = self._some(_TOGETHER)
+        finally:
+            if outermost:
+                reentry.leave()
 
     def _can_wait(self, ended: Ended, held: Held) -> bool:
         """Say whether nothing is to be learned of a call at once, and nobody waits for its money.
 
         The first of a model never waits: by its answer it is known which tier serves it.
         """
-        wallet, ask, answer = held[0], ended.ask, ended.unread
-        return (
-            answer is not None
-            and ended.status == 200
-            and ended.ending == "whole"
-            and wallet is not None
-            and not wallet._waiting
-            and self._breakers.quiet
-            and (ask.asked.model or ask.endpoint.model) in self._models
-            and answer.is_sound(_MOST_BYTES)
-            and not self.prompt
-        )
+        wallet, answer = held[0], ended.unread
+        if answer is None or wallet is None or wallet._waiting or self.prompt:
+            return False
+        if ended.status != 200 or ended.ending != "whole" or not self._breakers.quiet:
+            return False
+        ask = ended.ask
+        known = (ask.asked.model or ask.endpoint.model) in self._models
+        return known and answer.is_sound(_MOST_BYTES)
 
     def _shorten(self, held: Held) -> None:
         wallet = held[0]
@@ -137,40 +137,50 @@ class Settlement:
         """Settle the first in line, under the lock; say whether there may be more."""
         line, spent, epoch = self._line, self._bounds.spent, self._word.epoch.holder
         ended_well: list[Ended] = []
-        charges: dict[Wallet, list[Charge]] = {}
+        note = ended_well.append
+        charges: dict[Wallet | None, list[Charge]] = {}
+        last: Wallet | None = None
+        several: list[Charge] = []
+        sound = True
         try:
             for _ in range(most):
                 ended, (wallet, held, bound) = line.popleft()
-                ended_well.append(ended)
+                note(ended)
                 try:
-                    nano, tokens, estimated = spent(ended, bound)
+                    told = ended.counted
+                    if told.error_type is not None:
+                        sound = False
+                    nano, tokens, estimated = spent(ended, told, bound)
                 except Exception as error:  # noqa: BLE001 - the others are to be settled
                     ended.receipt = None
                     mishap.note("settlement", "a call could not be settled", error)
                     continue
-                if wallet in charges:
-                    charges[wallet].append((held, nano, tokens, estimated))
-                elif wallet is not None:
-                    charges[wallet] = [(held, nano, tokens, estimated)]
-                ended.charged_with((held[0], held[1], held[2], nano, estimated, epoch))
+                if wallet is not last:
+                    last, several = wallet, charges.setdefault(wallet, [])
+                charge = held, nano, tokens, estimated, epoch
+                several.append(charge)
+                ended.charged = charge
             return True
         except IndexError:
             return False
         finally:  # whatever interrupts this: what has left the line is settled
             now_ns = self._clock()
-            for wallet, several in charges.items():
-                wallet.settle_all(several, now_ns)
-            self._also_learn(ended_well)
+            for each, its in charges.items():
+                if each is not None:  # as always: who has none is settled at once
+                    each.settle_all(its, now_ns)
+            self._learn(ended_well)
+            self._breakers.answered(ended_well, sound)
 
-    def _also_learn(self, ended_well: list[Ended]) -> None:
-        for ended in ended_well:
+    def _learn(self, several: Sequence[Ended]) -> None:
+        """Take note of how long calls took, and of what they were approved by."""
+        longest_ns = self._longest_ns
+        for ended in several:
             took_ns = ended.ended_ns - ended.ask.started_ns
-            if took_ns > self._longest_ns:
-                self._longest_ns = took_ns
+            if took_ns > longest_ns:
+                self._longest_ns = longest_ns = took_ns
         if self._approvals.any:
-            for ended in ended_well:
+            for ended in several:
                 self._approvals.ended(ended)
-        self._breakers.ended_well(ended_well)
 
     def _settled(self, ended: Ended, held: Held | None) -> Receipt | None:
         self._breakers.ended(ended)
@@ -185,18 +195,12 @@ class Settlement:
 
     def _charged(self, ended: Ended, held: Held) -> Receipt | None:
         """Charge a call what it cost, or is thought to have cost."""
-        took_ns = ended.ended_ns - ended.ask.started_ns
-        if took_ns > self._longest_ns:
-            self._longest_ns = took_ns
-        if self._approvals.any:
-            self._approvals.ended(ended)
+        self._learn((ended,))
         wallet, reservation, bound = held
-        nano, tokens, estimated = self._bounds.spent(ended, bound)
+        nano, tokens, estimated = self._bounds.spent(ended, ended.counted, bound)
         now_ns = self._clock()
         if wallet is None:
             self._absence.settle(nano or None, tokens, now_ns)
             return None
         wallet.settle(reservation, nano, tokens, now_ns, estimated)
-        usd, reserved, counted, _ = reservation
-        epoch = self._word.epoch.holder
-        return receipt_of((usd, reserved, counted, nano, estimated, epoch))
+        return receipt_of((reservation, nano, tokens, estimated, self._word.epoch.holder))

@@ -20,7 +20,6 @@ from manager_agent.instrumentation.bound import Bound
 from manager_agent.instrumentation.call import Ended
 from manager_agent.instrumentation.estimate import BYTES_PER_TOKEN
 from manager_agent.instrumentation.known_rates import moment_of
-from manager_agent.instrumentation.told import Told
 
 _LEFT_SECONDS = 2
 """How long a provider may go on generating after its stream was left."""
@@ -62,21 +61,6 @@ def settled(
         return _reserved(bound)
     usage = told.usage if told.complete else _with_rest(ended, told.usage)
     return _at_most(_counted(ended, usage, bound, rates, asked_for), bound)
-
-
-def plain_price(told: Told, rates: DayRates) -> int | None:
-    """Return nano-USD of what was answered whole and counted by the provider in both directions.
-
-    None where it takes a closer look, which is `settled`.
-    """
-    usage = told.usage
-    if usage is None or told.estimated or not told.complete or told.cost_usd is not None:
-        return None
-    day = rates.rates
-    if len(day) != 1 or usage[0] is None or usage[1] is None:
-        return None
-    only = day[0]
-    return None if only is None else only.cost(usage)[0]
 
 
 def _counted(

@@ -7,7 +7,7 @@ from manager_agent.contract.guard import Grant
 from manager_agent.contract.money import usd
 from manager_agent.instrumentation.bound import Bound
 from manager_agent.instrumentation.refusals import dollars
-from manager_agent.instrumentation.wallet import Shortage
+from manager_agent.instrumentation.shortage import Shortage
 
 _MS = 1_000_000
 

@@ -5,13 +5,9 @@ second's worth the speaker is woken, so that a steady caller never waits; it sel
 for each heartbeat asks, too.
 """
 
-from typing import TYPE_CHECKING
-
 from manager_agent.contract.guard import Grant, LeaseUnit, Report
+from manager_agent.instrumentation.epoch import Epoch
 from manager_agent.instrumentation.lease import Lease
-
-if TYPE_CHECKING:
-    from manager_agent.instrumentation.wallet import Epoch
 
 _AHEAD_NS = 2_000_000_000
 _AHEADS = 2
@@ -33,7 +29,7 @@ class Side:
     `low` more should be asked for. `said_ns`: when it was said, by the holder's clock.
     """
 
-    def __init__(self, unit: LeaseUnit, agent: str, epoch: "Epoch") -> None:
+    def __init__(self, unit: LeaseUnit, agent: str, epoch: Epoch) -> None:
         """Begin without a lease: nothing can be reserved until a grant says so."""
         self.unit: LeaseUnit = unit
         self.agent = agent
@@ -109,7 +105,7 @@ class Side:
             self._recall = grant.recall_to
         return True
 
-    def begin(self, epoch: "Epoch") -> None:
+    def begin(self, epoch: Epoch) -> None:
         """Let what is in flight settle under the old epoch; start with nothing."""
         self._retire()
         self._retire_allowance()

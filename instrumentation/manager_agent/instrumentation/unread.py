@@ -13,6 +13,10 @@ from manager_agent.instrumentation.wires import WIRES
 STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream", "application/x-ndjson")
 _SAY_ALL_IN_THE_BODY = frozenset(("api.openai.com", "api.anthropic.com"))
 """Hosts whose headers tell nothing of usage or cost; a look at headers takes microseconds."""
+_OBJECT = ord("{")
+_SEEN = 640
+_EITHER_END = _SEEN // 2
+"""Bytes of an answer that are searched for an error on its caller's way."""
 
 
 class WholeAnswer:
@@ -51,11 +55,18 @@ class WholeAnswer:
         return with_estimate(ask, told)
 
     def is_sound(self, most_bytes: int) -> bool:
-        """Say whether it is an object that tells of no error, and small with its request."""
-        body, request = self._body, self._ask.body
-        size = self.size if request is None else self.size + len(request)
-        if size > most_bytes or body[:1] != b"{":
+        """Say whether it is an object that tells of no error, and small with its request.
+
+        Of a long one both ends are looked at: what failed has little to tell. Should an error be in
+        the middle of it, it counts when all of it is read.
+        """
+        body, request, size = self._body, self._ask.body, self.size
+        if not body or body[0] != _OBJECT:
             return False
+        if size + (0 if request is None else len(request)) > most_bytes:
+            return False
+        if size > _SEEN:
+            body = body[:_EITHER_END] + body[-_EITHER_END:]
         return b'"error"' not in body or not says(body, b'"error"')
 
     def _read(self) -> Told:

@@ -8,49 +8,17 @@ runs while the host sleeps (`CLOCK_BOOTTIME`); each method is given the time.
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from manager_agent.contract.guard import Grant, Report
 from manager_agent.instrumentation import reentry
 from manager_agent.instrumentation.bell import Bell, bell_here
+from manager_agent.instrumentation.charge import Charge, Reservation, settle_alike
+from manager_agent.instrumentation.epoch import Epoch
 from manager_agent.instrumentation.journal import Entry, Journal
 from manager_agent.instrumentation.lease import Lease
+from manager_agent.instrumentation.shortage import Shortage
 from manager_agent.instrumentation.side import Side
 from manager_agent.instrumentation.waiter import Waiter
-
-Reservation = tuple[Lease | None, int, Lease | None, int]
-"""What one call holds: USD lease and nano-USD, token lease and tokens. A plain tuple for speed."""
-Charge = tuple[Reservation, int, int, bool]
-"""What one call cost: nano-USD, tokens, and whether nobody counted them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shortage:
-    """Why a call cannot have its money. `grant`: what the manager said of the limit in the way.
-
-    `verdict`: `exhausted`, `paused`, or `wait` where it waited in vain. `said_ns`: when that was
-    heard, by the wallet's clock.
-    """
-
-    verdict: str
-    grant: Grant | None
-    said_ns: int = 0
-
-
-class Epoch:
-    """One life of this process as the manager knows it; a fence begins a new one."""
-
-    __slots__ = ("holder", "seq")
-
-    def __init__(self, holder: str) -> None:
-        """`holder`: a UUID 7 that was never used before."""
-        self.holder = holder
-        self.seq = 0
-
-    def next(self) -> int:
-        """Return the number of the next report."""
-        self.seq += 1
-        return self.seq
 
 
 class Wallet:
@@ -98,27 +66,17 @@ class Wallet:
         self, held: Reservation, usd: int, tokens: int, now_ns: int, estimated: bool = False
     ) -> None:
         """End a call at what it cost; once for each reservation. What is left may be used again."""
-        self.settle_all([(held, usd, tokens, estimated)], now_ns)
+        self.settle_all([(held, usd, tokens, estimated, "")], now_ns)
 
     def settle_all(self, charges: list[Charge], now_ns: int) -> None:
         """End calls at what they cost; the list is empty then.
 
         Each leaves it before it is settled: whatever interrupts this, none is settled twice.
         """
-        touched: dict[Lease, int] = {}
         self._acquire()
         try:
             while charges:
-                held, usd, tokens, estimated = charges.pop()
-                usd_lease, usd_held, tokens_lease, tokens_held = held
-                if usd_lease is not None:
-                    usd_lease.settle(usd_held, usd, estimated)
-                    touched[usd_lease] = usd_held
-                if tokens_lease is not None:
-                    tokens_lease.settle(tokens_held, tokens, estimated)
-                    touched[tokens_lease] = tokens_held
-            for lease, typical in touched.items():
-                lease.note(typical)
+                settle_alike(charges)
             if self._waiting:
                 self._came_back(now_ns)
         finally:
@@ -347,30 +305,29 @@ class Wallet:
             usd_lease is None or usd_lease.available < usd or now_ns >= usd_lease.deadline_ns
         ) and not usd_side.unlimited:
             return None
-        if (
+        if not tokens_side.unlimited and (
             tokens_lease is None
             or tokens_lease.available < tokens
             or now_ns >= tokens_lease.deadline_ns
-        ) and not tokens_side.unlimited:
+        ):
             return None
         if usd_lease is not None:
-            usd_lease.available -= usd
+            left = usd_lease.available = usd_lease.available - usd
             usd_lease.begun += 1
             usd_side.drawn += usd
             usd_side.typical = usd
-            if usd_lease.granted - usd_lease.returned - usd_lease.available > usd_lease.claimed:
+            if usd_lease.granted - usd_lease.returned - left > usd_lease.claimed:
                 usd_lease.note(usd)
-            if usd_lease.available < usd_side.low and usd_side.hungers():
+            if left < usd_side.low and usd_side.hungers():
                 self._hungers()
         if tokens_lease is not None:
-            tokens_lease.available -= tokens
+            left = tokens_lease.available = tokens_lease.available - tokens
             tokens_lease.begun += 1
             tokens_side.drawn += tokens
             tokens_side.typical = tokens
-            used = tokens_lease.granted - tokens_lease.returned - tokens_lease.available
-            if used > tokens_lease.claimed:
+            if tokens_lease.granted - tokens_lease.returned - left > tokens_lease.claimed:
                 tokens_lease.note(tokens)
-            if tokens_lease.available < tokens_side.low and tokens_side.hungers():
+            if left < tokens_side.low and tokens_side.hungers():
                 self._hungers()
         return usd_lease, usd, tokens_lease, tokens
 

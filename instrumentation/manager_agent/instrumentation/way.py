@@ -7,67 +7,80 @@ it. A way is thrown away as soon as what it was made of is no longer what holds.
 """
 
 from manager_agent.contract.guard import Policy
-from manager_agent.instrumentation.asked import Asked
 from manager_agent.instrumentation.asking import asks
-from manager_agent.instrumentation.bound import FRAMING_TOKENS, Bound
+from manager_agent.instrumentation.bound import FRAMING_TOKENS, Fields
+from manager_agent.instrumentation.call import Ask
+from manager_agent.instrumentation.charge import Reservation
 from manager_agent.instrumentation.priced_model import NS_PER_DAY, PricedModel
 from manager_agent.instrumentation.wallet import Wallet
 
 _ANY = 2**62
 _PROVEN = 1000
 """Tokens of a thousand bytes, at most, of every tokenizer that goes by bytes."""
-_bound = tuple.__new__
-"""Makes a `Bound` in a third of the time: this is on the way of every call."""
 
 
 class Way:
-    """`made_of`: the models that bounds knew when it was made. `again_ns`: when prices are asked
-    for anew, by the clock of wallets.
+    """The calls of `agent`, as long as its policy is `policy` and bounds know the same models.
 
-    It holds for calls that start from `from_ns` to `until_ns`, ns since 1970 UTC, and have at most
-    `most_input` tokens of prompt: above them other prices begin.
+    `made_of`: the models that they knew when it was made. It takes calls of its day (UTC) with at
+    most `_most_input` tokens of prompt, above which other prices begin, until prices are asked for
+    anew.
     """
 
     __slots__ = (
+        "_again_ns",
         "_dear_input",
         "_dear_output",
         "_fixed",
+        "_from_ns",
+        "_most_input",
         "_output",
         "_scale",
-        "again_ns",
-        "from_ns",
+        "_until_ns",
+        "_wallet",
+        "agent",
         "made_of",
-        "most_input",
         "policy",
-        "until_ns",
-        "wallet",
     )
 
     def __init__(
         self, wallet: Wallet, policy: Policy, model: PricedModel, made_of: object, again_ns: int
     ) -> None:
+        """`again_ns`: when prices are asked for anew, by the clock of wallets."""
         prices = model.prices[0]
-        self.wallet, self.policy, self.made_of = wallet, policy, made_of
-        self.from_ns = model.day * NS_PER_DAY
-        self.until_ns = self.from_ns + NS_PER_DAY
-        self.again_ns = again_ns
-        self.most_input = prices.thresholds[0] if prices.thresholds else _ANY
+        self._wallet, self.agent, self.policy, self.made_of = wallet, wallet.agent, policy, made_of
+        self._from_ns = model.day * NS_PER_DAY
+        self._until_ns = self._from_ns + NS_PER_DAY
+        self._again_ns = again_ns
+        self._most_input = prices.thresholds[0] if prices.thresholds else _ANY
         self._dear_input, self._dear_output = prices.bands[0]
         self._fixed, self._scale = prices.fixed, prices.scale
         self._output = model.ceilings.output_tokens
 
-    def bound(self, asked: Asked) -> Bound | None:
-        """Return what to reserve for a call, None where it takes a closer look."""
+    def hold(self, ask: Ask, now_ns: int) -> tuple[Wallet, Reservation, Fields] | None:
+        """Reserve what a call may cost at most; None where it takes a closer look, or more money.
+
+        `now_ns`: by the clock of wallets.
+        """
+        asked = ask.asked
         size = asked.body_bytes
         if size is None or asked.media or asked.held_context or asked.choices > 1:
             return None
         read, written = size + FRAMING_TOKENS, asked.max_output_tokens
-        if read > self.most_input:
+        if read > self._most_input or now_ns >= self._again_ns:
+            return None
+        if not self._from_ns <= ask.started_ns < self._until_ns:
             return None
         if written is None:
             written = self._output
-        cost = self._fixed + read * self._dear_input + written * self._dear_output
-        return _bound(Bound, (read, written, -(-cost // self._scale), True, None))
+        nano = self._fixed + read * self._dear_input + written * self._dear_output
+        if self._scale != 1:
+            nano = -(-nano // self._scale)
+        wallet = self._wallet
+        reservation = wallet.reserve(nano, read + written, now_ns)
+        if reservation is None:
+            return None
+        return wallet, reservation, (read, written, nano, True, None)
 
 
 def way(

@@ -9,10 +9,11 @@ from pathlib import Path
 from manager_agent.contract.guard import Policy
 from manager_agent.instrumentation import mishap, state_dir
 from manager_agent.instrumentation.clock import uuid7
+from manager_agent.instrumentation.epoch import Epoch
 from manager_agent.instrumentation.journal import Journal
 from manager_agent.instrumentation.link import Link
 from manager_agent.instrumentation.paused import Paused
-from manager_agent.instrumentation.wallet import Epoch, Wallet
+from manager_agent.instrumentation.wallet import Wallet
 
 UNHEARD = Policy(enforcement="hard", unpriced="refuse", unreachable="unknown", max_wait_ms=5_000)
 """What holds for an agent of which the manager has said nothing."""
