@@ -49,6 +49,8 @@ POLICY = BudgetPolicy(
     )
 )
 
+RULES = rules_from({})
+
 _SQL = Path(__file__).parent / "tick_store.sql"
 
 
@@ -133,7 +135,7 @@ def looked(
     found.parts["other frames"] = rest
     findings: list[Finding] = []
     started = process_time()
-    for rule in rules_from({}):
+    for rule in RULES:
         began = process_time()
         seen = look([rule], frames, now)
         found.rules[name_of(rule)] = (process_time() - began) * 1000
