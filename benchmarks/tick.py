@@ -1,8 +1,9 @@
 """What a look at the rules costs, and what makes it grow: `python -m benchmarks.tick`.
 
 A store as a fleet leaves it, made by SQL: calls of the last hour and rollups of all that were. Then
-looks: the first after a start, one after 10,000 new calls, one with nothing new, one after a late
-call to an old hour. Time is the processor's, of this process.
+looks: the first after a start, one after 10,000 new calls, with nothing new a second and a minute
+later, after a late call to an old hour, after 10,000 new calls that failed, and with nothing new
+after that. Time is the processor's, of this process; memory is what is resident of it.
 """
 
 import argparse
@@ -11,9 +12,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from mmap import PAGESIZE
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -28,6 +30,9 @@ from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import CallVersion, Changes
 from manager_agent.receiver.content import Door
 from manager_agent.rules.finding import Finding
+from manager_agent.rules.issues.following import follow
+from manager_agent.rules.issues.track import Tracker
+from manager_agent.rules.issues.view import frame_of, views
 from manager_agent.rules.look import look
 from manager_agent.rules.memory import Memory
 from manager_agent.rules.registry import rules_from
@@ -49,6 +54,8 @@ POLICY = BudgetPolicy(
     )
 )
 
+RULES = rules_from({})
+
 _SQL = Path(__file__).parent / "tick_store.sql"
 
 
@@ -58,6 +65,7 @@ class Look:
 
     parts: dict[str, float] = field(default_factory=dict)
     rules: dict[str, float] = field(default_factory=dict)
+    rss_mib: int = 0
 
     @property
     def total(self) -> float:
@@ -87,8 +95,13 @@ def built(folder: Path, calls: int, agents: int) -> FactStore:
     return facts
 
 
-def new_calls(at: datetime, count: int, agents: int, first: int) -> Changes:
-    """Return calls that just arrived, of the last half minute, as the window tells of them."""
+def new_calls(
+    at: datetime, count: int, agents: int, first: int, *, failed: bool = False
+) -> Changes:
+    """Return calls that just arrived, of the last half minute, as the window tells of them.
+
+    Those that `failed` say so in a hundred ways, each with a number of its own.
+    """
     changes = Changes(int(at.timestamp() * 1e9))
     unknown: dict[str, Any] = dict.fromkeys(Call._fields)
     for number in range(count):
@@ -106,7 +119,11 @@ def new_calls(at: datetime, count: int, agents: int, first: int) -> Changes:
             "output_tokens": 100,
             "cost_nano": 1_000_000,
             "cost_source": "local",
-            "error": False,
+            "error": failed,
+            "error_type": "RateLimitError" if failed else None,
+            "error_message": f"limit {number % 100} of request {number} reached"
+            if failed
+            else None,
             "guarded": False,
             "usage_estimated": False,
             "cost_by_provider": False,
@@ -121,30 +138,50 @@ def new_calls(at: datetime, count: int, agents: int, first: int) -> Changes:
     return changes
 
 
-def looked(
-    facts: FactStore, source: FrameSource, memory: Memory, now: datetime
-) -> tuple[Look, Memory]:
+@dataclass
+class Seen:
+    """What is kept between looks."""
+
+    facts: FactStore
+    source: FrameSource
+    memory: Memory = field(default_factory=Memory)
+    issues: Tracker = field(default_factory=Tracker)
+
+
+def looked(seen: Seen, now: datetime) -> Look:
     """Look once, part by part."""
     found = Look()
-    with facts.cursor() as con, _parts_of_frames(found):
+    with seen.facts.cursor() as con, _parts_of_frames(found):
         started = process_time()
-        frames = source.frames(con, now, POLICY)
+        frames = seen.source.frames(con, now, POLICY)
         rest = (process_time() - started) * 1000 - found.total
     found.parts["other frames"] = rest
+    started = process_time()
+    follow(seen.issues, frames, now)
+    open_ = [one for one in seen.issues.issues.values() if one.state != "resolved"]
+    known = views(open_, list(seen.issues.patterns.values()), now, POLICY)
+    frames = replace(frames, issues=frame_of(known))
+    found.parts["issues"] = (process_time() - started) * 1000
     findings: list[Finding] = []
     started = process_time()
-    for rule in rules_from({}):
+    for rule in RULES:
         began = process_time()
-        seen = look([rule], frames, now)
+        told = look([rule], frames, now)
         found.rules[name_of(rule)] = (process_time() - began) * 1000
-        findings += seen.findings
-        for name, error in seen.failed.items():
+        findings += told.findings
+        for name, error in told.failed.items():
             raise SystemExit(f"rule {name} broke: {error}")
     found.parts["rules"] = (process_time() - started) * 1000
     started = process_time()
-    done = step(memory, findings, now)
+    seen.memory = step(seen.memory, findings, now).memory
     found.parts["step"] = (process_time() - started) * 1000
-    return found, done.memory
+    found.rss_mib = _resident_mib()
+    return found
+
+
+def _resident_mib() -> int:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * PAGESIZE >> 20
 
 
 @contextmanager
@@ -192,19 +229,23 @@ def measured(calls: int, agents: int, new: int) -> dict[str, Look]:
 def _looks(facts: FactStore, agents: int, new: int) -> dict[str, Look]:
     source = FrameSource(told=True)
     facts.touched = source.note
-    memory = Memory()
-    found = {}
-    now = NOW
-    found["first"], memory = looked(facts, source, memory, now)
+    seen, now = Seen(facts, source), NOW
+    found = {"first": looked(seen, now)}
     for number, name in enumerate(("warm-up", f"{new:,} new")):
         now += timedelta(seconds=30)
         facts.append(new_calls(now, new, agents, number * new))
-        found[name], memory = looked(facts, source, memory, now)
-    now += timedelta(seconds=1)
-    found["nothing new"], memory = looked(facts, source, memory, now)
+        found[name] = looked(seen, now)
+    for name, seconds in (("nothing new", 1), ("a minute on", 60)):
+        now += timedelta(seconds=seconds)
+        found[name] = looked(seen, now)
     facts.append(new_calls(now - timedelta(hours=30), 1, agents, 10 * new))
     now += timedelta(seconds=1)
-    found["one late"], memory = looked(facts, source, memory, now)
+    found["one late"] = looked(seen, now)
+    now += timedelta(seconds=30)
+    facts.append(new_calls(now, new, agents, 20 * new, failed=True))
+    found[f"{new:,} errors"] = looked(seen, now)
+    now += timedelta(seconds=1)
+    found["nothing after"] = looked(seen, now)
     del found["warm-up"]
     return found
 
@@ -235,6 +276,7 @@ def _table(size: int, looks: dict[str, Look]) -> Iterator[str]:
         cells = (each.parts.get(part, 0.0) for each in looks.values())
         yield f"{part:>18} " + "".join(f"{cell:14,.1f}" for cell in cells)
     yield f"{'whole look':>18} " + "".join(f"{each.total:14,.1f}" for each in looks.values())
+    yield f"{'RSS MiB':>18} " + "".join(f"{each.rss_mib:14,}" for each in looks.values())
     slow = sorted(looks[f"{NEW:,} new"].rules.items(), key=lambda one: -one[1])[:5]
     yield "   slowest rules:  " + ", ".join(f"{name} {ms:.0f}" for name, ms in slow)
 

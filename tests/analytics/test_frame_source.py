@@ -16,11 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manager_agent.analytics import usage_frames
+from manager_agent.analytics import usage_frames, weeks_frames
+from manager_agent.analytics.baseline import baselines
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.frames import Frames, LedgerRow
 from manager_agent.analytics.hourly import hours_of
 from manager_agent.analytics.load import budget_rows, load
+from manager_agent.analytics.weeks_frames import by_agents
 from manager_agent.contract.budget import BudgetPolicy, Limits
 from manager_agent.contract.window import PERIODS, window
 from manager_agent.receiver.call import Call
@@ -234,7 +236,7 @@ def test_what_is_kept_equals_what_is_read_anew_often(
 
 def assert_equal(one: Frames, other: Frames) -> None:
     for field in fields(Frames):
-        if field.name in HOURLY:
+        if field.name in (*HOURLY, "remembered"):
             continue
         mine, theirs = getattr(one, field.name), getattr(other, field.name)
         if isinstance(mine, pl.DataFrame):
@@ -356,6 +358,33 @@ def test_weeks_of_hours_are_computed_once_an_hour(world: World) -> None:
     assert len(seen) == 3
 
 
+def test_normal_hours_are_the_same_of_few_agents_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agents = ["b", "a", "d", "c", None]
+    history = pl.DataFrame(
+        [
+            {
+                "ts": NOW.replace(minute=0) - timedelta(hours=hour),
+                "agent": agent,
+                "provider": "p",
+                "model": "m1" if hour % 3 else "m2",
+                "cost": 10**8 * (1 + (hour * 7 + number) % 11),
+            }
+            for hour in range(1, 200, 2)
+            for number, agent in enumerate(agents)
+        ],
+        schema_overrides={"ts": pl.Datetime("us", "UTC")},
+    )
+
+    def normal(together: int) -> pl.DataFrame:
+        monkeypatch.setattr(weeks_frames, "_TOGETHER", together)
+        return by_agents(history, lambda some: baselines(some, NOW, ZoneInfo("UTC")))
+
+    polars.testing.assert_frame_equal(normal(3), normal(100))
+    assert normal(1)["agent"].unique().sort().to_list() == ["a", "b", "c", "d"]
+
+
 def test_hours_of_weeks_end_before_the_present_hour(world: World) -> None:
     for age in (0, 1, 6 * 7 * 24, 6 * 7 * 24 + 1):
         one = call(str(age), start_ns=NOW_NS - age * HOUR)
@@ -364,4 +393,4 @@ def test_hours_of_weeks_end_before_the_present_hour(world: World) -> None:
     with world.facts.cursor() as con:
         found = hours_of(con, NOW, 6)
 
-    assert found["ts"].to_list() == [NOW - timedelta(weeks=6), NOW - timedelta(hours=1)]
+    assert sorted(found["ts"]) == [NOW - timedelta(weeks=6), NOW - timedelta(hours=1)]

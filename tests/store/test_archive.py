@@ -1,7 +1,7 @@
 """Days move to Parquet files, and nothing that is asked of the store comes out differently."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -242,6 +242,31 @@ def test_old_days_leave_the_archive_and_rollups_stay(sealed: Archived) -> None:
     assert sealed.read(SUMS)[0][0] == 0
     assert sealed.read("SELECT count(*) FROM calls_retracted") == [(0,)]
     assert sealed.read(USAGE) == usage
+
+
+def test_decisions_are_kept_as_long_as_the_archive(receiver: Archived) -> None:
+    def decide(days_ago: int) -> None:
+        ts = receiver.clock().replace(tzinfo=None) - timedelta(days=days_ago)
+        receiver.store.rearrange(
+            lambda con: con.execute("INSERT INTO decisions (ts, agent) VALUES (?, ?)", [ts, "a"])
+        )
+
+    for days_ago in (0, 89, 90, 91, 400):
+        decide(days_ago)
+    waited: list[int] = []
+
+    def write(job: Callable[[], None]) -> None:
+        waited.append(1)
+        job()
+
+    sealer = Sealer(receiver.store, write, receiver.clock, receiver.kept)
+    sealer.run()
+
+    today = receiver.clock().date()
+    kept = receiver.read("SELECT ts FROM decisions ORDER BY ts DESC")
+    assert [(today - ts.date()).days for (ts,) in kept] == [0, 89, 90]
+    sealer.run()
+    assert len(waited) == 1, "writers wait only where something is to be deleted"
 
 
 def test_expired_files_go_when_nobody_reads_them(

@@ -26,6 +26,7 @@ FORBIDDEN = [
 MAY_DELETE = {
     "seal.sql", "compact_usage.sql",
     "spans.sql", "calls_sealed.sql", "tools_sealed.sql", "manifest.sql", "expire.sql",
+    "decisions.sql",
 }  # fmt: skip
 
 

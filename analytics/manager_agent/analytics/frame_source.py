@@ -1,14 +1,17 @@
 """Where the frames of a running manager come from: only what changed is read anew."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 from threading import Lock
 
 import duckdb
+import polars as pl
 
 from manager_agent.analytics.frames import Frames, LedgerRow, Thresholds
 from manager_agent.analytics.kept_frames import KeptFrames
 from manager_agent.analytics.load import load
+from manager_agent.analytics.remembered import Remembered
 from manager_agent.contract.budget import BudgetPolicy
 
 
@@ -23,6 +26,7 @@ class FrameSource:
     def __init__(self, *, told: bool = False) -> None:
         """`told`: whether `note` is told of every commit; else each look reads all anew."""
         self.kept = KeptFrames()
+        self.remembered = Remembered()
         self._told = told
         self._lock = Lock()
         self._noted: set[int] | None = None
@@ -58,7 +62,12 @@ class FrameSource:
             raise
         finally:
             self.kept.hourly.end()
-        return found
+        pieces = self.kept.usage.pieces()
+        tables = ((each.name, getattr(found, each.name)) for each in fields(Frames))
+        self.remembered.begin(
+            (table, pieces.get(name)) for name, table in tables if isinstance(table, pl.DataFrame)
+        )
+        return replace(found, remembered=self.remembered)
 
     def _forget_changed(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
+from manager_agent.analytics.remembered import Remembered
 from manager_agent.contract.budget import BudgetPolicy, Enforcement, Unit
 from manager_agent.contract.window import Period
 
@@ -351,6 +352,9 @@ class Frames:
     `told` (schema `TOLD`): how many calls guards told of.
     `drops` (schema `DROPS`): what the receiver refused or did not understand.
     `health` (schema `HEALTH`): what is wrong with the manager itself.
+
+    `remembered`: what was made of equal tables before, so that rules need not work out again what
+    did not change: `frames.remembered.once(_sums, frames.hours)` is `_sums(frames.hours)`.
     """
 
     budgets: pl.DataFrame
@@ -372,3 +376,4 @@ class Frames:
     told: pl.DataFrame = field(default_factory=_none_of(TOLD))
     drops: pl.DataFrame = field(default_factory=_none_of(DROPS))
     health: pl.DataFrame = field(default_factory=_none_of(HEALTH))
+    remembered: Remembered = field(default_factory=Remembered, compare=False, repr=False)

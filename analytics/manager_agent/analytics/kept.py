@@ -9,6 +9,7 @@ import duckdb
 import polars as pl
 
 from manager_agent.analytics.answer import answer
+from manager_agent.analytics.remembered import Piece, Rows, piece
 
 MINUTE, QUARTER, HOUR, DAY = 1, 15, 60, 1440
 """Grains of buckets, in minutes."""
@@ -35,7 +36,7 @@ class Kept:
         self._question = question
         self._schema = schema
         self._more = {"grain": grain} if "$grain" in text(question) else {}
-        self._buckets: dict[int, pl.DataFrame] = {}
+        self._buckets: dict[int, Rows] = {}
         self._last: tuple[Sequence[int], pl.DataFrame] | None = None
 
     def clear(self) -> None:
@@ -51,7 +52,12 @@ class Kept:
 
     def heights(self) -> Mapping[int, int]:
         """Return the number of rows of each bucket that is here."""
-        return {bucket: frame.height for bucket, frame in self._buckets.items()}
+        return {bucket: each.frame.height for bucket, each in self._buckets.items()}
+
+    def pieces(self) -> list[Piece]:
+        """Return what the last answer of `rows` is made of, in its order."""
+        wanted = () if self._last is None else self._last[0]
+        return [each for bucket in wanted for each in self._buckets[bucket].version or ()]
 
     def rows(self, con: duckdb.DuckDBPyConnection, wanted: Sequence[int]) -> pl.DataFrame:
         """Return the rows of the buckets `wanted` (rising), in that order; forget all others."""
@@ -60,7 +66,7 @@ class Kept:
         self._buckets = {b: self._buckets[b] for b in wanted if b in self._buckets}
         for first, end in _runs([b for b in wanted if b not in self._buckets]):
             self._load(con, first, end, wanted)
-        full = [self._buckets[b] for b in wanted if self._buckets[b].height]
+        full = [self._buckets[b].frame for b in wanted if self._buckets[b].frame.height]
         found = pl.concat(full, rechunk=True) if full else pl.DataFrame(schema=self._schema)
         self._last = (wanted, found)
         return found
@@ -78,7 +84,8 @@ class Kept:
         nothing = found.clear()
         for bucket in wanted:
             if first <= bucket < end:
-                self._buckets[bucket] = parts.get((bucket,), nothing)
+                rows = parts.get((bucket,), nothing)
+                self._buckets[bucket] = Rows(rows, (piece(rows),))
 
 
 def ask(

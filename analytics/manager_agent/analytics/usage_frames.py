@@ -8,6 +8,7 @@ import polars as pl
 
 from manager_agent.analytics.frames import CALLS, HOURS, MINUTES, TOOLS
 from manager_agent.analytics.kept import HOUR, MINUTE, Kept, ask, naive, span
+from manager_agent.analytics.remembered import Piece, cut
 
 HOURS_WITHIN = timedelta(hours=48)
 """Clock hours before the present one that `Frames.hours` holds."""
@@ -37,6 +38,15 @@ class UsageFrames:
         """All that is kept."""
         return (self._hours, self._minutes, self._calls.kept, self._tools.kept)
 
+    def pieces(self) -> Mapping[str, Sequence[Piece]]:
+        """Return what each of the frames is made of, as they were returned last, by name."""
+        return {
+            "hours": self._hours.pieces(),
+            "minutes": self._minutes.pieces(),
+            "calls": self._calls.pieces,
+            "tools": self._tools.pieces,
+        }
+
     def hours(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
         """Return usage in the clock hour (UTC) of `now` and the 48 before."""
         return self._hours.rows(con, span(now - HOURS_WITHIN, now, HOUR))
@@ -60,6 +70,8 @@ class _Newest:
     def __init__(self, question: str, schema: pl.Schema) -> None:
         self.kept = Kept(question, MINUTE, schema)
         self._question = question
+        self.pieces: Sequence[Piece] = ()
+        """What the last answer of `rows` is made of."""
 
     def rows(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
         wanted = span(now - CALLS_WITHIN, now, MINUTE)
@@ -69,7 +81,10 @@ class _Newest:
         if len(missing) > _FEW:
             needed = _enough(wanted, {**self._counted(con, missing), **here})
         every = self.kept.rows(con, needed)
-        return _after(every, now - CALLS_WITHIN, now).tail(MOST_CALLS)
+        first, end = _between(every, now - CALLS_WITHIN, now)
+        first = max(first, end - MOST_CALLS)
+        self.pieces = list(cut(self.kept.pieces(), first, end))
+        return every[first:end]
 
     def _counted(self, con: duckdb.DuckDBPyConnection, minutes: Sequence[int]) -> Mapping[int, int]:
         params = {"low": naive(minutes[0]), "high": naive(minutes[-1] + 1)}
@@ -88,11 +103,12 @@ def _enough(wanted: Sequence[int], heights: Mapping[int, int]) -> Sequence[int]:
     return wanted
 
 
-def _after(frame: pl.DataFrame, low: datetime, high: datetime) -> pl.DataFrame:
-    """Return the rows after `low`, up to `high`, of a frame in order of `ts`."""
+def _between(frame: pl.DataFrame, low: datetime, high: datetime) -> tuple[int, int]:
+    """Return the place of the first row after `low`, and of the first after `high`, of a frame in
+    order of `ts`."""
     times = frame["ts"].to_physical()
     first, end = (
         int(times.search_sorted((moment - _EPOCH) // _MICROSECOND, side="right"))
         for moment in (low, high)
     )
-    return frame[first:end]
+    return first, max(first, end)

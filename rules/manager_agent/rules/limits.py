@@ -1,6 +1,6 @@
 """Limits of agents, groups and the fleet in one form, with what their agents spent lately."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -69,16 +69,25 @@ def lines(frames: Frames) -> Iterator[Line]:
     yield from pools(frames)
 
 
-def lasting(frames: Frames) -> Iterator[Line]:
+def lasting(
+    frames: Frames, near: Callable[..., pl.DataFrame] | None = None, *given: object
+) -> Iterator[Line]:
     """Yield the limits of days and months that something is spent of and that are not reached.
 
-    Those that may not last: what is left out is dropped before it costs anything.
+    Those that may not last: what is left out is dropped before it costs anything. `near`: which of
+    the agents' limits are worth a closer look, asked with these and `given`.
     """
-    open_ = (
+    known = frames.remembered
+    budgets, pools = (known.once(_open, table) for table in (frames.budgets, frames.pools))
+    if near is not None:
+        budgets = known.once(near, budgets, *given)
+    yield from lines(replace(frames, budgets=budgets, pools=pools))
+
+
+def _open(limits: pl.DataFrame) -> pl.DataFrame:
+    return limits.filter(
         (pl.col("period") != "hour") & (pl.col("spent") > 0) & (pl.col("spent") < pl.col("limit"))
     )
-    kept = replace(frames, budgets=frames.budgets.filter(open_), pools=frames.pools.filter(open_))
-    yield from lines(kept)
 
 
 def pools(frames: Frames) -> Iterator[Line]:

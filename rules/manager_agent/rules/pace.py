@@ -1,11 +1,13 @@
 """How fast a limit is used up: two windows that must agree, as for error budgets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from manager_agent.analytics.frames import Frames
+from manager_agent.analytics.remembered import Rows
 from manager_agent.rules.limits import Line
 
 _DAY, _MONTH = timedelta(days=1), timedelta(days=30)
@@ -63,26 +65,20 @@ class Recent:
         """Read minutes, and hours for what is longer: never more than the window."""
         self._frames = frames
         self._now = now
-        self._sums: dict[timedelta, dict[str, tuple[int, int, int]]] = {}
+        self._sums: dict[timedelta, Mapping[str, tuple[int, int, int]]] = {}
 
-    def near(self, budgets: pl.DataFrame, factor: float) -> pl.DataFrame:
-        """Return the limits of agents that used enough of late for any watch to be reached.
+    def wide(self) -> tuple[Rows, Rows]:
+        """Return minutes and hours that hold all windows of the watches, and a little more: so a
+        look soon after sees the same."""
+        known = self._frames.remembered
+        minutes = known.rows(self._frames.minutes, since=_floor(self._now - _TWO_HOURS))
+        return minutes, known.rows(self._frames.hours, since=self._now - _LONGEST)
 
-        Not all that the watches ask for, but of 1,000 agents only these cost anything.
-        """
-        shorter = _summed(self._frames.minutes, self._now - _TWO_HOURS)
-        longer = _summed(self._frames.hours, self._now - _LONGEST)
-        used = pl.concat([shorter, longer]).group_by("agent").max()
-        amount = pl.when(pl.col("unit") == "usd").then("cost").otherwise("tokens")
-        enough = pl.col("limit") * pl.col("period").replace_strict(_LEAST, default=None) * factor
-        kept = budgets.join(used, on="agent", how="inner", maintain_order="left")
-        return kept.filter(amount >= enough).select(budgets.columns)
-
-    def _within(self, span: timedelta) -> dict[str, tuple[int, int, int]]:
+    def _within(self, span: timedelta) -> Mapping[str, tuple[int, int, int]]:
         if span not in self._sums:
             usage = self._frames.minutes if span <= _TWO_HOURS else self._frames.hours
-            found = _summed(usage, self._now - span)
-            self._sums[span] = {agent: tuple(sums) for agent, *sums in found.iter_rows()}
+            rows = self._frames.remembered.rows(usage, since=self._now - span)
+            self._sums[span] = self._frames.remembered.once(_by_agent, rows)
         return self._sums[span]
 
     def used(self, line: Line, within: timedelta) -> tuple[int, int]:
@@ -119,10 +115,33 @@ def too_fast(
     return None
 
 
-def _summed(usage: pl.DataFrame, since: datetime) -> pl.DataFrame:
+def near(
+    budgets: pl.DataFrame, minutes: pl.DataFrame, hours: pl.DataFrame, factor: float
+) -> pl.DataFrame:
+    """Return the limits of agents that used enough of late for any watch to be reached.
+
+    Not all that the watches ask for, but of 1,000 agents only these cost anything. `minutes` and
+    `hours`: as `Recent.wide` has them.
+    """
+    used = pl.concat([_summed(minutes), _summed(hours)]).group_by("agent").max()
+    amount = pl.when(pl.col("unit") == "usd").then("cost").otherwise("tokens")
+    enough = pl.col("limit") * pl.col("period").replace_strict(_LEAST, default=None) * factor
+    kept = budgets.join(used, on="agent", how="inner", maintain_order="left")
+    return kept.filter(amount >= enough).select(budgets.columns)
+
+
+def _by_agent(usage: pl.DataFrame) -> Mapping[str, tuple[int, int, int]]:
+    return {agent: tuple(sums) for agent, *sums in _summed(usage).iter_rows()}
+
+
+def _summed(usage: pl.DataFrame) -> pl.DataFrame:
     tokens = pl.col("input_tokens").fill_null(0) + pl.col("output_tokens").fill_null(0)
     return (
-        usage.filter((pl.col("ts") >= since) & pl.col("agent").is_not_null())
+        usage.filter(pl.col("agent").is_not_null())
         .group_by("agent")
         .agg(pl.col("cost").sum(), tokens.sum().alias("tokens"), pl.col("calls").sum())
     )
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.replace(minute=moment.minute // 10 * 10, second=0, microsecond=0)

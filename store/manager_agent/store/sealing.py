@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from manager_agent.store.archive import (
     days_before,
     first_live_day,
 )
+from manager_agent.store.decision_days import forget_decisions
 from manager_agent.store.duck import FactStore
 
 _log = structlog.get_logger()
@@ -104,6 +106,7 @@ class Sealer:
                 for wanted in self.due(before):
                     self._move(wanted, moved)
                 self._expire(moved)
+                forget_decisions(self._store, partial(self._stalling, moved), self._first_kept())
             except BaseException:
                 self._failed += 1
                 raise
@@ -153,7 +156,7 @@ class Sealer:
         self._store.rearrange(lambda con: self._store.archive.commit(con, prepared))
 
     def _expire(self, moved: Moved) -> None:
-        before = days_before(self._clock().date(), self._kept.archive_days)
+        before = self._first_kept()
         archive = self._store.archive
         if any(file.day < before for file in archive.files):
 
@@ -162,6 +165,9 @@ class Sealer:
 
             self._stalling(moved, lambda: self._store.rearrange(forget))
         self._sweep()
+
+    def _first_kept(self) -> date:
+        return days_before(self._clock().date(), self._kept.archive_days)
 
     def _sweep(self) -> None:
         """Delete files that count no more and have not counted for a while."""

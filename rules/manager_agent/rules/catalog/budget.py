@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from manager_agent.analytics.frames import BudgetRow, Frames
+from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.window import Window, window_key
 from manager_agent.rules.amounts import dollars, usd_text
 from manager_agent.rules.finding import Finding
@@ -28,15 +29,21 @@ class Budget:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every limit that reached a share, with the highest share it reached."""
-        if not frames.policy.warn_at:
-            return
-        # A little less than the least share: what is exact is asked of those that are near.
-        near = pl.col("limit") * (float(min(frames.policy.warn_at)) * 0.999)
-        for values in frames.budgets.filter(pl.col("spent") >= near).iter_rows():
-            row = BudgetRow(*values)
-            reached = [share for share in frames.policy.warn_at if _reaches(row, share)]
-            if reached:
-                yield _finding(row, max(reached), frames.policy.zone)
+        yield from frames.remembered.once(_found, frames.budgets, frames.policy)
+
+
+def _found(budgets: pl.DataFrame, policy: BudgetPolicy) -> list[Finding]:
+    if not policy.warn_at:
+        return []
+    # A little less than the least share: what is exact is asked of those that are near.
+    near = pl.col("limit") * (float(min(policy.warn_at)) * 0.999)
+    found = []
+    for values in budgets.filter(pl.col("spent") >= near).iter_rows():
+        row = BudgetRow(*values)
+        reached = [share for share in policy.warn_at if _reaches(row, share)]
+        if reached:
+            found.append(_finding(row, max(reached), policy.zone))
+    return found
 
 
 def _reaches(row: BudgetRow, share: Decimal) -> bool:

@@ -11,7 +11,7 @@ from manager_agent.analytics.frames import Frames
 from manager_agent.rules.amounts import dollars
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.limits import Line, clock, lasting
-from manager_agent.rules.outlook import Outlook, Usual, outlook
+from manager_agent.rules.outlook import Outlook, Usual, hour_of, may_pass, outlook
 from manager_agent.rules.pace import Recent, too_fast
 from manager_agent.rules.rule import rule
 
@@ -33,8 +33,9 @@ class BudgetForecast:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every limit that is going to be passed, with the end that is to be expected."""
-        recent, usual = Recent(frames, now), Usual(frames.baselines, now)
-        for line in lasting(frames):
+        recent, usual = Recent(frames, now), Usual(frames, now)
+        # Only what is more likely than not can be told, and that is asked of all at once.
+        for line in lasting(frames, may_pass, frames.baselines, hour_of(now)):
             passed = (now - line.window_start) / (line.resets_at - line.window_start)
             early = passed * 100 < self.min_passed_percent
             if line.period == "hour" or early or not 0 < line.spent < line.limit:

@@ -1,7 +1,6 @@
 """Burn rate: a limit is used up so fast that it will be gone before its window ends."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -12,7 +11,7 @@ from manager_agent.analytics.frames import Frames
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.limits import SPAN, Line, clock, lasting
 from manager_agent.rules.outlook import Usual, outlook
-from manager_agent.rules.pace import Pace, Recent, too_fast
+from manager_agent.rules.pace import Pace, Recent, near, too_fast
 from manager_agent.rules.rule import rule
 
 
@@ -37,9 +36,8 @@ class BurnRate:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every limit that will not last, with the time at which it is gone."""
-        recent, usual = Recent(frames, now), Usual(frames.baselines, now)
-        near = replace(frames, budgets=recent.near(frames.budgets, self.factor))
-        for line in lasting(near):
+        recent, usual = Recent(frames, now), Usual(frames, now)
+        for line in lasting(frames, near, *recent.wide(), self.factor):
             pace = too_fast(line, recent, now, self.factor, self.min_calls)
             if pace is None:
                 continue

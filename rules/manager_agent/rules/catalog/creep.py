@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
+import polars as pl
 from pydantic import Field
 
 from manager_agent.analytics.frames import Frames
@@ -41,7 +42,13 @@ class Creep:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every agent and model whose calls became dearer, with the cause."""
-        for row in frames.creep.iter_rows(named=True):
+        yield from frames.remembered.once(self._found, frames.creep)
+
+    def _found(self, creep: pl.DataFrame) -> tuple[Finding, ...]:
+        return tuple(self._dearer(creep))
+
+    def _dearer(self, creep: pl.DataFrame) -> Iterator[Finding]:
+        for row in creep.iter_rows(named=True):
             if row["week_calls"] < self.min_calls:
                 continue
             # What its calls of a day cost more than the same calls did two weeks ago.

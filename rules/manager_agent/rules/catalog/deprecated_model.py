@@ -27,15 +27,34 @@ class DeprecatedModel:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every model in use that ends soon, or has ended."""
-        used = (
-            frames.hours.filter(pl.col("calls") > 0)
-            .group_by("provider", "model")
-            .agg(pl.col("calls").sum(), pl.col("agent").drop_nulls().unique().sort())
-        )
-        for provider, model, calls, agents in used.sort("provider", "model").iter_rows():
-            known = retirements().get((provider, model))
-            if known is not None and (known.ends - now.date()).days <= self.days_before:
-                yield _finding(known, calls, agents, (known.ends - now.date()).days)
+        for known, calls, agents in frames.remembered.once(_used, frames.hours):
+            days = (known.ends - now.date()).days
+            if days <= self.days_before:
+                yield _finding(known, calls, agents, days)
+
+
+def _used(hours: pl.DataFrame) -> list[tuple[Retirement, int, list[str]]]:
+    """Return the models in use that end some day, with calls and the agents that made them."""
+    # First which models there are: of those that do not end, no agent need be listed.
+    used = hours.filter(pl.col("calls") > 0)
+    models = used.select("provider", "model").unique().rows()
+    ending = pl.DataFrame(
+        [model for model in models if model in retirements()],
+        schema={"provider": pl.String(), "model": pl.String()},
+        orient="row",
+    )
+    if ending.is_empty():
+        return []
+    found = (
+        used.join(ending, on=["provider", "model"], how="semi")
+        .group_by("provider", "model")
+        .agg(pl.col("calls").sum(), pl.col("agent").drop_nulls().unique().sort())
+        .sort("provider", "model")
+    )
+    return [
+        (retirements()[provider, model], calls, agents)
+        for provider, model, calls, agents in found.iter_rows()
+    ]
 
 
 def _finding(known: Retirement, calls: int, agents: list[str], days: int) -> Finding:

@@ -48,17 +48,24 @@ class ErrorBurst:
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every agent whose failures stand out."""
         since = now - timedelta(minutes=self.minutes)
-        recent = frames.minutes.filter((pl.col("ts") >= since) & (pl.col("ts") <= now))
+        known = frames.remembered
+        recent = known.rows(frames.minutes, since=since)
+        failing = known.once(self._failing, recent)
+        if failing.is_empty():
+            return
         # The clock hour before the burst may hold its beginning: leave it and the present one out.
-        before = frames.hours.filter(pl.col("ts") < since - timedelta(hours=1))
-        past = _by_agent(before).rename({"calls": "past_calls", "errors": "past_errors"})
-        found = _by_agent(recent).join(past, on="agent", how="left")
-        for row in found.sort("agent").iter_rows(named=True):
+        before = known.rows(frames.hours, before=since - timedelta(hours=1))
+        past = known.once(_past, before)
+        for row in failing.join(past, on="agent", how="left").sort("agent").iter_rows(named=True):
             usual = self._usual(row)
-            share = 100 * row["errors"] / row["calls"] if row["calls"] else 0.0
-            enough = row["calls"] >= self.min_calls and row["errors"] >= self.min_errors
-            if enough and share >= self._least(usual) and _no_chance(row, usual):
+            share = 100 * row["errors"] / row["calls"]
+            if share >= self._least(usual) and _no_chance(row, usual):
                 yield _finding(row, share, usual, self.minutes)
+
+    def _failing(self, recent: pl.DataFrame) -> pl.DataFrame:
+        """Return the agents with failures enough to say anything."""
+        enough = (pl.col("calls") >= self.min_calls) & (pl.col("errors") >= self.min_errors)
+        return _by_agent(recent).filter(enough)
 
     def _least(self, usual: float) -> float:
         """Return the percent that must fail: what often fails cannot fail thrice as often."""
@@ -77,6 +84,10 @@ def _no_chance(row: dict[str, Any], usual: float) -> bool:
     """Tell whether so many failures are beyond four standard deviations of what is usual."""
     expected = row["calls"] * usual / 100
     return bool(row["errors"] >= expected + _DEVIATIONS * sqrt(expected * (1 - usual / 100)))
+
+
+def _past(before: pl.DataFrame) -> pl.DataFrame:
+    return _by_agent(before).rename({"calls": "past_calls", "errors": "past_errors"})
 
 
 def _by_agent(frame: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from manager_agent.rules.loop_look import Habits, Loop, looked
 from manager_agent.rules.loop_runs import repeating, runs
 from manager_agent.rules.loop_score import LOOP, NEARLY
 from manager_agent.rules.loop_steps import steps
+from manager_agent.rules.loop_suspects import suspects
 from manager_agent.rules.message import Fact, Severity
 from manager_agent.rules.rule import rule
 
@@ -99,7 +100,10 @@ class InfiniteLoop:
                 yield finding
 
     def _loops(self, frames: Frames, since: datetime) -> Iterator[Loop]:
-        judged = runs(steps(frames), since)
+        able = suspects(steps(frames), since)
+        if able.is_empty():
+            return
+        judged = runs(able, since)
         habits = Habits(self.longest_cycle, self.wait_seconds, self.poll_tools, self.cursor_tools)
         places = [(by, repeating(judged, by, since)) for by in ("sig", "near")]
         wanted = pl.concat([place.select("run") for _, place in places]).unique()

@@ -37,16 +37,7 @@ class SilentAgent:
         """Name every agent that is missed."""
         present = now.replace(minute=0, second=0, microsecond=0)
         missed = [present - _HOUR * back for back in range(1, self.hours + 1)]
-        known = frames.hours.filter(pl.col("agent").is_not_null())
-        called = known.filter((pl.col("ts") >= missed[-1]) & (pl.col("calls") > 0))
-        sums = (
-            known.join(called.select("agent").unique(), on="agent", how="anti")
-            .group_by("agent", "ts")
-            .agg(pl.col("calls").sum())
-        )
-        counts: dict[str, dict[datetime, int]] = {}
-        for agent, ts, calls in sums.sort("agent", "ts").iter_rows():
-            counts.setdefault(agent, {})[ts] = calls
+        counts = frames.remembered.once(_silent, frames.hours, missed[-1])
         for agent, by_hour in counts.items():
             if self._expected(by_hour, missed, frames.policy.zone):
                 yield _finding(agent, max(by_hour), self.hours)
@@ -61,6 +52,21 @@ class SilentAgent:
         # Of two days ago no more is known than the hour that is the present one now.
         same = [present - 2 * _DAY, *(hour - _DAY for hour in (present, *missed))]
         return all(by_hour.get(hour, 0) >= self.min_calls for hour in same)
+
+
+def _silent(hours: pl.DataFrame, since: datetime) -> dict[str, dict[datetime, int]]:
+    """Return the calls by hour of each agent that made none since `since`, in order of name."""
+    called = hours.filter((pl.col("ts") >= since) & (pl.col("calls") > 0)).select("agent").unique()
+    sums = (
+        hours.filter(pl.col("agent").is_not_null())
+        .join(called, on="agent", how="anti")
+        .group_by("agent", "ts")
+        .agg(pl.col("calls").sum())
+    )
+    counts: dict[str, dict[datetime, int]] = {}
+    for agent, ts, calls in sums.sort("agent", "ts").iter_rows():
+        counts.setdefault(agent, {})[ts] = calls
+    return counts
 
 
 def _finding(agent: str, last: datetime, hours: int) -> Finding:

@@ -39,33 +39,41 @@ class SlowModel:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every agent and model that has become slow."""
-        since = now - timedelta(minutes=self.minutes)
-        recent = frames.calls.filter(
-            (pl.col("ts") > since)
-            & (pl.col("status") == "ok")
-            & pl.col("duration_ms").is_not_null()
-        )
-        of_now = recent.group_by(_KEY).agg(
-            pl.len().alias("calls"),
-            pl.col("duration_ms").quantile(0.5, "nearest").alias("p50"),
-            pl.col("duration_ms").quantile(0.95, "nearest").alias("p95"),
-        )
-        past = (
-            frames.hours.filter(pl.col("ts") < since - timedelta(hours=1))
+        since, known = now - timedelta(minutes=self.minutes), frames.remembered
+        before = known.rows(frames.hours, before=since - timedelta(hours=1))
+        recent = known.rows(frames.calls, after=since)
+        yield from known.once(self._found, recent, known.once(_past, before))
+
+    def _found(self, recent: pl.DataFrame, past: pl.DataFrame) -> list[Finding]:
+        known = past.filter(pl.col("past_calls") >= self.min_past_calls)
+        told = recent.filter(
+            (pl.col("status") == "ok") & pl.col("duration_ms").is_not_null()
+        ).select(*_KEY, "duration_ms")
+        often = told.group_by(_KEY).len("calls").filter(pl.col("calls") >= self.min_calls)
+        able = often.join(known, on=_KEY, how="inner", nulls_equal=True)
+        if able.is_empty():
+            return []
+        of_now = (
+            told.join(able.select(_KEY), on=_KEY, how="semi", nulls_equal=True)
             .group_by(_KEY)
             .agg(
-                pl.col("calls").sum().alias("past_calls"),
-                (pl.col("duration_ms").sum() / pl.col("calls").sum()).alias("usual"),
+                pl.col("duration_ms").quantile(0.5, "nearest").alias("p50"),
+                pl.col("duration_ms").quantile(0.95, "nearest").alias("p95"),
             )
         )
-        slow = of_now.join(past, on=_KEY, how="inner", nulls_equal=True).filter(
-            (pl.col("calls") >= self.min_calls)
-            & (pl.col("past_calls") >= self.min_past_calls)
-            & (pl.col("p50") >= pl.col("usual") * self.times)
+        slow = able.join(of_now, on=_KEY, how="inner", nulls_equal=True).filter(
+            (pl.col("p50") >= pl.col("usual") * self.times)
             & (pl.col("p50") >= pl.col("usual") + self.more_ms)
         )
-        for row in slow.sort(_KEY).iter_rows(named=True):
-            yield _finding(row, self.minutes)
+        return [_finding(row, self.minutes) for row in slow.sort(_KEY).iter_rows(named=True)]
+
+
+def _past(before: pl.DataFrame) -> pl.DataFrame:
+    """Return how many calls there were of each agent and model, and how long they usually took."""
+    return before.group_by(_KEY).agg(
+        pl.col("calls").sum().alias("past_calls"),
+        (pl.col("duration_ms").sum() / pl.col("calls").sum()).alias("usual"),
+    )
 
 
 def _finding(row: dict[str, Any], minutes: int) -> Finding:

@@ -28,16 +28,21 @@ class SuccessRate:
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every agent whose calls succeed too seldom."""
         since = now - timedelta(minutes=self.minutes)
-        recent = frames.minutes.filter(
-            (pl.col("ts") >= since) & (pl.col("ts") <= now) & pl.col("agent").is_not_null()
+        recent = frames.remembered.rows(frames.minutes, since=since)
+        yield from frames.remembered.once(self._found, recent)
+
+    def _found(self, recent: pl.DataFrame) -> tuple[Finding, ...]:
+        sums = (
+            recent.filter(pl.col("agent").is_not_null())
+            .group_by("agent")
+            .agg(pl.col("calls").sum(), pl.col("errors").sum())
+            .filter((pl.col("calls") >= self.min_calls) & (pl.col("errors") > 0))
         )
-        sums = recent.group_by("agent").agg(pl.col("calls").sum(), pl.col("errors").sum())
-        for row in sums.sort("agent").iter_rows(named=True):
-            if row["calls"] < self.min_calls:
-                continue
-            share = 100 * (row["calls"] - row["errors"]) / row["calls"]
-            if share < self.percent:
-                yield _finding(row, share, self)
+        shares = (
+            (row, 100 * (row["calls"] - row["errors"]) / row["calls"])
+            for row in sums.sort("agent").iter_rows(named=True)
+        )
+        return tuple(_finding(row, share, self) for row, share in shares if share < self.percent)
 
 
 def _finding(row: dict[str, Any], share: float, rule: SuccessRate) -> Finding:

@@ -32,19 +32,24 @@ class UnbudgetedAgent:
 
     def find(self, frames: Frames, now: datetime) -> Iterator[Finding]:
         """Name every agent that spends unbounded, or all of them at once."""
-        lately = frames.hours.filter((pl.col("ts") > now - _DAY) & pl.col("agent").is_not_null())
-        spent = lately.group_by("agent").agg(pl.col("cost").sum()).sort("agent")
-        free = [
-            (agent, cost)
-            for agent, cost in spent.iter_rows()
-            if cost >= self.min_usd_per_day * 1e9 and not _bounded(agent, frames.policy)
-        ]
+        lately = frames.remembered.rows(frames.hours, after=now - _DAY)
+        free = frames.remembered.once(self._free, lately, frames.policy)
         until = now + timedelta(days=self.remember_days)
         if free and not frames.policy.periods():
             yield _all(free, until)
             return
         for agent, cost in free:
             yield _one(agent, cost, until)
+
+    def _free(self, lately: pl.DataFrame, policy: BudgetPolicy) -> list[tuple[str, int]]:
+        """Return who spent enough unbounded, in order of name, and how much."""
+        spent = (
+            lately.filter(pl.col("agent").is_not_null())
+            .group_by("agent")
+            .agg(pl.col("cost").sum())
+            .filter(pl.col("cost") >= self.min_usd_per_day * 1e9)
+        )
+        return [each for each in spent.sort("agent").iter_rows() if not _bounded(each[0], policy)]
 
 
 def _bounded(agent: str, policy: BudgetPolicy) -> bool:

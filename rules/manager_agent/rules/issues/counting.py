@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from manager_agent.rules.issues.issue import HOUR_US, OTHERS, Counted, Pattern, Tally
 
@@ -13,23 +13,35 @@ _MOST_VARIANTS = 10
 _HOURS_KEPT = 49
 
 
-def with_error(tally: Tally, one: Counted) -> Tally:
-    """Return the tally with one more error."""
-    hour = one.ts_us // HOUR_US
-    newest = one.ts_us >= tally.last_us
-    is_call = one.source == "call"
+def with_errors(tally: Tally, errors: Sequence[Counted]) -> Tally:
+    """Return the tally with errors, one after the other: thousands of a kind may come at once."""
+    agents, models = dict(tally.agents), dict(tally.models)
+    hours, hourly_cost = dict(tally.hours), dict(tally.hourly_cost)
+    cost, unpriced, last_us, last_call = tally.cost, tally.unpriced, tally.last_us, tally.last_call
+    for one in errors:
+        hour, is_call = one.ts_us // HOUR_US, one.source == "call"
+        cost += one.cost or 0
+        unpriced += is_call and one.cost is None
+        _name(agents, one.agent)
+        if one.model:
+            _name(models, one.model)
+        hours[hour] = hours.get(hour, 0) + 1
+        hourly_cost[hour] = hourly_cost.get(hour, 0) + (one.cost or 0)
+        if is_call and one.ts_us >= last_us:
+            last_call = one.key.removeprefix("call ")
+        last_us = max(last_us, one.ts_us)
     return replace(
         tally,
-        count=tally.count + 1,
-        first_us=min(tally.first_us, one.ts_us),
-        last_us=max(tally.last_us, one.ts_us),
-        cost=tally.cost + (one.cost or 0),
-        unpriced=tally.unpriced + (is_call and one.cost is None),
-        agents=_named(tally.agents, one.agent, 1),
-        models=_named(tally.models, one.model, 1) if one.model else tally.models,
-        hours=_recent(tally.hours, hour, 1),
-        hourly_cost=_recent(tally.hourly_cost, hour, one.cost or 0),
-        last_call=one.key.removeprefix("call ") if newest and is_call else tally.last_call,
+        count=tally.count + len(errors),
+        first_us=min(tally.first_us, *(one.ts_us for one in errors)),
+        last_us=last_us,
+        cost=cost,
+        unpriced=unpriced,
+        agents=agents,
+        models=models,
+        hours=_recent(hours, last_us),
+        hourly_cost=_recent(hourly_cost, last_us),
+        last_call=last_call,
     )
 
 
@@ -45,21 +57,33 @@ def without_error(tally: Tally, one: Counted) -> Tally:
         count=tally.count - 1,
         cost=tally.cost - (one.cost or 0),
         unpriced=tally.unpriced - (is_call and one.cost is None),
-        agents=_named(tally.agents, one.agent, -1),
-        models=_named(tally.models, one.model, -1) if one.model else tally.models,
-        hours=_recent(tally.hours, hour, -1),
-        hourly_cost=_recent(tally.hourly_cost, hour, -(one.cost or 0)),
+        agents=_unnamed(tally.agents, one.agent),
+        models=_unnamed(tally.models, one.model) if one.model else tally.models,
+        hours=_recent({**tally.hours, hour: tally.hours.get(hour, 0) - 1}, tally.last_us),
+        hourly_cost=_recent(
+            {**tally.hourly_cost, hour: tally.hourly_cost.get(hour, 0) - (one.cost or 0)},
+            tally.last_us,
+        ),
     )
 
 
-def seen(pattern: Pattern, one: Counted, change: Literal[1, -1]) -> Pattern:
-    """Return the pattern seen once more, or once less, in its words."""
+def seen(pattern: Pattern, errors: Sequence[Counted]) -> Pattern:
+    """Return the pattern seen in errors, of which there is one at least, in their words."""
     variants = dict(pattern.variants)
-    if one.variant in variants or (len(variants) < _MOST_VARIANTS and change > 0):
-        variants[one.variant] = variants.get(one.variant, 0) + change
+    for one in errors:
+        if one.variant in variants or len(variants) < _MOST_VARIANTS:
+            variants[one.variant] = variants.get(one.variant, 0) + 1
+    return replace(pattern, tally=with_errors(pattern.tally, errors), variants=variants)
+
+
+def unseen(pattern: Pattern, one: Counted) -> Pattern:
+    """Return the pattern seen once less."""
+    variants = dict(pattern.variants)
+    if one.variant in variants:
+        variants[one.variant] -= 1
     return replace(
         pattern,
-        tally=(with_error if change > 0 else without_error)(pattern.tally, one),
+        tally=without_error(pattern.tally, one),
         variants={text: count for text, count in variants.items() if count > 0},
     )
 
@@ -83,12 +107,19 @@ def total(tallies: Sequence[Tally]) -> Tally:
     )
 
 
-def _named(counts: Mapping[str, int], name: str, change: int) -> dict[str, int]:
-    """Return counts by name; names that there is no room for are counted together."""
-    found = dict(counts)
-    if name not in found and (change < 0 or len(found) >= _MOST_NAMES):
+def _name(counts: dict[str, int], name: str) -> None:
+    """Count a name; names that there is no room for are counted together."""
+    if name not in counts and len(counts) >= _MOST_NAMES:
         name = OTHERS
-    found[name] = found.get(name, 0) + change
+    counts[name] = counts.get(name, 0) + 1
+
+
+def _unnamed(counts: Mapping[str, int], name: str) -> dict[str, int]:
+    """Return counts by name with one less."""
+    found = dict(counts)
+    if name not in found:
+        name = OTHERS
+    found[name] = found.get(name, 0) - 1
     return {each: count for each, count in found.items() if count > 0}
 
 
@@ -100,8 +131,7 @@ def _summed(counts: Sequence[Mapping[K, int]]) -> dict[K, int]:
     return found
 
 
-def _recent(hours: Mapping[int, int], hour: int, change: int) -> dict[int, int]:
-    found = dict(hours)
-    found[hour] = found.get(hour, 0) + change
-    oldest = max(found) - _HOURS_KEPT
-    return {each: count for each, count in found.items() if count and each > oldest}
+def _recent(hours: Mapping[int, int], last_us: int) -> dict[int, int]:
+    """Return the hours that are not far behind the last error; what came to nothing is left out."""
+    oldest = last_us // HOUR_US - _HOURS_KEPT
+    return {each: count for each, count in hours.items() if count and each > oldest}

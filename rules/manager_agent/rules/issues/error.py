@@ -1,7 +1,7 @@
 """One error of a call or a tool, as the frames have it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
@@ -64,7 +64,7 @@ def failures(frames: Frames, known: Callable[[str], str | None] = lambda key: No
         present.update(keys)
         new = [at for at, key in enumerate(keys) if known(key) != prints[at]]
         for at, row in zip(new, failed[new].iter_rows(named=True), strict=True):
-            changed.append(replace(made(keys[at], row), print=prints[at]))
+            changed.append(made(keys[at], row, prints[at]))
     changed.sort(key=lambda one: (one.ts, one.key))
     return Errors(frozenset(present), tuple(changed))
 
@@ -82,7 +82,7 @@ def _call_keys(failed: pl.DataFrame) -> list[str]:
     return [f"call {call_id}" for call_id in failed["call_id"].to_list()]
 
 
-def _call(key: str, row: dict[str, Any]) -> Failed:
+def _call(key: str, row: dict[str, Any], print_: str) -> Failed:
     return Failed(
         key=key,
         ts=row["ts"],
@@ -95,6 +95,7 @@ def _call(key: str, row: dict[str, Any]) -> Failed:
         message=row["error_message"] or "",
         cost=row["cost"],
         call_id=row["call_id"],
+        print=print_,
     )
 
 
@@ -109,7 +110,7 @@ def _tool_keys(failed: pl.DataFrame) -> list[str]:
     return keys
 
 
-def _tool(key: str, row: dict[str, Any]) -> Failed:
+def _tool(key: str, row: dict[str, Any], print_: str) -> Failed:
     return Failed(
         key=key,
         ts=row["ts"],
@@ -118,4 +119,5 @@ def _tool(key: str, row: dict[str, Any]) -> Failed:
         tool=row["tool"] or "",
         error_type=row["error_type"] or "",
         message=row["error_message"] or "",
+        print=print_,
     )

@@ -103,20 +103,29 @@ _SERVER = re.compile(
 
 def status_of(failed: Failed) -> int | None:
     """Return the HTTP status, also where only the class or the text tells it."""
-    if failed.http_status is not None:
-        return failed.http_status
-    if failed.error_type.isdecimal() and len(failed.error_type) == 3:
-        return int(failed.error_type)
-    return status_in(failed.message)
+    return _status(failed.error_type, failed.http_status, failed.message)
 
 
 def kind_of(failed: Failed) -> Kind:
     """Return the kind of an error: by its words for machines, its status, then its sentence."""
     if failed.source == "tool":
         return "tool_error"
-    message = alike(failed.message)
-    text = " ".join((failed.error_type, said(message), *sorted(codes(message))))
-    return _kind(alike(text), status_of(failed))
+    return _kind_of_call(failed.error_type, failed.http_status, failed.message)
+
+
+@lru_cache(16_384)  # issues and rules ask about the same errors, at each look for ten minutes
+def _kind_of_call(error_type: str, http_status: int | None, whole: str) -> Kind:
+    message = alike(whole)
+    text = " ".join((error_type, said(message), *sorted(codes(message))))
+    return _kind(alike(text), _status(error_type, http_status, whole))
+
+
+def _status(error_type: str, http_status: int | None, message: str) -> int | None:
+    if http_status is not None:
+        return http_status
+    if error_type.isdecimal() and len(error_type) == 3:
+        return int(error_type)
+    return status_in(message)
 
 
 @lru_cache(8192)

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import TypeVar
 
-from manager_agent.rules.issues.counting import seen, total
+from manager_agent.rules.issues.counting import seen, total, unseen
 from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.fingerprint import Scope, scope_of
 from manager_agent.rules.issues.issue import (
@@ -111,6 +111,7 @@ class Tracker:
         for error in errors:
             if micros(error.ts) > self._horizon_us:
                 self._take(error, now_us)
+        self._count()
         self._forget_counted()
         self._sum_up()
         self._let_time_pass(now_us)
@@ -159,6 +160,7 @@ class Tracker:
         self._touched_issues: set[str] = set()
         self._touched_patterns: set[str] = set()
         self._touched_counted: set[str] = set()
+        self._new: dict[str, list[Counted]] = {}
 
     def _take(self, error: Failed, now_us: int) -> None:
         print_ = error.print or _print(error)
@@ -166,23 +168,32 @@ class Tracker:
         if before is not None:
             if before.print == print_:
                 return
+            self._count()  # it may be one of those
             self._take_back(before)
         template, changed, variant = self._template(scope_of(error), error.message)
         pattern = self.patterns.get(template.template_id)
         at_us = micros(error.ts)
         if pattern is None:
             pattern = Pattern(template, template.template_id, Tally(at_us, at_us))
+            self.put_pattern(pattern)
         elif changed:
             pattern = replace(pattern, template=template)
+            self.put_pattern(pattern)
         one = Counted(
             *(error.key, template.template_id, at_us, error.agent, error.model),
             *(error.cost, error.source, variant, print_),
         )
         issue = self.issues.get(pattern.issue_id) or _begun(pattern, now_us)
         self.put(back(issue, at_us, now_us))
-        self.put_pattern(seen(pattern, one, 1))
+        self._new.setdefault(one.template_id, []).append(one)
         self._counted[one.key] = one
         self._touched_counted.add(one.key)
+
+    def _count(self) -> None:
+        """Count what was taken in since the last time, all of a pattern together."""
+        new, self._new = self._new, {}
+        for template_id, errors in new.items():
+            self.put_pattern(seen(self.patterns[template_id], errors))
 
     def _take_back(self, one: Counted) -> None:
         del self._counted[one.key]
@@ -190,7 +201,7 @@ class Tracker:
         pattern = self.patterns.get(one.template_id)
         if pattern is not None:
             self._touched_issues.add(pattern.issue_id)
-            self.put_pattern(seen(pattern, one, -1))
+            self.put_pattern(unseen(pattern, one))
 
     def _sum_up(self) -> None:
         """Sum up the issues that changed; one of which nothing is left is gone."""
