@@ -1,10 +1,12 @@
-"""How calls without a guard went, told to the breakers when their spans are stored.
+"""How calls without a guard went, and what all calls cost, told when their spans are stored.
 
 A guard tells the outcomes of its own calls. For agents without one the spans do, seconds later:
-each call once, after a moment in which a second span may still say that a guard watched it.
+each call once, after a moment in which a second span may still say that a guard watched it. What
+calls cost is told of all of them: a guard's span, which leaves within a second, says it. It is told
+after how they went, so that a model family that fails is to blame before the agents that call it.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from manager_agent.app.call_costs import CallCosts, Cost, spent
 from manager_agent.contract.family import family_of
 from manager_agent.contract.guard import Outcomes
 from manager_agent.contract.metric import Metric, Sample
@@ -62,7 +65,8 @@ class _Totals:
 class SpanOutcomes:
     """Tells outcomes in a thread of its own; `note` is for any thread, and cheap.
 
-    `tell` takes an `Outcomes`, and must not block. `now_ns`: nanoseconds since 1970.
+    `tell` takes an `Outcomes` or a `Spent`, and must not block. `now_ns`: nanoseconds since 1970.
+    `costs`: also given what calls cost that ended not long ago, in that thread.
     """
 
     def __init__(self, tell: Callable[[Any], None], now_ns: Callable[[], int]) -> None:
@@ -74,6 +78,9 @@ class SpanOutcomes:
         self._totals: OrderedDict[Place, _Totals] = OrderedDict()
         self._stopping = Event()
         self._told = 0
+        self._uncosted: deque[tuple[int, Sequence[CallVersion]]] = deque()
+        self._costs = CallCosts()
+        self.costs: Callable[[Sequence[Cost]], None] = lambda costs: None
         self._thread = Thread(target=self._run, name="outcomes", daemon=True)
 
     def start(self) -> None:
@@ -90,6 +97,7 @@ class SpanOutcomes:
         """Have the outcomes of calls told soon; the writer calls it after each commit."""
         now_ns = self._now_ns()
         with self._lock:
+            self._uncosted.append((now_ns + GRACE_NS, versions))
             for version in versions:
                 if version.retracted:
                     self._waiting.pop(version.call.call_id, None)
@@ -106,10 +114,25 @@ class SpanOutcomes:
                 self._known[call.call_id] = None
             while len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
+            uncosted = self._due_costs(now_ns)
         for outcomes in self._outcomes(sorted(due, key=_ended_ns)):
             self._tell(outcomes)
+        self._tell_costs(uncosted, now_ns)
         self._told += len(due)
         return len(due)
+
+    def _due_costs(self, now_ns: int) -> list[CallVersion]:
+        found: list[CallVersion] = []
+        while self._uncosted and self._uncosted[0][0] <= now_ns:
+            found += self._uncosted.popleft()[1]
+        return found
+
+    def _tell_costs(self, versions: Iterable[CallVersion], now_ns: int) -> None:
+        costs = [one for one in self._costs.changes(versions) if now_ns - one.end_ns <= _RECENT_NS]
+        for command in spent(costs):
+            self._tell(command)
+        if costs:
+            self.costs(costs)
 
     def metrics(self) -> list[Metric]:
         """Return the numbers of it."""
