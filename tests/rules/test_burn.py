@@ -34,6 +34,9 @@ def trips(*told: tuple[float, Burnt], terms: Terms = TERMS) -> str | None:
             "3 failed calls cost $1.01 in 10 min, of $1.01 spent",
             id="summed over the window",
         ),
+        pytest.param(
+            [(0, failed(100)), (1, well(60))], None, id="what is spent well does not count"
+        ),
         pytest.param([(0, failed(60)), (601, failed(60))], None, id="what is old is forgotten"),
         pytest.param(
             [(0, failed(60)), (569, failed(60))],
