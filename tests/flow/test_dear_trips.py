@@ -21,7 +21,7 @@ CONFIG = {
     "rules": {"run_cost": {"usd_of": {"b": 0.5}, "rungs": {"b": "stop"}}},
 }
 DIME = llm("gpt-4o", (20_000, 5_000))
-"""20,000 x $2.50/M + 5,000 x $10/M."""
+"""20,000 x $2.50/M + 5,000 x $10/M; half of it where a call failed, for its output is unknown."""
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ def test_dear_failures_stop_their_agent_until_calls_succeed(
         assert one.do("call gpt-4o")["status"] == 200
         unusable: dict[str, Any] = {"error.type": "ValidationError", "error": "no JSON"}
         send(running, "a", 4)
-        send(running, "a", 6, **unusable)
+        send(running, "a", 12, **unusable)
 
         until("it is open", lambda: breaker(running, "a")["state"] == "open")
-        why = "6 failed calls cost $0.60 in 10 min, of $1.00 spent"
+        why = "12 failed calls cost $0.60 in 10 min, of $1.00 spent"
         assert breaker(running, "a")["reason"] == why
         refused = one.do("call gpt-4o")
         assert (refused["status"], refused["code"]) == (503, "breaker_open")
