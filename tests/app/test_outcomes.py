@@ -8,7 +8,7 @@ from manager_agent.app.outcomes import GRACE_NS, SpanOutcomes, result_of
 from manager_agent.contract.guard import Outcomes
 from manager_agent.control.breakers import FleetBreakers
 from manager_agent.control.commands import Tick
-from manager_agent.control.observed import SPANS
+from manager_agent.control.observed import SPANS, Spent
 from manager_agent.receiver.changes import CallVersion
 from manager_agent.receiver.testing import NOW_NS
 from manager_agent.rules.breaker import Terms
@@ -24,7 +24,7 @@ class World:
 
     def __init__(self) -> None:
         self.now_ns = NOW_NS + 2 * SECOND_NS
-        self.told: list[Outcomes] = []
+        self.told: list[Outcomes | Spent] = []
         self.outcomes = SpanOutcomes(self.told.append, lambda: self.now_ns)
         self.breakers = FleetBreakers(
             MemoryBreakers(), Terms(base_open_us=60_000_000), draw=lambda: 0.0
@@ -39,7 +39,7 @@ class World:
         """Let time pass; return how many calls were told, and have the breakers hear of them."""
         self.now_ns += int(seconds * SECOND_NS)
         told = self.outcomes.tell_now()
-        commands: list[Outcomes | Tick] = [*self.told, Tick()]
+        commands: list[Outcomes | Spent | Tick] = [*self.told, Tick()]
         self.told.clear()
         said = self.breakers.decide(commands, self.now_ns // 1000)
         assert SPANS not in [one.holder for one in said], "nobody is there to be told"
@@ -132,3 +132,57 @@ def test_a_call_that_turns_out_to_be_guarded_in_time_is_left_to_its_guard() -> N
 )
 def test_what_a_call_says_of_its_provider(values: dict[str, Any], result: str | None) -> None:
     assert result_of(call(**values)) == result
+
+
+# What calls cost
+
+DOLLAR = 10**9
+UNUSABLE: dict[str, Any] = {"error": True, "error_type": "ValidationError", "cost_nano": 2 * DOLLAR}
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_dear_failures_open_the_agents_breaker_guarded_or_not(guarded: bool) -> None:
+    world = World()
+    for number in range(3):
+        world.stored(f"bad{number}", agent="a", guarded=guarded, **UNUSABLE)
+        world.stored(f"good{number}", agent="a", guarded=guarded, cost_nano=DOLLAR)
+    world.passes()
+
+    assert world.states() == {"a": "open"}
+    (view,) = [one for one in world.breakers.views if one.key.agent == "a"]
+    assert view.reason == "3 failed calls cost $6.00 in 10 min, of $9.00 spent"
+
+
+def test_an_outage_that_costs_money_is_the_familys() -> None:
+    world = World()
+    for number in range(5):
+        world.stored(f"c{number}", agent="a", cost_nano=2 * DOLLAR, **FAILED)
+    world.passes()
+
+    assert world.states() == {FAMILY.text: "open"}
+
+
+def test_corrections_of_what_a_call_cost_come_as_differences() -> None:
+    world = World()
+    world.stored("c1", **UNUSABLE)
+    world.passes()
+    world.stored("c1", **{**UNUSABLE, "cost_nano": 3 * DOLLAR})
+    world.stored("c1", **{**UNUSABLE, "cost_nano": 3 * DOLLAR}, retracted=True)
+    world.stored("c2", **{**UNUSABLE, "cost_nano": 3 * DOLLAR})
+    world.outcomes.tell_now()
+    world.now_ns += GRACE_NS
+    world.outcomes.tell_now()
+
+    (spent,) = [one for one in world.told if isinstance(one, Spent)]
+    assert (spent.nano, spent.failed_nano, spent.failed) == (DOLLAR, DOLLAR, 0)
+
+
+def test_what_failed_long_ago_or_at_unknown_cost_is_not_told() -> None:
+    world = World()
+    world.stored("old", start_ns=NOW_NS - 300 * SECOND_NS, **UNUSABLE)
+    world.stored("unknown", **{**UNUSABLE, "cost_nano": None})
+    world.outcomes.tell_now()
+    world.now_ns += GRACE_NS
+    world.outcomes.tell_now()
+
+    assert [one for one in world.told if isinstance(one, Spent)] == []

@@ -115,6 +115,8 @@ class BreakerMachine(RuleBasedStateMachine):
         if len(self.flights) > before:
             self.end(len(self.flights) - 1, status)
         self.fleet.exchange()
+        # After each call, not each step: what fails after a breaker closed counts for the next row.
+        self.it_opens_for_a_reason_and_for_its_time()
 
     @rule(place=st.integers(0, 1))
     def speak(self, place: int) -> None:

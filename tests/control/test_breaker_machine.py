@@ -14,6 +14,7 @@ from manager_agent.control.breakers import FleetBreakers
 from manager_agent.instrumentation.probes import Probes
 from manager_agent.rules import breaker as machine
 from manager_agent.rules.breaker import Breaker, Terms
+from tests.control.breaker_fleet import FAMILY
 from tests.control.breaker_machine import BreakerMachine
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -28,6 +29,35 @@ BreakerMachine.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestBreakerMachine = BreakerMachine.TestCase
+
+
+def test_a_row_that_began_in_the_step_in_which_a_breaker_closed() -> None:
+    """These steps once looked like an opening for nothing: the model forgot the first failure.
+
+    The family closes at the first success of `fail_in_a_row`, then b fails once more after the
+    last success, then a: two in a row. The model looked only after the whole step, took its
+    failures for older than the closing, and counted one.
+    """
+    model = BreakerMachine()
+    model.tick(1)
+    for place in (1, 1, 0):
+        model.reconnect(place)
+    model.tell_twice(1, "a")
+    model.tell_twice(1, "a")
+    model.fail_in_a_row(1, "a", alone=False)
+    model.tell_twice(0, "b")
+    model.try_again(0, "a", 200)
+    assert model._state(FAMILY) == "half_open"
+    model.fail_in_a_row(0, "b", alone=True)
+    window = model.fleet.manager._book.windows[FAMILY]
+    assert (model._state(FAMILY), window.streak, model.failures[FAMILY]) == ("closed", 1, 2)
+
+    model.fail_in_a_row(1, "a", alone=False)
+
+    model.it_opens_for_a_reason_and_for_its_time()
+    assert model.fleet.view().reason == "2 failures in a row"
+    model.teardown()
+
 
 SEARCH = settings(
     max_examples=300,

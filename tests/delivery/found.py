@@ -96,6 +96,12 @@ def _breaker() -> Frames:
     return frames(breakers=[{**row, **of, **when}])
 
 
+def _run() -> Frames:
+    run = {"agent": "a1", "run_is": "conversation", "run": "c1", "cost": 9 * 10**9, "calls": 9}
+    when = {"since": _ago(minutes=9), "last": NOW}
+    return frames(runs=[{**run, **when, "earlier": 40, "typical": 10**8, "dearest": 10**9}])
+
+
 def _issue() -> Frames:
     what = {"issue_id": "i1", "kind": "bad_request", "provider": "openai", "state": "new"}
     words = {"title": "t", "tldr": "t", "cause": "no such field", "action": "correct the request"}
@@ -199,6 +205,7 @@ SEEN: Mapping[str, tuple[Frames, ...]] = {
     "manager_trouble": (frames(health=[_HEALTH]),),
     "pool_exhaustion": (_pool(),),
     "receiver_drops": (frames(drops=[_DROP]),),
+    "run_cost": (_run(),),
     "silent_agent": (_silent(),),
     "slow_model": (_slow(),),
     "success_rate": (_failed(100, 20),),

@@ -25,6 +25,7 @@ CONFIG: dict[str, Any] = {
     "groups": {"team": {"agents": ["pooled"], "monthly_limit_usd": 4.0}},
     "thresholds": {"cost_spike_percentage": 20.0, "infinite_loop_calls_per_minute": 20},
     "breaker": {"base_open_seconds": 120, "max_open_seconds": 120},
+    "rules": {"run_cost": {"usd_of": {"dear": 0.3}}},
 }
 
 DIME = llm("gpt-4o", (20_000, 5_000))
@@ -103,6 +104,12 @@ def _looping() -> Iterator[Sending]:
         asked["gen_ai.input.messages"] = json.dumps([{"role": "user", "content": f"turn {n}"}])
         yield call("looper", n / 15, trace=trace, attributes=asked)
         yield call("looper", n / 15 + 0.03, trace=trace, attributes=tool)
+
+
+def _runs() -> Iterator[Sending]:
+    """A conversation that costs more than a run of this agent may."""
+    for n in range(4):
+        yield call("dear", n / 4, attributes={**DIME, "gen_ai.conversation.id": "c1"})
 
 
 _CLAUDE = {
@@ -195,6 +202,7 @@ STORIES = (
     Story("manager_trouble", None, act={5: _refused_message, 8: _revived}),
     Story("pool_exhaustion", None, (*burst("pooled", 25, attributes=DIME),)),
     Story("receiver_drops", None, act={2: _garbage}),
+    Story("run_cost", "dear", (*_runs(),)),
     Story(
         *("silent_agent", "sleeper"),
         (*hourly("sleeper", 49, 3, 3), *burst("sleeper", 3, 10)),

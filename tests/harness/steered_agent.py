@@ -5,6 +5,8 @@
     stream MODEL [TEXT]      one call whose answer comes as a stream; how many pieces came
     leave MODEL [TEXT]       one call under asyncio that is cancelled after a second
 
+A text that begins with @ names the conversation that the call is of.
+
 Run as `python steered_agent.py PROVIDER_URL`; `Steered` is how a test starts it.
 """
 
@@ -45,7 +47,10 @@ def main(url: str) -> None:
 
 def _request(model: str, text: str) -> dict[str, Any]:
     messages = [{"role": "user", "content": text}]
-    return {"model": model, "messages": messages, "max_tokens": 16}
+    request = {"model": model, "messages": messages, "max_tokens": 16}
+    if text.startswith("@"):
+        request["metadata"] = {"conversation_id": text.removeprefix("@")}
+    return request
 
 
 def _outcome(call: Any) -> dict[str, Any]:

@@ -233,6 +233,21 @@ BREAKERS = pl.Schema(
     }
 )
 
+RUNS = pl.Schema(
+    {
+        "agent": pl.String(),
+        "run_is": pl.String(),  # conversation, or trace where the agent names none
+        "run": pl.String(),  # its id
+        "cost": pl.Int64(),  # nano-USD so far, of the calls whose cost is known; these are `calls`
+        "calls": pl.Int64(),
+        "since": _TIME,  # start of the first call
+        "last": _TIME,  # end of the last
+        "earlier": pl.Int64(),  # runs of the agent that are over, the last 200
+        "typical": pl.Int64(),  # nano-USD; their median, NULL without any
+        "dearest": pl.Int64(),  # nano-USD; of them
+    }
+)
+
 CLOCKS = pl.Schema(
     {
         "agent": pl.String(),
@@ -346,6 +361,7 @@ class Frames:
     `thresholds`: the simple limits that people named.
     `issues` (schema `ISSUES`): groups of similar errors that are not resolved.
     `breakers` (schema `BREAKERS`): circuit breakers that are not closed, and those that count.
+    `runs` (schema `RUNS`): the dearest runs of the last half hour, with what they cost so far.
 
     What a running manager alone knows, and a replay does not:
     `clocks` (schema `CLOCKS`): how far senders' times are from those of arrival.
@@ -372,6 +388,7 @@ class Frames:
     issues: pl.DataFrame = field(default_factory=_none_of(ISSUES))
     creep: pl.DataFrame = field(default_factory=_none_of(CREEP))
     breakers: pl.DataFrame = field(default_factory=_none_of(BREAKERS))
+    runs: pl.DataFrame = field(default_factory=_none_of(RUNS))
     clocks: pl.DataFrame = field(default_factory=_none_of(CLOCKS))
     told: pl.DataFrame = field(default_factory=_none_of(TOLD))
     drops: pl.DataFrame = field(default_factory=_none_of(DROPS))

@@ -5,8 +5,10 @@ for any moment the views `llm_calls`, `tool_calls`, `usage_minute` and `usage_ho
 they held then, and `FrameSource` takes the same frames from them as it took from the store.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from typing import Any
 
 import duckdb
 
@@ -14,6 +16,7 @@ from manager_agent.analytics.answer import answer
 from manager_agent.contract.stored_time import naive
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TOGETHER = 10_000
 _MICROSECOND = timedelta(microseconds=1)
 _BEFORE = timedelta(hours=50)
 """Usage of so long before the first look is summed from calls: frames show single hours of it."""
@@ -37,6 +40,17 @@ class History:
         self._known, self._minutes = known["known"], known["minute"]
         self._passed = 0
         (self._at,) = _statements("at")
+
+    def heard(self, low: datetime, until: datetime) -> Iterator[tuple[Any, ...]]:
+        """Yield the calls that were over from `low` to `until`, in that order, as `heard.sql` says.
+
+        On a cursor of its own: looks may go on between two calls.
+        """
+        (statement,) = _statements("heard")
+        with self.con.cursor() as cursor:
+            cursor.execute(statement, {"low": naive(low), "until": naive(until)})
+            while rows := cursor.fetchmany(_TOGETHER):
+                yield from rows
 
     @property
     def calls(self) -> int:

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from manager_agent.app.budget_settings import budget_policy, thresholds
 from manager_agent.app.configured import settings_from
 from manager_agent.app.options import Config, DataDir, Json, told
 from manager_agent.app.replay import snapshot
 from manager_agent.app.replay.outcome import alerts_of, paired
 from manager_agent.app.replay.report import Report, as_json, as_text
 from manager_agent.app.replay.ticks import Ticks, Watch
+from manager_agent.app.replay.watching import watch_of
 from manager_agent.app.settings import Settings
 from manager_agent.contract.duration import seconds_of
 from manager_agent.contract.window import PERIODS, window
@@ -55,11 +55,11 @@ def replay(
     (monitoring.check_interval_seconds). Over more than two days it looks every ten minutes, and at
     every moment between where something changed; --exact looks at all. Reads the published
     snapshot; nothing is sent or stored. In the list, = fired live too, + would be new, - would not
-    fire any more.
+    fire any more. What breakers would have refused is judged by the calls that went out.
     """
     with told(snapshot.NoPastError, ReplayError):
         settings = settings_from(config, data_dir)
-        watch = Watch(_chosen(settings, rule), budget_policy(settings), thresholds(settings))
+        watch = watch_of(settings, _chosen(settings, rule))
         report = _replayed(settings, watch, since, until, exact=exact, quiet=as_json_)
     if as_json_:
         print(json.dumps(as_json(report)))
@@ -118,6 +118,7 @@ def _replayed(
             ),
             blocked=blocked(calls, watch.policy, ticks.since) if "budget" in names else [],
             failed=done.failed,
+            openings=done.openings if "circuit_breaker" in names else (),
         )
 
 

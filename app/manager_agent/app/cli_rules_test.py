@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from manager_agent.app.budget_settings import budget_policy, thresholds
 from manager_agent.app.options import Json, told
 from manager_agent.app.replay.cases import Case, Cases, CasesError, read
 from manager_agent.app.replay.outcome import alerts_of
-from manager_agent.app.replay.ticks import Ticks, Watch, replay
+from manager_agent.app.replay.ticks import Ticks, replay
 from manager_agent.app.replay.verdict import Verdict, judged
+from manager_agent.app.replay.watching import watch_of
 from manager_agent.app.rule_settings import rule_problems
 from manager_agent.app.settings import Settings, parse
 from manager_agent.rules.registry import rules_from
@@ -49,7 +49,7 @@ def _verdict(file: Path, cases: Cases, case: Case) -> Verdict:
     settings = _settings(file, cases, case)
     start = case.start or cases.start
     rules = _chosen(f"{file}: {case.name}", settings, case.rules or cases.rules)
-    watch = Watch(rules, budget_policy(settings), thresholds(settings))
+    watch = watch_of(settings, rules)
     every = timedelta(seconds=settings.monitoring.check_interval_seconds)
     ticks = Ticks(start, start + length(case), every)
     with closing(past(case, start)) as con:

@@ -1,10 +1,12 @@
-"""How calls without a guard went, told to the breakers when their spans are stored.
+"""How calls without a guard went, and what all calls cost, told when their spans are stored.
 
 A guard tells the outcomes of its own calls. For agents without one the spans do, seconds later:
-each call once, after a moment in which a second span may still say that a guard watched it.
+each call once, after a moment in which a second span may still say that a guard watched it. What
+calls cost is told of all of them: a guard's span, which leaves within a second, says it. It is told
+after how they went, so that a model family that fails is to blame before the agents that call it.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from manager_agent.app.call_costs import CallCosts, Cost, spent
 from manager_agent.contract.family import family_of
 from manager_agent.contract.guard import Outcomes
 from manager_agent.contract.metric import Metric, Sample
@@ -29,7 +32,9 @@ GRACE_NS = 2 * 10**9
 _RECENT_NS = 120 * 10**9
 """Calls that ended longer ago say nothing about how it goes now."""
 
-_EVERY_SECONDS = 0.5
+EVERY_NS = 5 * 10**8
+"""How often what is due is told."""
+
 _MOST_KNOWN = 50_000
 _MOST_PLACES = 10_000
 _FAILED: frozenset[Kind] = frozenset({"server_error", "overloaded", "timeout", "connection"})
@@ -62,7 +67,8 @@ class _Totals:
 class SpanOutcomes:
     """Tells outcomes in a thread of its own; `note` is for any thread, and cheap.
 
-    `tell` takes an `Outcomes`, and must not block. `now_ns`: nanoseconds since 1970.
+    `tell` takes an `Outcomes` or a `Spent`, and must not block. `now_ns`: nanoseconds since 1970.
+    `costs`: also given what calls cost that ended not long ago, in that thread.
     """
 
     def __init__(self, tell: Callable[[Any], None], now_ns: Callable[[], int]) -> None:
@@ -74,6 +80,9 @@ class SpanOutcomes:
         self._totals: OrderedDict[Place, _Totals] = OrderedDict()
         self._stopping = Event()
         self._told = 0
+        self._uncosted: deque[tuple[int, Sequence[CallVersion]]] = deque()
+        self._costs = CallCosts()
+        self.costs: Callable[[Sequence[Cost]], None] = lambda costs: None
         self._thread = Thread(target=self._run, name="outcomes", daemon=True)
 
     def start(self) -> None:
@@ -90,6 +99,7 @@ class SpanOutcomes:
         """Have the outcomes of calls told soon; the writer calls it after each commit."""
         now_ns = self._now_ns()
         with self._lock:
+            self._uncosted.append((now_ns + GRACE_NS, versions))
             for version in versions:
                 if version.retracted:
                     self._waiting.pop(version.call.call_id, None)
@@ -106,10 +116,25 @@ class SpanOutcomes:
                 self._known[call.call_id] = None
             while len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
-        for outcomes in self._outcomes(sorted(due, key=_ended_ns)):
+            uncosted = self._due_costs(now_ns)
+        for outcomes in self._outcomes(sorted(due, key=ended_ns)):
             self._tell(outcomes)
+        self._tell_costs(uncosted, now_ns)
         self._told += len(due)
         return len(due)
+
+    def _due_costs(self, now_ns: int) -> list[CallVersion]:
+        found: list[CallVersion] = []
+        while self._uncosted and self._uncosted[0][0] <= now_ns:
+            found += self._uncosted.popleft()[1]
+        return found
+
+    def _tell_costs(self, versions: Iterable[CallVersion], now_ns: int) -> None:
+        costs = [one for one in self._costs.changes(versions) if now_ns - one.end_ns <= _RECENT_NS]
+        for command in spent(costs):
+            self._tell(command)
+        if costs:
+            self.costs(costs)
 
     def metrics(self) -> list[Metric]:
         """Return the numbers of it."""
@@ -120,34 +145,50 @@ class SpanOutcomes:
         if call.guarded:
             self._waiting.pop(call.call_id, None)
             return
-        if call.call_id in self._known or now_ns - _ended_ns(call) > _RECENT_NS:
+        if call.call_id in self._known or now_ns - ended_ns(call) > _RECENT_NS:
             return
         waiting = self._waiting.get(call.call_id)
         due_ns = waiting.due_ns if waiting else now_ns + GRACE_NS
         self._waiting[call.call_id] = _Waiting(call, due_ns)
 
     def _outcomes(self, calls: Iterable[Call]) -> list[Outcomes]:
+        """Return what is told of calls in order: of several that went alike one after the other in
+        a model family together, so that no failures in a row are lost between two successes."""
+        told: list[Outcomes] = []
+        running: dict[tuple[str, str], tuple[Place, str]] = {}
         changed: dict[Place, _Totals] = {}
         for call in calls:
             result = result_of(call)
             if result is None:
                 continue
-            model = call.response_model or call.request_model
-            place = (call.agent, call.provider or "unknown", family_of(model))
+            place = place_of(call)
+            before = running.get(place[1:])
+            running[place[1:]] = place, result
+            if before is not None and _parted(before, (place, result)) and before[0] in changed:
+                told.append(_said(before[0], changed.pop(before[0])))
             totals = self._totals.setdefault(place, _Totals())
             self._totals.move_to_end(place)
             totals.add(result)
             changed[place] = totals
         while len(self._totals) > _MOST_PLACES:
             self._totals.popitem(last=False)
-        return [Outcomes(SPANS, *place, dict(one.counts)) for place, one in changed.items()]
+        return told + [_said(place, one) for place, one in changed.items()]
 
     def _run(self) -> None:
-        while not self._stopping.wait(_EVERY_SECONDS):
+        while not self._stopping.wait(EVERY_NS / 1e9):
             try:
                 self.tell_now()
             except Exception as error:  # noqa: BLE001 - breakers must outlive one odd call
                 _log.error("outcomes of spans were not told to the breakers", error=repr(error))
+
+
+def _said(place: Place, totals: _Totals) -> Outcomes:
+    return Outcomes(SPANS, *place, dict(totals.counts))
+
+
+def _parted(before: tuple[Place, str], now: tuple[Place, str]) -> bool:
+    """Say whether what is told of two calls together would hide in which order they went."""
+    return before != now and not before[1] == now[1] == "ok"
 
 
 def result_of(call: Call) -> str | None:
@@ -175,5 +216,12 @@ def _as_failed(call: Call) -> Failed:
     )
 
 
-def _ended_ns(call: Call) -> int:
+def place_of(call: Call) -> Place:
+    """Return whose call it is, and to which provider's model family."""
+    model = call.response_model or call.request_model
+    return call.agent, call.provider or "unknown", family_of(model)
+
+
+def ended_ns(call: Call) -> int:
+    """Return when a call was over, in nanoseconds since 1970."""
     return call.start_ns + int((call.duration_ms or 0.0) * 1e6)

@@ -55,14 +55,8 @@ def people(
 
     `told`: called when there is something new about approvals in the outbox.
     """
-    breaker = settings.breaker
-    terms = Terms(
-        failures_in_row=settings.thresholds.max_consecutive_failures,
-        base_open_us=int(breaker.base_open_seconds * _MICROS),
-        max_open_us=int(breaker.max_open_seconds * _MICROS),
-    )
     return People(
-        FleetBreakers(store.breakers, terms, breaker.count_429),
+        FleetBreakers(store.breakers, breaker_terms(settings), settings.breaker.count_429),
         Approvals(
             store.approvals,
             rules(settings),
@@ -72,6 +66,19 @@ def people(
             told=told,
         ),
         ToldCalls(),
+    )
+
+
+def breaker_terms(settings: Settings) -> Terms:
+    """Return when breakers open, and for how long, as configured."""
+    breaker = settings.breaker
+    return Terms(
+        failures_in_row=settings.thresholds.max_consecutive_failures,
+        base_open_us=int(breaker.base_open_seconds * _MICROS),
+        max_open_us=int(breaker.max_open_seconds * _MICROS),
+        burnt_nano=nano_usd(breaker.failed_usd),
+        burnt_percent=breaker.failed_percent,
+        burnt_us=int(breaker.failed_seconds * _MICROS),
     )
 
 

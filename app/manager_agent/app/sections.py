@@ -198,7 +198,7 @@ class Fleet(Section):
 
 
 class Breaker(Section):
-    """How long calls stop after too many failures."""
+    """How long calls stop after too many failures, and what else stops an agent's."""
 
     base_open_seconds: Duration = 300
     """Seconds a breaker stays open the first time; twice as long each time after."""
@@ -206,6 +206,14 @@ class Breaker(Section):
     """Longest it stays open, in seconds."""
     count_429: bool = False
     """Whether "too many requests" is a failure; otherwise it only slows calls down."""
+    failed_usd: Usd = Decimal(5)
+    """USD that an agent's failed calls may cost within `failed_seconds`: more opens its breaker,
+    where `failed_percent` holds as well. 0: never."""
+    failed_seconds: Annotated[float, _Number, Field(ge=10, le=86_400)] = 600
+    """Seconds over which `failed_usd` is counted."""
+    failed_percent: Annotated[int, _Number, Field(ge=0, le=100)] = 50
+    """Share of what the agent spent meanwhile that its failed calls must have cost, in percent:
+    where most of it is spent well, stopping it would do more harm. 0: any."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -4,13 +4,14 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic, time_ns
 
 import structlog
+from polars import DataFrame
 
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.install import install
@@ -20,6 +21,7 @@ from manager_agent.app.alerting import own_rules, remind
 from manager_agent.app.archiving import archiving, kept
 from manager_agent.app.budget_desk import BudgetDesk
 from manager_agent.app.budget_settings import budget_policy, conduct, thresholds
+from manager_agent.app.call_costs import Cost
 from manager_agent.app.clocks import Clocks
 from manager_agent.app.drops import Drops
 from manager_agent.app.event_mirror import EventMirror
@@ -36,6 +38,7 @@ from manager_agent.app.own_rules import OwnRules
 from manager_agent.app.people import people
 from manager_agent.app.reporting import report_desk
 from manager_agent.app.reports.chart import chart
+from manager_agent.app.run_frame import Runs
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.tick import Ticker
 from manager_agent.app.troubles import troubles
@@ -183,6 +186,7 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
     ticker.ledger, ticker.act = telling.ledger, LoopStops(clerk.ask).act
     ticker.breakers = lambda: beside.breakers.views
     outcomes = SpanOutcomes(clerk.tell, time_ns)
+    outcomes.costs, ticker.runs = _runs(facts)
     manager = Manager(
         settings=settings,
         facts=facts,
@@ -213,6 +217,16 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
     )
     _watch_itself(manager)
     return manager
+
+
+def _runs(
+    facts: FactStore,
+) -> tuple[Callable[[Sequence[Cost]], None], Callable[[datetime], DataFrame]]:
+    """Return who is told what calls cost, and who gives the frame of what runs cost."""
+    runs = Runs()
+    with closing(facts.cursor()) as cursor:
+        runs.recall(cursor, now())
+    return runs.note, runs.frame
 
 
 def _sealer(

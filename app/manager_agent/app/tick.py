@@ -7,10 +7,11 @@ from time import perf_counter
 from typing import Literal
 
 import duckdb
+import polars as pl
 import structlog
 
 from manager_agent.analytics.frame_source import FrameSource
-from manager_agent.analytics.frames import Frames, LedgerRow, Thresholds
+from manager_agent.analytics.frames import RUNS, Frames, LedgerRow, Thresholds
 from manager_agent.app.breakers_frame import breakers_frame
 from manager_agent.app.evaluations import Evaluations
 from manager_agent.app.issue_desk import IssueDesk
@@ -52,8 +53,8 @@ class Ticker:
     changed, before that is remembered: what it does may be done twice, and is never forgotten.
     `silences` gives all there are, `beside` what was found beside the look. `remind`: how often
     people hear what is still open. `unusable`: why rules of other packages cannot be asked.
-    `issues` groups what failed; `breakers` gives those of the fleet; `own` adds the frames of what
-    only a running manager knows.
+    `issues` groups what failed; `breakers` gives those of the fleet, `runs` the frame of what runs
+    cost; `own` adds the frames of what only a running manager knows.
     """
 
     read: Callable[[], duckdb.DuckDBPyConnection]
@@ -77,6 +78,7 @@ class Ticker:
     act: Callable[[Sequence[AlertRow]], None] = lambda changed: None
     issues: IssueDesk | None = None
     breakers: Callable[[], Sequence[BreakerView]] = tuple
+    runs: Callable[[datetime], pl.DataFrame] = lambda now: pl.DataFrame(schema=RUNS)
     own: Callable[[Frames, datetime], Frames] = lambda frames, now: frames
 
     def tick(self, now: datetime) -> None:
@@ -92,7 +94,7 @@ class Ticker:
             frames = self.source.frames(cursor, now, self.policy, ledger, self.thresholds)
         finally:
             cursor.close()
-        frames = replace(frames, breakers=breakers_frame(self.breakers()))
+        frames = replace(frames, breakers=breakers_frame(self.breakers()), runs=self.runs(now))
         frames = self.own(frames, now)
         if self.issues is not None:
             frames = self.issues.follow(frames, now)

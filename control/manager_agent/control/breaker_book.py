@@ -9,6 +9,7 @@ from manager_agent.contract.guard import BreakerState, Outcomes
 from manager_agent.control.breaker_rows import BreakerRow, BreakerView
 from manager_agent.control.rows import Event
 from manager_agent.rules.breaker import Breaker, Seen, Window
+from manager_agent.rules.burn import Burn
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,6 +37,7 @@ class BreakerBook:
 
     breakers: dict[BreakerKey, Breaker] = field(default_factory=dict)
     windows: dict[BreakerKey, Window] = field(default_factory=dict)
+    burns: dict[BreakerKey, Burn] = field(default_factory=dict)
     heard: dict[tuple[str, Place], Heard] = field(default_factory=dict)
     wanted: dict[BreakerKey, dict[str, int]] = field(default_factory=dict)
     agents: dict[str, int] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class BreakerBook:
     events: list[Event] = field(default_factory=list)
     _heard_before: dict[tuple[str, Place], Heard | None] = field(default_factory=dict)
     _windows_before: dict[BreakerKey, Window | None] = field(default_factory=dict)
+    _burns_before: dict[BreakerKey, Burn | None] = field(default_factory=dict)
 
     def get(self, key: BreakerKey) -> Breaker:
         """Return a breaker; one that nothing is known of is closed."""
@@ -66,12 +69,21 @@ class BreakerBook:
         self.events.append(Event(now_us, "breaker", key.text, before, after, by, why or None))
 
     def see(self, key: BreakerKey, window: Window | None) -> None:
-        """Let a breaker's last outcomes be these; None: nothing counts any more."""
+        """Let a breaker's last outcomes be these; None: neither they nor what they cost count."""
         self._windows_before.setdefault(key, self.windows.get(key))
         if window is None:
             self.windows.pop(key, None)
+            self.see_burn(key, None)
         else:
             self.windows[key] = window
+
+    def see_burn(self, key: BreakerKey, burn: Burn | None) -> None:
+        """Let what an agent spent of late be this; None: nothing of it counts any more."""
+        self._burns_before.setdefault(key, self.burns.get(key))
+        if burn is None:
+            self.burns.pop(key, None)
+        else:
+            self.burns[key] = burn
 
     def rows(self) -> list[BreakerRow | Event]:
         """Return what must be stored now."""
@@ -83,12 +95,14 @@ class BreakerBook:
         self.events.clear()
         self._heard_before.clear()
         self._windows_before.clear()
+        self._burns_before.clear()
 
     def restore(self, rows: Iterable[BreakerRow]) -> None:
         """Let all breakers be as they were stored, and what was heard since be heard anew."""
         self.breakers = {row.key: row.breaker for row in rows}
         _put_back(self.heard, self._heard_before)
         _put_back(self.windows, self._windows_before)
+        _put_back(self.burns, self._burns_before)
         self.stored()
 
     def difference(self, said: Outcomes, now_us: int) -> tuple[Seen, int, int]:
@@ -125,6 +139,7 @@ class BreakerBook:
         live = {BreakerKey(agent=name) for name in self.agents}
         live |= {key for keys in self.used.values() for key in keys}
         self.windows = {key: one for key, one in self.windows.items() if key in live}
+        self.burns = {key: one for key, one in self.burns.items() if key in live}
         self.wanted = {
             key: kept
             for key, holders in self.wanted.items()

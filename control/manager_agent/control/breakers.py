@@ -22,12 +22,13 @@ from manager_agent.control.breaker_book import (
 )
 from manager_agent.control.breaker_rows import BreakerKeeper, BreakerView
 from manager_agent.control.commands import Gone, SetBreaker, Tick, To
-from manager_agent.control.observed import SPANS
+from manager_agent.control.observed import SPANS, Spent
 from manager_agent.rules import breaker as machine
 from manager_agent.rules.breaker import Breaker, Held, Probe, Seen, Terms, Window
+from manager_agent.rules.burn import Burn, Burnt
 
-BreakerCommand = Outcomes | SetBreaker | Tick | Gone | Hello | Bye
-TAKES = frozenset((Outcomes, SetBreaker, Tick, Gone, Hello, Bye))
+BreakerCommand = Outcomes | Spent | SetBreaker | Tick | Gone | Hello | Bye
+TAKES = frozenset((Outcomes, Spent, SetBreaker, Tick, Gone, Hello, Bye))
 """What of the clerk's commands is for breakers."""
 
 AUTOMATIC = "manager"
@@ -108,6 +109,8 @@ class FleetBreakers:
                     self._probed(command, now_us)
                 else:
                     self._heard(command, now_us)
+            case Spent():
+                self._spent(command, now_us)
             case SetBreaker():
                 self._set(command, now_us)
             case Tick():
@@ -138,6 +141,22 @@ class FleetBreakers:
         if before == "closed" and book.get(family).shown == "closed":
             self._count(agent, seen, place, now_us)  # what a family is to blame for is not theirs
 
+    def _spent(self, said: Spent, now_us: int) -> None:
+        """Judge an agent by what its failed calls cost, unless the family is to blame for them."""
+        book = self._book
+        family, agent = keys_of((said.agent, said.provider, said.family))
+        book.agents[said.agent] = now_us
+        book.used.setdefault(said.agent, {})[family] = now_us
+        breaker = book.get(agent)
+        if book.get(family).shown != "closed" or breaker.shown != "closed" or breaker.held:
+            return
+        told = Burnt(said.nano, said.failed_nano, said.failed)
+        burn = book.burns.get(agent, Burn()).add(told, now_us, self._terms)
+        book.see_burn(agent, burn)
+        reason = burn.trips(self._terms)
+        if reason is not None:
+            self._open(agent, reason, now_us)
+
     def _observed(self, key: BreakerKey, seen: Seen, now_us: int) -> None:
         """Let calls that nobody could refuse try what is half open."""
         book = self._book
@@ -157,9 +176,15 @@ class FleetBreakers:
         window = book.windows.get(key, Window()).add(seen, now_us, self._terms)
         book.see(key, window)
         reason = window.trips(self._terms)
-        if reason is None or (key.agent and self._capped(key, reason, now_us)):
+        if reason is not None:
+            self._open(key, reason, now_us)
+
+    def _open(self, key: BreakerKey, reason: str, now_us: int) -> None:
+        """Open what is closed, unless too many agents are stopped already."""
+        book = self._book
+        if key.agent and self._capped(key, reason, now_us):
             return
-        new = machine.opened(breaker, reason, now_us, self._draw(), self._terms)
+        new = machine.opened(book.get(key), reason, now_us, self._draw(), self._terms)
         book.put(key, new)
         book.note(now_us, key, "closed", "open", AUTOMATIC, reason)
         book.see(key, None)

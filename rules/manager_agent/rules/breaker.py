@@ -23,7 +23,9 @@ class Terms:
 
     `failures_in_row` open it, or shares of at least `least_calls` within `window_us`. `successes`
     in a row close it. A probe that was given away is taken back after `probe_idle_us` where
-    somebody else could use it and it was not begun, after `probe_us` in any case.
+    somebody else could use it and it was not begun, after `probe_us` in any case. An agent's opens
+    also where its failed calls cost more than `burnt_nano` (nano-USD; 0: never) within `burnt_us`,
+    and at least `burnt_percent` of all it spent.
     """
 
     failures_in_row: int = 5
@@ -36,6 +38,9 @@ class Terms:
     successes: int = 3
     probe_idle_us: int = 10 * _SECOND
     probe_us: int = 120 * _SECOND
+    burnt_nano: int = 5 * 10**9
+    burnt_percent: int = 50
+    burnt_us: int = 600 * _SECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def test_an_open_breaker_of_a_family_names_who_shares_it_and_the_last_error() ->
     )
     assert one.evidence["agents"] == "a, b"
     assert one.evidence["last_error"] == "last"
-    assert {(each.rule, each.agents) for each in one.mutes} == {
+    assert {(each.rule, each.agents) for each in one.mutes if each.agents} == {
         ("error_burst", ("a", "b")),
         ("success_rate", ("a", "b")),
     }
@@ -61,3 +61,28 @@ def test_one_that_people_hold_is_told_for_information() -> None:
 
     assert (one.agent, one.severity) == ("a", "info")
     assert "held by ann: a deploy" in one.headline
+
+
+def test_of_a_family_it_says_since_when_and_explains_the_same_told_otherwise() -> None:
+    early = {**CALL, "ts": NOW - timedelta(minutes=2)}
+    (one,) = found(
+        FAMILY,
+        {**early, "agent": "a", "error_type": "503"},
+        {**CALL, "agent": "b", "error_type": "503"},
+        {**CALL, "agent": "b", "error_type": "APITimeoutError"},
+    )
+
+    assert one.evidence["first_error"] == (NOW - timedelta(minutes=2)).isoformat(timespec="seconds")
+    assert one.evidence["error_types"] == "503 x2, APITimeoutError x1"
+    by_rule = {each.rule: dict(each.facts) for each in one.mutes if each.facts}
+    assert by_rule == {
+        "failure_pattern": {"provider": "openai", "models": "gpt-4o", "kind": "connection"},
+        "error_issue": {"provider": "openai", "family": "gpt-4o", "kind": "connection"},
+    }
+
+
+def test_an_agents_breaker_explains_no_providers_trouble() -> None:
+    (one,) = found({**FAMILY, "key": "a", "agent": "a", "provider": None, "family": None})
+    held = found({**FAMILY, "held_by": "ann"})[0]
+
+    assert {each.rule for each in (*one.mutes, *held.mutes)} == {"error_burst", "success_rate"}

@@ -62,3 +62,30 @@ def test_it_explains_each_agents_burst_and_the_issue_of_its_kind() -> None:
 
     assert by_rule["error_burst"].agents == ("a", "b")
     assert by_rule["error_issue"].facts == {"provider": "anthropic", "kind": "overloaded"}
+
+
+def test_it_names_types_of_errors_and_when_it_began() -> None:
+    """What began before the minutes that are looked at is followed back, to where it was well."""
+
+    def at(minute: int, **values: Any) -> list[dict[str, Any]]:
+        return calls("a", 1, ts=NOW - timedelta(minutes=minute), **{**OUTAGE, **values})
+
+    (one,) = found(
+        *(at(minute) for minute in range(31, 3, -3)),
+        at(50),
+        at(30, http_status=429, error_message="Too many requests"),
+        calls("a", 9, error_type="overloaded_error", **OUTAGE),
+        calls("b", 9, **OUTAGE),
+    )
+
+    assert one.evidence["since"] == (NOW - timedelta(minutes=31)).isoformat(timespec="minutes")
+    assert one.evidence["error_types"] == "529 x11, overloaded_error (529) x9"
+
+
+def test_several_families_of_a_provider_explain_the_breaker_of_each() -> None:
+    (one,) = found(calls("a", 6, **OUTAGE), calls("b", 5, model="claude-haiku-4-5", **OUTAGE))
+    alone = found(calls("a", 6, **OUTAGE), calls("b", 6, **OUTAGE))[0]
+
+    (breaker,) = [each for each in one.mutes if each.rule == "circuit_breaker"]
+    assert breaker.facts == {"provider": "anthropic"}
+    assert "circuit_breaker" not in [each.rule for each in alone.mutes], "its breaker explains it"

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from manager_agent.analytics.blocked import Blocked
+from manager_agent.api.shapes import moment_of
+from manager_agent.app.replay.breakers import Opening
 from manager_agent.app.replay.outcome import Fired, Pair
-from manager_agent.rules.amounts import dollars, usd_text
+from manager_agent.rules.amounts import counted, dollars, usd_text
 
 _SHOWN = 50
 
@@ -26,6 +28,7 @@ class Report:
     pairs: Sequence[Pair]
     blocked: Sequence[Blocked]
     failed: dict[str, str]
+    openings: Sequence[Opening] = ()
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -58,6 +61,21 @@ def as_json(report: Report) -> dict[str, Any]:
                 for each in report.blocked
             ],
         },
+        "breakers": {
+            "calls": sum(len(each.refused) for each in report.openings),
+            "cost_usd": usd_text(sum(each.cost for each in report.openings)),
+            "openings": [
+                {
+                    "key": each.key.text,
+                    "reason": each.reason,
+                    "since": moment_of(each.since_us),
+                    "until": moment_of(each.until_us),
+                    "calls": len(each.refused),
+                    "cost_usd": usd_text(each.cost),
+                }
+                for each in report.openings
+            ],
+        },
         "failed": report.failed,
     }
 
@@ -75,6 +93,7 @@ def as_text(report: Report, most: int = _SHOWN) -> Iterator[str]:
     if len(report.pairs) > most:
         yield f"... and {len(report.pairs) - most:,} more (--json shows all)"
     yield from _blocked(report.blocked)
+    yield from _opened(report.openings)
     for rule, error in sorted(report.failed.items()):
         yield f"rule {rule} broke: {error}"
 
@@ -114,6 +133,25 @@ def _blocked(blocked: Sequence[Blocked]) -> Iterator[str]:
     for each in blocked:
         limits = ", ".join(f"{name} ({n:,})" for name, n in each.limits.items())
         yield f"  {each.agent}: {each.calls:,} calls, {dollars(each.cost)}: {limits}"
+
+
+def _opened(openings: Sequence[Opening]) -> Iterator[str]:
+    if not openings:
+        return
+    calls, cost = sum(len(each.refused) for each in openings), sum(each.cost for each in openings)
+    yield ""
+    yield (
+        f"breakers would have opened {counted(len(openings), 'time')} and refused"
+        f" {counted(calls, 'call')} that cost {dollars(cost)}"
+    )
+    for key in dict.fromkeys(each.key for each in openings):
+        mine = [each for each in openings if each.key == key]
+        first = moment_of(mine[0].since_us) or ""
+        yield (
+            f"  {key.text}: {counted(len(mine), 'time')}, first {first[5:16].replace('T', ' ')}"
+            f" ({mine[0].reason}): {counted(sum(len(each.refused) for each in mine), 'call')},"
+            f" {dollars(sum(each.cost for each in mine))}"
+        )
 
 
 def _alert(found: Fired) -> dict[str, Any]:

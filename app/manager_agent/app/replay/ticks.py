@@ -9,8 +9,13 @@ import polars as pl
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.frames import Thresholds
 from manager_agent.analytics.history import History
+from manager_agent.app.breakers_frame import breakers_frame
+from manager_agent.app.replay.breakers import Opening, PastBreakers, earliest
+from manager_agent.app.replay.past_calls import past_calls
+from manager_agent.app.run_frame import run_frame
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.rules.alert import AlertRow
+from manager_agent.rules.breaker import Terms
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.issues.following import follow
 from manager_agent.rules.issues.track import Tracker
@@ -24,24 +29,30 @@ from manager_agent.rules.step import step
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What looks at the past: rules and what they are told beside the frames."""
+    """What looks at the past: rules and what they are told beside the frames.
+
+    `terms`, `count_429`: when breakers open, and whether for "too many requests".
+    """
 
     rules: Sequence[Rule]
     policy: BudgetPolicy
     thresholds: Thresholds = field(default_factory=Thresholds)
+    terms: Terms = field(default_factory=Terms)
+    count_429: bool = False
 
 
 @dataclass(slots=True)
 class Replayed:
     """What came of it. `alerts`: every change of every alert, in order of time. `looks` taken.
 
-    `failed`: the first error of each rule that broke.
+    `failed`: the first error of each rule that broke. `openings`: of breakers.
     """
 
     alerts: list[AlertRow] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     looks: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    openings: Sequence[Opening] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,7 @@ def replay(
         looker.step(number, found)
         last = number
         passed(number + 1)
+    looker.done.openings = looker.breakers.openings(ticks.since)
     return looker.done
 
 
@@ -106,6 +118,9 @@ class _Looker:
         self._watch = watch
         self._ticks = ticks
         self._source = FrameSource(told=True)
+        low = earliest(ticks.since, watch.terms)
+        calls = past_calls(history, low, ticks.until)
+        self.breakers = PastBreakers(calls, watch.terms, count_429=watch.count_429)
         self._memory = Memory()
         self.issues = Tracker()
         self._known: dict[tuple[str, str], tuple[int, str]] = {}
@@ -117,7 +132,10 @@ class _Looker:
         con = self._history.con
         frames = self._source.frames(con, now, watch.policy, (), watch.thresholds)
         follow(self.issues, frames, now)
-        seen = look(watch.rules, replace(frames, issues=self._seen(now)), now)
+        breakers = breakers_frame(self.breakers.at(now))
+        runs = run_frame(self.breakers.runs(now))
+        frames = replace(frames, issues=self._seen(now), breakers=breakers, runs=runs)
+        seen = look(watch.rules, frames, now)
         self.done.failed = {**seen.failed, **self.done.failed}
         self.done.looks += 1
         return seen.findings

@@ -50,9 +50,13 @@ def _open(now: datetime) -> Message:
         "until": until.isoformat(timespec="seconds"),
         "openings": 1,
         "held_by": None,
+        "provider": "openai",
+        "family": "gpt-4o",
         "agents": "research-agent, support-bot, writer",
         "errors_last_hour": 17,
         "shared_by": "3 agents",
+        "first_error": (now - timedelta(minutes=1)).isoformat(timespec="seconds"),
+        "error_types": "overloaded x15, APITimeoutError x2",
         "last_error": "HTTP 529: the server is overloaded, please try again later",
     }
     headline = (
@@ -89,15 +93,17 @@ KIND = Kind(
         "until": "Until",
         "agents": "Agents",
         "errors_last_hour": "Errors in the last hour",
+        "first_error": "Failing since",
+        "error_types": "Types of errors",
         "last_error": "Last error",
         "openings": "Openings in a row",
         "held_by": "Held by",
     },
-    hidden=frozenset({"state", "shared_by", "agent"}),
+    hidden=frozenset({"state", "shared_by", "agent", "provider", "family"}),
     facts=lambda message: {
         key: fact
         for key, fact in message.facts.items()
-        if fact is not None or key not in ("held_by", "until", "last_error")
+        if fact is not None or key in ("breaker", "reason")
     },
     over=lambda message: f"The breaker of {message.facts.get('breaker')} is closed: calls go out.",
     done=_done,

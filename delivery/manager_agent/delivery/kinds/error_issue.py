@@ -43,6 +43,7 @@ def _samples(now: datetime) -> Iterator[Message]:
             "issue_id": "5f1c2b9a77d04e31",
             "kind": "bad_request",
             "provider": "openai",
+            "family": "gpt-4o",
             "errors": 37,
             "errors_24h": 37,
             "agents": "crm-sync, writer",
@@ -74,6 +75,6 @@ KIND = Kind(
         "issue_id": "Issue",
         "unpriced_calls": "Calls without a price",
     },
-    hidden=frozenset({"kind", "affected", "remedy", "agent"}),
+    hidden=frozenset({"kind", "family", "affected", "remedy", "agent"}),
     advice=_advice,
 )

@@ -29,6 +29,7 @@ def _samples(now: datetime) -> Iterator[Message]:
             "agents": "research-agent, support-bot, writer",
             "affected": 3,
             "models": "claude-sonnet-4-5",
+            "error_types": "overloaded_error (529) x48",
             "since": iso(since),
             "remedy": "wait, or use another provider",
         },
@@ -43,6 +44,7 @@ KIND = Kind(
     labels={
         "provider": "Provider",
         "models": "Models",
+        "error_types": "Types of errors",
         "errors": "Failed calls",
         "calls": "Calls",
         "agents": "Agents",

@@ -61,6 +61,7 @@ def _finding(row: dict[str, Any], now: datetime) -> Finding:
             "issue_id": row["issue_id"],
             "kind": row["kind"],
             "provider": row["provider"],
+            "family": row["family"],
             "errors": row["count"],
             "errors_24h": row["last_day"],
             "agents": ", ".join(agents[:10]),

@@ -1,8 +1,10 @@
 """Failure pattern: a provider's trouble that several agents share, told once instead of by each."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Any
 
 import polars as pl
@@ -20,6 +22,8 @@ from manager_agent.rules.rule import rule
 _THEIRS: frozenset[Kind] = frozenset(
     {"overloaded", "server_error", "timeout", "connection", "auth", "quota", "rate_limit"}
 )
+_OPEN: frozenset[Kind] = frozenset({"overloaded", "server_error", "timeout", "connection"})
+"""What opens breakers."""
 _LINGER = timedelta(minutes=10)
 _HOW = ("provider", "model", "agent", "error_type", "http_status", "error_message")
 
@@ -28,17 +32,19 @@ _HOW = ("provider", "model", "agent", "error_type", "http_status", "error_messag
 class _Pattern:
     count: int = 0
     since: datetime | None = None
-    agents: dict[str, int] = field(default_factory=dict)
-    families: dict[str, int] = field(default_factory=dict)
+    agents: Counter[str] = field(default_factory=Counter)
+    families: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
 
 
 @rule
 class FailurePattern:
     """Tells once of a provider and kind of error that several agents share at the same time.
 
-    It names the provider, the models, since when and which agents, so that an outage is one
-    message and not one for each agent. Errors that are the caller's own, such as a bad request, are
-    left out.
+    It names the provider, the models, the types of error, since when and which agents, so that an
+    outage is one message and not one for each agent. Errors that are the caller's own, such as a
+    bad request, are left out. Where one model family alone fails and its breaker opened, the alert
+    of the breaker says it.
     """
 
     minutes: Annotated[int, Field(ge=1, le=60)] = 10
@@ -66,7 +72,24 @@ class FailurePattern:
             calls = sum(total[(provider, agent)] for agent in pattern.agents)
             shared = len(pattern.agents) >= self.min_agents and pattern.count >= self.min_errors
             if shared and pattern.count * 100 >= calls * self.percent:
-                yield _finding(provider, kind, pattern, calls)
+                began = self._began(frames.calls, provider, kind)
+                yield _finding(provider, kind, replace(pattern, since=began), calls)
+
+    def _began(self, calls: pl.DataFrame, provider: str, kind: Kind) -> datetime:
+        """Return when this began: the first such failure of the hour that others followed."""
+        failed = calls.filter((pl.col("status") == "error") & (pl.col("provider") == provider))
+        alike = failed.select("ts", *_HOW).group_by(*_HOW).agg(pl.col("ts")).iter_rows(named=True)
+        moments: list[datetime] = sorted(
+            ts
+            for row in alike
+            if kind_of(_failed({**row, "since": row["ts"][0]})) == kind
+            for ts in row["ts"]
+        )
+        began = moments[0]
+        for before, after in pairwise(moments):
+            if after - before > timedelta(minutes=self.minutes):
+                began = after
+        return began
 
 
 def _patterns(recent: pl.DataFrame) -> Mapping[tuple[str, Kind], _Pattern]:
@@ -79,10 +102,18 @@ def _patterns(recent: pl.DataFrame) -> Mapping[tuple[str, Kind], _Pattern]:
             continue
         pattern = found.setdefault((row["provider"], kind), _Pattern(since=row["since"]))
         pattern.count += row["count"]
-        agent, family = row["agent"], family_of(row["model"])
-        pattern.agents[agent] = pattern.agents.get(agent, 0) + row["count"]
-        pattern.families[family] = pattern.families.get(family, 0) + row["count"]
+        pattern.agents[row["agent"]] += row["count"]
+        pattern.families[family_of(row["model"])] += row["count"]
+        pattern.errors[_type(row)] += row["count"]
     return found
+
+
+def _type(row: dict[str, Any]) -> str:
+    """Return an error's type as its sender named it, with its HTTP status where that is another."""
+    kind, status = row["error_type"], row["http_status"]
+    if status is None or str(status) == kind:
+        return kind or "unknown"
+    return f"{kind} ({status})" if kind else str(status)
 
 
 def _failed(row: dict[str, Any]) -> Failed:
@@ -98,8 +129,7 @@ def _failed(row: dict[str, Any]) -> Failed:
 
 
 def _finding(provider: str, kind: Kind, pattern: _Pattern, calls: int) -> Finding:
-    agents = sorted(pattern.agents, key=lambda name: (-pattern.agents[name], name))
-    families = sorted(pattern.families, key=lambda name: (-pattern.families[name], name))
+    agents, families, errors = map(_most, (pattern.agents, pattern.families, pattern.errors))
     since = pattern.since
     about = ABOUT[kind]
     return Finding(
@@ -119,20 +149,34 @@ def _finding(provider: str, kind: Kind, pattern: _Pattern, calls: int) -> Findin
             "agents": ", ".join(agents[:20]),
             "affected": len(agents),
             "models": ", ".join(families[:10]),
+            "error_types": ", ".join(f"{one} x{pattern.errors[one]:,}" for one in errors[:5]),
             "since": None if since is None else since.isoformat(timespec="minutes"),
             "remedy": about.action,
         },
         tell_resolved=True,
-        mutes=_explained(provider, kind, tuple(agents)),
+        mutes=_explained(provider, kind, tuple(agents), len(families)),
     )
 
 
-def _explained(provider: str, kind: Kind, agents: tuple[str, ...]) -> tuple[Mutes, ...]:
-    """Return what needs not be told beside: each agent's burst, and the same as an issue."""
+def _most(counts: Counter[str]) -> list[str]:
+    """Return names in order, that with most errors first."""
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def _explained(
+    provider: str, kind: Kind, agents: tuple[str, ...], families: int
+) -> tuple[Mutes, ...]:
+    """Return what needs not be told beside: each agent's burst, the same as an issue, and, where
+    several of its model families fail, the breaker of each."""
     why = f"{provider} has trouble that several agents share"
     bursts = tuple(
         Mutes(rule=rule, why=why, agents=agents, upto="critical", linger=_LINGER)
         for rule in ("error_burst", "success_rate")
     )
     facts = {"provider": provider, "kind": kind}
-    return (*bursts, Mutes(rule="error_issue", why=why, upto="critical", facts=facts))
+    issue = Mutes(rule="error_issue", why=why, upto="critical", facts=facts)
+    if families == 1 or kind not in _OPEN:
+        return (*bursts, issue)
+    theirs = {"provider": provider}
+    breaker = Mutes(rule="circuit_breaker", why=why, upto="critical", facts=theirs, linger=_LINGER)
+    return (*bursts, issue, breaker)
