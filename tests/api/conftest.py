@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from manager_agent.analytics.install import install
+from manager_agent.analytics.savings.suggest import Savings
 from manager_agent.api.app import build
 from manager_agent.api.services import BusyError, ByHand, Health, Oversight, Services, Upkeep
 from manager_agent.api.sql import SqlRunner
@@ -158,6 +159,7 @@ def services_over(live: Live, directory: Path, **runner: Any) -> Iterator[Servic
         slack=lambda: "off",
         by_hand=live.by_hand,
         oversight=live.oversight,
+        savings=lambda since, until: Savings((), 0, 0),
         upkeep=Upkeep(backup=lambda: {}, take_history=lambda rows: {"added": len(rows)}),
     )
     sql.close()

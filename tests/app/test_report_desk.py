@@ -12,13 +12,13 @@ import pytest
 from manager_agent.app.reporting import plan_of
 from manager_agent.app.reports.chart import chart
 from manager_agent.app.reports.desk import ReportDesk
+from manager_agent.app.reports.gathered import NOTHING
 from manager_agent.app.reports.period import Kind
 from manager_agent.app.reports.schedule import Plan
 from manager_agent.app.settings import Settings
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.stored_time import naive
 from manager_agent.control.keeper import KeeperError
-from manager_agent.prices.book import PriceBook
 from manager_agent.rules.message import Message
 from manager_agent.store.control import ControlStore
 from manager_agent.store.reports import ReportStore
@@ -51,7 +51,7 @@ class Office:
             plan=DAILY,
             read=history.con.cursor,
             policy=lambda: BudgetPolicy(zone=BERLIN),
-            prices=PriceBook(),
+            savings=lambda since, until, now: NOTHING,
             store=ReportStore(self.control),
             wake=self._wake,
         )

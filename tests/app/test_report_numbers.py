@@ -6,6 +6,7 @@ corrections and deltas; reports read rollups, the questions here read `llm_calls
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -17,13 +18,13 @@ import pyarrow as pa
 import pytest
 
 from manager_agent.analytics.report_used import by_agent, by_model, total, used
+from manager_agent.analytics.savings.suggest import Savings, Suggestion
 from manager_agent.app.reports.gathered import Gathered, gathered
 from manager_agent.app.reports.hourly import hour, hourly_summary
 from manager_agent.app.reports.period import Kind, Period, period, period_before
 from manager_agent.app.reports.rollup import rollup
 from manager_agent.contract.budget import BudgetPolicy, Limits
 from manager_agent.contract.stored_time import naive
-from manager_agent.prices.book import PriceBook
 from manager_agent.rules.message import Message, Section
 from tests.harness.history import History
 
@@ -130,7 +131,7 @@ def gather(history: History) -> Gather:
     @cache
     def made_of(kind: Kind, zone: ZoneInfo) -> Gathered:
         policy = BudgetPolicy(POLICY.default, fleet=POLICY.fleet, zone=zone)
-        return gathered(history.con, period_before(kind, NOW, zone, HOUR), policy, PriceBook())
+        return gathered(history.con, period_before(kind, NOW, zone, HOUR), policy)
 
     return made_of
 
@@ -262,7 +263,7 @@ def test_what_nobody_knows_the_cost_of_is_not_kept_for_nothing(history: History)
             [naive(NOW - timedelta(days=1))],
         )
         found = period_before("daily", NOW, BERLIN, HOUR)
-        of = gathered(con, found, POLICY, PriceBook())
+        of = gathered(con, found, POLICY)
         con.execute("ROLLBACK")
 
     assert of.kept is None
@@ -283,13 +284,20 @@ def test_an_hour_says_what_its_calls_say(history: History, zone: ZoneInfo) -> No
             assert usd(facts["yesterday_usd"]) == asked(history, "sum(cost_usd)", yesterday)
 
 
-def test_too_many_calls_are_not_looked_through(
-    gather: Gather, history: History, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = gather("daily", BERLIN).period
-    monkeypatch.setattr("manager_agent.app.reports.gathered.MOST_CALLS", 10)
-    of = gathered(history.con, found, POLICY, PriceBook())
+def test_a_report_says_why_it_has_no_savings_and_of_what_it_reckoned_them(gather: Gather) -> None:
+    of = gather("daily", BERLIN)
+    one = Suggestion(
+        *("retry_waste", "coder", "openai", "gpt-4o", 9, 10**10),
+        *(10**9, 2 * 10**9, 0.1, "the query", "retry with a pause"),
+    )
 
-    message = rollup(of, [], found.key, NOW, BERLIN)
-    assert "manager-agent suggest --since 1d" in section(message, "Savings").text
-    assert "could_save_a_month" not in message.facts
+    def told(savings: Savings | str) -> Message:
+        return rollup(replace(of, savings=savings), [], of.period.key, NOW, BERLIN)
+
+    none = told("Could not be looked for: no memory")
+    sample, whole = told(Savings([one], 100, 50)), told(Savings([one], 100, 100))
+    assert section(none, "Savings").text == "Could not be looked for: no memory"
+    assert "could_save_a_month" not in none.facts
+    assert "from 50 of 100 calls" in section(sample, "Savings").text
+    assert section(whole, "Savings").text == "retry waste: retry with a pause"
+    assert sample.facts["could_save_a_month"] == "$1.00 to $2.00"

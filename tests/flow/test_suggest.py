@@ -15,7 +15,8 @@ from tests.harness.otlp import Sender, Sending, hex_id, llm, request
 def test_suggestions_come_with_queries_that_run(tmp_path: Path) -> None:
     rng, now = random.SystemRandom(), time.time_ns()
     simple = llm("gpt-4o", (600, 90), **{"gen_ai.conversation.id": "c"})
-    works = {"prefix": llm("gpt-4o", (20_000, 50)), "simple": simple}
+    prefix = llm("gpt-4o", (20_000, 80), **{"gen_ai.usage.cache_read.input_tokens": 0})
+    works = {"prefix": prefix, "simple": simple}
     with manager(tmp_path / "data", {}) as running:
         with Sender(running.where) as sender:
             for agent, told in works.items():
@@ -38,7 +39,9 @@ def test_suggestions_come_with_queries_that_run(tmp_path: Path) -> None:
         assert kinds == {("prefix", "prompt_caching"), ("simple", "model_downgrade")}
         for one in found:
             proof = [row for row in running.sql(one["query"]) if row["agent"] == one["agent"]]
-            assert sum(row["calls"] for row in proof) >= one["calls"]
+            assert sum(row["calls"] for row in proof) == one["calls"]
+            assert one["error_percent"] == 0
+            assert 0 < one["saves_low_usd_per_month"] <= one["saves_high_usd_per_month"]
             assert one["query"].splitlines()[0] in shown.stdout
     assert shown.returncode == 0
     assert (bad.returncode, "no duration" in bad.stderr) == (1, True)

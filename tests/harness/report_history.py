@@ -7,10 +7,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+from manager_agent.analytics.answer import answer
+from manager_agent.analytics.savings.suggest import suggestions
 from manager_agent.api.routes.reports import shape
 from manager_agent.app.reports.desk import ReportDesk
 from manager_agent.app.reports.period import KINDS
@@ -103,7 +106,9 @@ def reports(of: History, control: ControlStore) -> Iterator[Message]:
         plan=Plan(BERLIN),
         read=of.con.cursor,
         policy=lambda: POLICY,
-        prices=PriceBook(),
+        savings=lambda since, until, now: suggestions(
+            partial(answer, of.con), since, until, PriceBook()
+        ),
         store=ReportStore(control),
         wake=lambda: None,
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from manager_agent.analytics.frames import BudgetRow
+from manager_agent.analytics.savings.suggest import Savings
 from manager_agent.api.guard import Denials
 from manager_agent.api.sql import SqlRunner
 from manager_agent.contract.approval import DecideApproval
@@ -48,6 +49,17 @@ class Health:
 
 class BadHistoryError(Exception):
     """A row of history cannot be taken in; the message says which and why."""
+
+
+class NoSavingsError(Exception):
+    """It could not be looked for what could be cheaper; the message says why and what to do.
+
+    `busy` where it may be tried again.
+    """
+
+    def __init__(self, message: str, *, busy: bool = False) -> None:
+        super().__init__(message)
+        self.busy = busy
 
 
 class BusyError(Exception):
@@ -204,7 +216,8 @@ class Services:
     changed. `alerting`: None where nothing is looked for. `oversight`: of budgets that hold; None
     where nobody holds any. `issues`: groups of similar errors; None where nobody groups them.
     `from_slack`: answers what Slack signed; None without the secret to tell.
-    `reports`: None where nobody makes any.
+    `reports`: None where nobody makes any. `savings(since, until)`: what could be cheaper; raises
+    `NoSavingsError`. None where nobody looks.
     """
 
     started: datetime
@@ -234,3 +247,4 @@ class Services:
     issues: Issues | None = None
     from_slack: FromSlack | None = None
     reports: Reporting | None = None
+    savings: Callable[[datetime, datetime], Savings] | None = None

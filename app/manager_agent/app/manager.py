@@ -16,6 +16,7 @@ from manager_agent.app.people import People
 from manager_agent.app.reports.desk import ReportDesk
 from manager_agent.app.settings import Settings
 from manager_agent.app.slack_side import SlackSide
+from manager_agent.app.suggesting import Suggesting
 from manager_agent.app.tick import Ticker
 from manager_agent.app.truth import Truth
 from manager_agent.control.clerk import Clerk
@@ -71,6 +72,7 @@ class Manager:
     truth: Truth
     outcomes: SpanOutcomes
     reports: ReportDesk
+    suggesting: Suggesting
     slack: bool
     answers: SlackSide | None = None
     started: datetime = field(default_factory=lambda: now())

@@ -78,6 +78,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         alerting=alerting(manager.settings, manager.ticker, manager.silences),
         issues=_issues(manager),
         reports=reporting(manager.reports, now),
+        savings=lambda since, until: manager.suggesting.savings(since, until, now()),
     )
 
 

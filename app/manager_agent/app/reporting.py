@@ -11,9 +11,9 @@ from manager_agent.app.reports.desk import ReportDesk
 from manager_agent.app.reports.period import KINDS, Kind
 from manager_agent.app.reports.schedule import Plan
 from manager_agent.app.settings import Settings
+from manager_agent.app.suggesting import Suggesting
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.control.keeper import KeeperError
-from manager_agent.prices.book import PriceBook
 from manager_agent.rules.message import Message
 from manager_agent.store.control import ControlStore
 from manager_agent.store.duck import FactStore
@@ -37,7 +37,7 @@ def report_desk(
     settings: Settings,
     facts: FactStore,
     control: ControlStore,
-    prices: PriceBook,
+    suggesting: Suggesting,
     policy: Callable[[], BudgetPolicy],
     wake: Callable[[], None],
 ) -> ReportDesk:
@@ -46,7 +46,7 @@ def report_desk(
         plan=plan_of(settings),
         read=facts.cursor,
         policy=policy,
-        prices=prices,
+        savings=suggesting.savings,
         store=ReportStore(control),
         wake=wake,
         quiet=settings.reports.when_quiet,

@@ -29,9 +29,9 @@ class NobodyError(ManagerError):
     """No manager answers there."""
 
 
-def get(api_url: str, path: str) -> Any:
-    """Return the JSON that `GET path` answers. Raises `ManagerError`."""
-    return _asked(api_url, path, None, _TIMEOUT_SECONDS)
+def get(api_url: str, path: str, *, seconds: float = _TIMEOUT_SECONDS) -> Any:
+    """Return the JSON that `GET path` answers within `seconds`. Raises `ManagerError`."""
+    return _asked(api_url, path, None, seconds)
 
 
 def post(api_url: str, path: str, body: Any, *, seconds: float = _TIMEOUT_SECONDS) -> Any:

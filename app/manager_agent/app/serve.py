@@ -40,6 +40,7 @@ from manager_agent.app.reporting import report_desk
 from manager_agent.app.reports.chart import chart
 from manager_agent.app.run_frame import Runs
 from manager_agent.app.settings import Settings, custom_prices
+from manager_agent.app.suggesting import Suggesting
 from manager_agent.app.tick import Ticker
 from manager_agent.app.troubles import troubles
 from manager_agent.app.truth import truth
@@ -160,6 +161,7 @@ def _built(settings: Settings) -> Iterator[Manager]:
         manager.intake.start()
         stack.callback(manager.sql.close)
         stack.callback(manager.own.close)
+        stack.callback(manager.suggesting.close)
         stack.callback(manager.intake.stop)
         yield manager
 
@@ -173,6 +175,7 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
     intake = _entrance(settings, facts, door, price, commits, room)
     worker = delivering.worker(settings, control, chart)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
+    suggesting = Suggesting(snapshots.publish, book)
     ticker, own, silences = _ticker(settings, facts, control, snapshots, worker.wake)
     ticker.issues = issue_desk = IssueDesk(stores.issues, lambda: ticker.policy, now)
     now_us = time_ns() // 1000
@@ -212,7 +215,10 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
         people=beside,
         truth=telling,
         outcomes=outcomes,
-        reports=report_desk(settings, facts, control, book, lambda: ticker.policy, worker.wake),
+        reports=report_desk(
+            settings, facts, control, suggesting, lambda: ticker.policy, worker.wake
+        ),
+        suggesting=suggesting,
         slack=bool(settings.slack.webhook_url or settings.slack.bot_token),
     )
     _watch_itself(manager)

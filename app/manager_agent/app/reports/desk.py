@@ -3,14 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from time import thread_time
 
 import duckdb
 import structlog
 
-from manager_agent.app.reports.gathered import gathered
+from manager_agent.analytics.savings.suggest import Savings
+from manager_agent.api.services import NoSavingsError
+from manager_agent.app.reports.gathered import NOTHING, Gathered, gathered
 from manager_agent.app.reports.hourly import hour, hourly_summary
 from manager_agent.app.reports.period import Kind, Period, period, period_before
 from manager_agent.app.reports.rollup import rollup
@@ -18,7 +20,6 @@ from manager_agent.app.reports.schedule import Plan, due, missed
 from manager_agent.app.reports.told_issues import issues_of, issues_report
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.metric import Metric, Sample
-from manager_agent.prices.book import PriceBook
 from manager_agent.rules.message import Message
 from manager_agent.store.reports import ReportStore
 
@@ -34,15 +35,16 @@ POLL_SECONDS = 10.0
 class ReportDesk:
     """Makes reports over `read`, a fresh cursor on the facts, and puts them into the outbox.
 
-    `policy`: the limits that hold. `wake`: called when something is there to be delivered. `quiet`:
-    whether a period with nothing to tell is told of, too. Its methods block, and raise what the
-    stores raise; then nothing was told.
+    `policy`: the limits that hold. `savings(since, until, now)`: what could be cheaper, looked for
+    elsewhere; raises `NoSavingsError`. `wake`: called when something is there to be delivered.
+    `quiet`: whether a period with nothing to tell is told of, too. Its methods block, and raise
+    what the stores raise; then nothing was told.
     """
 
     plan: Plan
     read: Callable[[], duckdb.DuckDBPyConnection]
     policy: Callable[[], BudgetPolicy]
-    prices: PriceBook
+    savings: Callable[[datetime, datetime, datetime], Savings]
     store: ReportStore
     wake: Callable[[], None]
     quiet: bool = False
@@ -155,8 +157,20 @@ class ReportDesk:
             those = issues_of(cursor, found)
             empty = not those.in_all and not quiet
             return None if empty else issues_report(those, found, key, now, zone)
-        all_of_it = gathered(cursor, found, self.policy(), self.prices)
-        return None if all_of_it.nothing and not quiet else rollup(all_of_it, gone, key, now, zone)
+        all_of_it = gathered(cursor, found, self.policy())
+        if all_of_it.nothing and not quiet:
+            return None
+        return rollup(replace(all_of_it, savings=self._saved(all_of_it, now)), gone, key, now, zone)
+
+    def _saved(self, of: Gathered, now: datetime) -> Savings | str:
+        """Return what could be cheaper, else why nobody knows: the rest is worth telling."""
+        if not of.lines:
+            return NOTHING
+        try:
+            return self.savings(of.period.start, of.period.end, now)
+        except NoSavingsError as error:
+            _log.error("savings could not be looked for", report=of.period.key, error=str(error))
+            return f"Could not be looked for: {error}"
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

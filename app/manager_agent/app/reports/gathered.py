@@ -8,19 +8,18 @@ import duckdb
 
 from manager_agent.analytics.report_seen import Seen, SeenIssues, issues, seen
 from manager_agent.analytics.report_used import Sum, Used, by_agent, total, used
-from manager_agent.analytics.savings.suggest import Suggestion, suggestions
+from manager_agent.analytics.savings.suggest import Savings
 from manager_agent.app.reports.limits import LimitLine, limit_lines
 from manager_agent.app.reports.period import Period, days_before, period_before
 from manager_agent.contract.budget import BudgetPolicy
 from manager_agent.contract.window import Window, window
-from manager_agent.prices.book import PriceBook
 
 TREND_DAYS = 14
 PACE_DAYS = 7
 """By whose mean the rest of a month is reckoned."""
 
-MOST_CALLS = 500_000
-"""How many calls are looked through for savings, which takes seconds."""
+NOTHING = Savings((), 0, 0)
+"""Nothing could be cheaper where nothing was called."""
 
 _MOMENT = timedelta(microseconds=1)
 
@@ -31,7 +30,7 @@ class Gathered:
 
     `days`: the last days up to its end with what was used in each, `month` of the month so far.
     `limits`: those of days and months as they stood at its end. `savings`: what could be cheaper,
-    None where there were too many calls to look.
+    a text where that could not be looked for, and why.
     """
 
     period: Period
@@ -43,7 +42,7 @@ class Gathered:
     seen: Seen
     issues: SeenIssues
     limits: Sequence[LimitLine]
-    savings: Sequence[Suggestion] | None
+    savings: Savings | str = NOTHING
 
     @property
     def nothing(self) -> bool:
@@ -77,10 +76,8 @@ class Gathered:
         return sum(calls * of.cost // (of.calls - of.unpriced) for calls, of in sums)
 
 
-def gathered(
-    con: duckdb.DuckDBPyConnection, found: Period, policy: BudgetPolicy, prices: PriceBook
-) -> Gathered:
-    """Read it all. `policy`: the limits that hold, and the zone. Raises `duckdb.Error`."""
+def gathered(con: duckdb.DuckDBPyConnection, found: Period, policy: BudgetPolicy) -> Gathered:
+    """Read all but savings. `policy`: the limits that hold, and the zone. Raises `duckdb.Error`."""
     zone = policy.zone
     before = period_before(found.kind, found.start, zone, timedelta(hours=1))
     days = days_before(found.end, TREND_DAYS, zone)
@@ -101,17 +98,7 @@ def gathered(
         limits=limit_lines(
             policy, {"day": by_day[-1], "month": so_far}, recent, found.end, PACE_DAYS
         ),
-        savings=_savings(con, found, total(lines).calls, prices),
     )
-
-
-def _savings(
-    con: duckdb.DuckDBPyConnection, found: Period, calls: int, prices: PriceBook
-) -> Sequence[Suggestion] | None:
-    """Return what could be cheaper: the one question that rollups cannot answer."""
-    if calls > MOST_CALLS:
-        return None
-    return suggestions(con, found.start, found.end, prices) if calls else ()
 
 
 def days_left(month: Window, found: Period) -> float:

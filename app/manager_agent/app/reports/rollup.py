@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from manager_agent.analytics.report_used import by_agent, by_model, total
-from manager_agent.analytics.savings.suggest import Suggestion
+from manager_agent.analytics.savings.suggest import Savings
 from manager_agent.app.reports import words
 from manager_agent.app.reports.deeds import deeds_section
 from manager_agent.app.reports.gathered import PACE_DAYS, Gathered
@@ -20,7 +20,6 @@ from manager_agent.rules.message import Fact, Message, Section
 _TOP = 10
 _LIMITS = 8
 _SAVINGS = 5
-_TOO_MANY = "Too many calls to look for them each time: `manager-agent suggest --since 1d` does."
 _BEFORE = {"daily": "the day before", "weekly": "the week before"}
 _AGAINST = {"daily": "Day before", "weekly": "Week before"}
 
@@ -87,8 +86,9 @@ def _done(of: Gathered) -> dict[str, Fact]:
     if of.seen.refused:
         facts["refused_calls"] = of.seen.refused_calls
         facts["kept_usd"] = None if of.kept is None else usd_text(round(of.kept, -4))
-    if of.savings:
-        low, high = (sum(getattr(one, side) for one in of.savings) for side in ("low", "high"))
+    if isinstance(of.savings, Savings) and of.savings.suggestions:
+        found = of.savings.suggestions
+        low, high = (sum(getattr(one, side) for one in found) for side in ("low", "high"))
         facts["could_save_a_month"] = f"{dollars(low)} to {dollars(high)}"
     return facts
 
@@ -111,9 +111,9 @@ def _sections(of: Gathered, zone: ZoneInfo) -> Iterator[Section]:
         yield _limits(of.limits)
     if of.issues.first:
         yield issues_section(of.issues, zone)
-    if of.savings is None:
-        yield Section("Savings", _TOO_MANY)
-    elif of.savings:
+    if isinstance(of.savings, str):
+        yield Section("Savings", of.savings)
+    elif of.savings.suggestions:
         yield _savings(of.savings)
     yield deeds_section(of)
 
@@ -140,8 +140,8 @@ def _at_least(one: LimitLine) -> str:
     return "at least " if unknown else ""
 
 
-def _savings(savings: Sequence[Suggestion]) -> Section:
-    shown = savings[:_SAVINGS]
+def _savings(savings: Savings) -> Section:
+    shown = savings.suggestions[:_SAVINGS]
     rows = tuple(
         (
             f"{dollars(one.low)} to {dollars(one.high)}",
@@ -153,5 +153,10 @@ def _savings(savings: Sequence[Suggestion]) -> Section:
         for one in shown
     )
     how = {one.kind: one.how_to_try for one in shown}
-    text = "\n".join(f"{kind.replace('_', ' ')}: {said}" for kind, said in how.items())
+    lines = [f"{kind.replace('_', ' ')}: {said}" for kind, said in how.items()]
+    if not savings.exact:
+        lines.append(
+            f"Reckoned from {savings.looked:,} of {savings.calls:,} calls, spread over the time."
+        )
+    text = "\n".join(lines)
     return Section("Savings", text, ("A month", "What", "Agent", "Model", "Calls"), rows)

@@ -1,8 +1,7 @@
 -- name: models
--- grain: one provider and model that was called in the range
+-- grain: one provider and model that was called from {since} to before {until}
 -- columns: provider, model
-SELECT DISTINCT provider, coalesce(response_model, request_model) AS model
-FROM llm_calls
-WHERE ts >= $since AND ts < $until AND provider IS NOT NULL
-    AND coalesce(response_model, request_model) IS NOT NULL
-ORDER BY 1, 2
+SELECT DISTINCT provider, response_model AS model
+FROM usage_hour
+WHERE ts >= {since} AND ts < {until} AND provider IS NOT NULL AND response_model IS NOT NULL
+ORDER BY provider, model
