@@ -118,7 +118,10 @@ def request_class(messages: dict[str, list[tuple[str, int, int, bool, str]]]) ->
 
 _Request, _Span = message_classes(_MESSAGES, "Request", "Span")
 _Whole = request_class(
-    {**_MESSAGES, "ScopeSpans": [("scope", 1, BYTES, False, ""), ("spans", 2, MESSAGE, True, "Span")]}
+    {
+        **_MESSAGES,
+        "ScopeSpans": [("scope", 1, BYTES, False, ""), ("spans", 2, MESSAGE, True, "Span")],
+    }
 )
 
 
