@@ -1,6 +1,7 @@
 """Model families: what fails together, whatever the date of the model's version."""
 
 import re
+from functools import lru_cache
 
 UNKNOWN = "unknown"
 """The family of a call that names no model, such as a batch."""
@@ -15,6 +16,7 @@ _END = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def family_of(model: str | None) -> str:
     """Return the family of a model as a provider names it: `gpt-4o` of `gpt-4o-2024-08-06`.
 
