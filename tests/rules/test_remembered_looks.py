@@ -181,18 +181,18 @@ def _steps(draw: random.Random, number: int) -> Iterator[dict[str, Any]]:
     for at in range(number):
         yield {
             "ts": NOW - timedelta(seconds=10 * (number - at)),
-            "agent": draw.choice(["a", "b", "c", None]),
-            "trace_id": draw.choice(["t1", "t2", "t3", None]),
+            "agent": draw.choice(["a", "b", None]),
+            "trace_id": draw.choice(["t1", "t2", None, None, None]),
             "conversation_id": draw.choice(["k", None, None]),
-            "prompt_digest": draw.choice(["p1", "p2", f"p{at}", f"p{at}", None]),
+            "prompt_digest": draw.choice(["p1", "p2", f"p{at}", f"p{at}", f"p{at}", None]),
             "model": "m",
-            "status": draw.choice(["ok", "ok", "error"]),
+            "status": draw.choice(["ok", "ok", "ok", "error"]),
             "input_tokens": draw.choice([100, 100 + at]),
             "output_tokens": draw.choice([5, 10]),
         }
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32), number=st.integers(0, 30), ago=st.integers(0, 300))
 def test_whoever_repeats_himself_is_a_suspect(seed: int, number: int, ago: int) -> None:
     seen = steps(frames(calls=list(_steps(random.Random(seed), number))))
