@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from manager_agent.receiver.changes import Arrived
-from manager_agent.receiver.claim import NOTHING_ABOVE, Above, Key
+from manager_agent.receiver.claim import NOTHING_ABOVE, Above, Claim, Key
 from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.remembered import Remembered
 from manager_agent.receiver.span import Resource
@@ -44,9 +44,12 @@ class Taken(NamedTuple):
     fresh: list[Arrived]
     touched: dict[Key, Arrived | None]
 
-    def is_new(self, key: Key) -> bool:
-        """Tell whether a claim is that of a span that arrived now."""
-        return self.touched.get(key) is not None
+    def are_new(self, claims: Iterable[Claim]) -> bool:
+        """Tell whether all claims are those of spans that arrived now."""
+        for claim in claims:  # noqa: SIM110 - asked for each claim, and a generator costs more
+            if self.touched.get(claim.key) is None:
+                return False
+        return True
 
 
 class Ancestry:

@@ -197,7 +197,7 @@ class MergeWindow:
             if claim.key in done:
                 continue
             whole = self._net.whole(claim)
-            if whole is not None and all(taken.is_new(each.key) for each in whole):
+            if whole is not None and taken.are_new(whole):
                 if len(whole) > 1:
                     done.update(each.key for each in whole)
                 self._first_of_its_call(whole, changes)
@@ -286,7 +286,7 @@ class MergeWindow:
         """Note that `row` is a new version of its call; return its revision."""
         changes.count(row, +1)
         revision = self._next(changes.now_ns)
-        changes.calls.append(CallVersion._make((row, revision, False)))
+        changes.calls.append(CallVersion(row, revision, False))
         if self._gone:
             self._gone.pop(row.call_id, None)
         return revision
