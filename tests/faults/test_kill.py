@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from manager_agent.store.journal import JOURNAL, Journal
 from tests.harness.load import Load
 from tests.harness.manager import Manager, manager
 from tests.harness.rollups import assert_rollups_are_sums
@@ -20,6 +21,10 @@ CHECKPOINTS = {
     "storage": {"checkpoint_mib": 1, "snapshot_seconds": 0.2},
     "receiver": {"merge_window_seconds": 1},
 }
+JOURNALED = {
+    "receiver": {"journal_after_ms": 1, "merge_window_seconds": 20},
+    "storage": {"checkpoint_mib": 1},
+}
 CROWDED = {"receiver": {"max_window_spans": 300, "merge_window_seconds": 20}}
 
 
@@ -31,6 +36,8 @@ CROWDED = {"receiver": {"max_window_spans": 300, "merge_window_seconds": 20}}
         pytest.param(6, 2, {}, 3, id="two emitters a call, in different requests"),
         pytest.param(6, 2, SEALS_AT_ONCE, 4, id="two emitters, one of them after the seal"),
         pytest.param(12, 1, CHECKPOINTS, 5, id="while it checkpoints, seals and publishes"),
+        pytest.param(5, 1, JOURNALED, 7, id="while requests are only in the journal"),
+        pytest.param(3, 2, JOURNALED, 8, id="in the journal, two emitters a call"),
         pytest.param(8, 1, CROWDED, 6, id="while a crowded window seals early"),
     ],
 )
@@ -40,7 +47,7 @@ def test_kill(
     """Exporters send again what was not answered, as real ones do; in the end all is there once."""
     rng, data = random.Random(seed), tmp_path / "data"
     ports: dict[str, int] = {}
-    sealed_early, longest_log = 0.0, 0
+    sealed_early, longest_log, left = 0.0, 0, 0
     with ExitStack() as stack:
         load: Load | None = None
         for _ in range(rounds):
@@ -55,6 +62,7 @@ def test_kill(
                 time.sleep(rng.uniform(0.3, 2.0))  # the moment of the kill: any
                 sealed_early += running.metric("manager_receiver_calls_total", event="sealed_early")
                 running.kill()
+                left += len(Journal(data / JOURNAL).leftover())
                 log = data / "manager.duckdb.wal"  # not there right after a checkpoint
                 longest_log = max(longest_log, log.stat().st_size if log.exists() else 0)
         assert load is not None
@@ -66,6 +74,7 @@ def test_kill(
         with manager(data, config) as again:
             assert_complete(again, load.calls, emitters)
     assert (sealed_early > 0) == (config is CROWDED)
+    assert (left > 0) == (config is JOURNALED)
     assert config is not CHECKPOINTS or longest_log < 2 * 2**20
 
 

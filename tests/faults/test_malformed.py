@@ -22,6 +22,7 @@ import grpc
 import pytest
 from google.rpc.status_pb2 import Status
 
+from manager_agent.receiver.early import accepted
 from manager_agent.receiver.json_form import protobuf_of
 from manager_agent.receiver.reading import Reader
 from manager_agent.receiver.signals import LOGS, METRICS, TRACES, Signal
@@ -197,7 +198,7 @@ def expected(signal: Signal, payload: bytes) -> tuple[int, int] | None:
         reading = Reader(lambda span: None).read(payload, signal.name)
     except MalformedRequestError:
         return None
-    return len(reading.arrived), sum(reading.rejected.values())
+    return len(reading.arrived), accepted(signal.name, reading.dropped).rejected
 
 
 def sent(hand: Hand, way: Way, kind: str, body: bytes) -> tuple[int, int] | None:

@@ -18,6 +18,7 @@ from manager_agent.app.manager import Manager
 from manager_agent.app.settings import Settings
 from manager_agent.receiver.answer import Accepted, Answer
 from manager_agent.rules.message import Message
+from tests.harness.manager import WAITS
 from tests.harness.otlp import Sending, request
 
 _DEADLINE = 30.0
@@ -75,7 +76,8 @@ def scripted(folder: Path, config: dict[str, Any], start: datetime) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serve, "time_ns", lambda: ns(clock[0]))
         patch.setattr(serve, "now", lambda: clock[0])
-        settings = Settings.model_validate({**config, "storage": {"data_dir": str(folder)}})
+        about = {"storage": {"data_dir": str(folder)}, "receiver": WAITS}
+        settings = Settings.model_validate({**config, **about})
         with serve._built(settings) as manager:
             yield Scripted(manager, clock)
 

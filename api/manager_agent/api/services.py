@@ -1,6 +1,7 @@
 """What the API needs of the rest of the manager; `app/` puts it together."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -190,13 +191,20 @@ class Reporting:
     send: Callable[[str, datetime | None, str], Message]
 
 
+def _at_once() -> "Future[None]":
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything the API reads. The callables may block; each is called in a thread.
 
     `started`: UTC. `clock`: the time, UTC. `zone`: whose calendar hour, day and month totals are
-    of. `read`: a fresh cursor on the live database, closed by who asked. `alerts(open_only)`: the
-    newest state of each alert, newest first. `budgets`: every limit with what was spent of it.
+    of. `settled`: done when all that is acknowledged by now can be read. `read`: a fresh cursor on
+    the live database, closed by who asked. `alerts(open_only)`: the newest state of each alert,
+    newest first. `budgets`: every limit with what was spent of it.
     `sealer`: moves days to the archive, None where there is none.
     `metrics`: all parts' numbers. `slack`: the state of Slack in a word: `off`, `untried`, `ok`,
     `retrying`, `refused` (a message), `stopped` (all, until something is changed).
@@ -224,6 +232,7 @@ class Services:
     metrics: Callable[[], Sequence[Metric]]
     health: Callable[[], Health]
     slack: Callable[[], str]
+    settled: Callable[[], Future[None]] = _at_once
     delivery: Callable[[], Sequence[Mapping[str, str | None]]] = tuple
     release: Callable[[], Sequence[str]] = tuple
     sealer: Sealer | None = None

@@ -12,12 +12,14 @@ import duckdb
 
 from manager_agent.api.services import BusyError
 from manager_agent.app.version import VERSION
-from manager_agent.receiver.intake import Intake
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.store.backup import FACTS, BackupError, Manifest, write_backup
 from manager_agent.store.duck import FactStore
+from manager_agent.store.journal import JOURNAL, Journal
 from manager_agent.store.wal import log_beside, read_log
 
 _STAGING = "backup-staging"
+_SETTLE_SECONDS = 30.0
 
 
 class LiveBackup:
@@ -26,7 +28,7 @@ class LiveBackup:
     def __init__(
         self,
         facts: FactStore,
-        intake: Intake,
+        intake: Entrance,
         data_dir: Path,
         clock: Callable[[], datetime],
         closed: Callable[[], str | None],
@@ -62,6 +64,12 @@ class LiveBackup:
         def between(job: Callable[[], None]) -> None:
             self._intake.between_commits(job).result()
 
+        try:
+            self._intake.settled().result(_SETTLE_SECONDS)
+        except TimeoutError as error:
+            raise BackupError(
+                "what was acknowledged is not stored yet; try again when less comes in"
+            ) from error
         con = self._facts.cursor()
         try:
             return write_backup(con, self._data_dir, target, between, self._clock, VERSION)
@@ -78,6 +86,11 @@ def backup_at_rest(data_dir: Path, target: Path, clock: Callable[[], datetime]) 
         raise BackupError(f"{data_dir} holds no {FACTS}; name the data directory with --data-dir")
     if read_log(log_beside(data_dir / FACTS)).silently_damaged:
         raise BackupError(f"{data_dir}: the log is damaged; run `manager-agent repair` first")
+    if Journal(data_dir / JOURNAL).leftover():
+        raise BackupError(
+            f"{data_dir / JOURNAL} holds requests that are not stored yet; start the manager, which"
+            " stores them, and back it up then"
+        )
     try:
         con = duckdb.connect(str(data_dir / FACTS), read_only=True)
     except duckdb.Error as error:

@@ -12,13 +12,13 @@ from manager_agent.contract.budget import Enforcement
 from manager_agent.contract.command import RecordCall
 from manager_agent.receiver.answer import Refused
 from manager_agent.receiver.by_hand import request_of
-from manager_agent.receiver.intake import Intake
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.store.duck import FactStore
 
 
 def by_hand(
     facts: FactStore,
-    intake: Intake,
+    intake: Entrance,
     desk: BudgetDesk,
     enforcement: Enforcement,
     clock: Callable[[], datetime],

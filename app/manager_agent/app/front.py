@@ -19,9 +19,9 @@ from manager_agent.app.sockets import HttpServer, bound, cannot_bind, serve_http
 from manager_agent.app.tls import Certificates
 from manager_agent.app.tokens import tokens_from
 from manager_agent.contract.token import Tokens
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.receiver.grpc_server import GrpcServer, otlp_server
 from manager_agent.receiver.http_server import otlp_app
-from manager_agent.receiver.intake import Intake
 
 _MIB = 2**20
 _GRPC_DRAIN_SECONDS = 4.0
@@ -121,7 +121,7 @@ class Front:
 async def opened(
     found: Doors,
     settings: Settings,
-    intake: Intake,
+    intake: Entrance,
     services: Services,
     beside: Sequence[grpc.GenericRpcHandler],
 ) -> Front:
@@ -150,7 +150,7 @@ async def opened(
 
 def _grpc(
     found: Doors,
-    intake: Intake,
+    intake: Entrance,
     beside: Sequence[grpc.GenericRpcHandler],
     most_bytes: int,
 ) -> GrpcServer:

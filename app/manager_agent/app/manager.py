@@ -23,7 +23,7 @@ from manager_agent.control.clerk import Clerk
 from manager_agent.control.service import ControlService
 from manager_agent.delivery.worker import Worker
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.intake import Intake
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.store.control import ControlStore
 from manager_agent.store.duck import FactStore
 from manager_agent.store.room import Room
@@ -50,7 +50,7 @@ class Manager:
     settings: Settings
     facts: FactStore
     control: ControlStore
-    intake: Intake
+    intake: Entrance
     ticker: Ticker
     silences: SilenceStore
     own: OwnRules

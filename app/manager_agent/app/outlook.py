@@ -47,6 +47,7 @@ def services(manager: Manager, tokens: Tokens, guards: GuardService) -> Services
         zone=manager.settings.zone,
         read=manager.facts.cursor,
         snapshots=manager.snapshots,
+        settled=manager.intake.settled,
         sql=manager.sql,
         sealer=manager.sealer,
         alerts=manager.control.alerts,

@@ -330,6 +330,12 @@ class Receiver(Section):
     """Whether prompts and answers are stored. Otherwise only keyed digests and sizes are."""
     max_pending_mib: Whole = 64
     """MiB that may wait to be stored; beyond it senders are told to try again later."""
+    journal_mib: Annotated[int, _Number, Field(ge=0, le=10**6)] = 1024
+    """MiB on the disk of requests that are acknowledged and not yet in the database, when that
+    falls behind; beyond it senders are told to try again later. They are there as they came,
+    prompts included, until they are stored. 0: none, every request waits for the database."""
+    journal_after_ms: Annotated[int, _Number, Field(ge=1, le=60_000)] = 100
+    """Milliseconds that a request waits for the database before it is written to the journal."""
     max_request_mib: Annotated[int, _Number, Field(ge=1, le=1024)] = 64
     """Largest request in MiB."""
     max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 400_000

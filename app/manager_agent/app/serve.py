@@ -51,6 +51,7 @@ from manager_agent.receiver.call import Call
 from manager_agent.receiver.changes import CallVersion
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
+from manager_agent.receiver.entrance import Entrance, Patience
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.sink import Limits
 from manager_agent.rules.registry import rules_from, unusable
@@ -59,6 +60,7 @@ from manager_agent.store.control_audit import Audit
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore
 from manager_agent.store.issues import IssueStore
+from manager_agent.store.journal import JOURNAL, Journal
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from manager_agent.store.room import Room
@@ -167,7 +169,7 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
     room = Room(settings.data_dir, settings.storage.min_free_mib, monotonic)
     book = PriceBook(custom_prices(settings), settings.prices.discounts)
     price = partial(costed, book=book)
-    intake = _intake(settings, facts, door, price, commits, room)
+    intake = _entrance(settings, facts, door, price, commits, room)
     worker = delivering.worker(settings, control, chart)
     snapshots = Snapshots(settings.data_dir / "snapshot", facts.cursor, now, lambda: commits.seq)
     suggesting = Suggesting(snapshots.publish, book)
@@ -220,7 +222,7 @@ def _wired(settings: Settings, stores: Stores, door: Door, secret: bytes) -> Man
 
 
 def _sealer(
-    settings: Settings, facts: FactStore, intake: Intake, commits: Commits, snapshots: Snapshots
+    settings: Settings, facts: FactStore, intake: Entrance, commits: Commits, snapshots: Snapshots
 ) -> Sealer:
     def write(job: Callable[[], None]) -> None:
         intake.between_commits(job).result()
@@ -265,22 +267,26 @@ def _ticker(
     return ticker, own, silences
 
 
-def _intake(
+def _entrance(
     settings: Settings,
     facts: FactStore,
     door: Door,
     price: Callable[[Call], Call],
     commits: Commits,
     room: Room,
-) -> Intake:
+) -> Entrance:
     limits = Limits(
         pending_bytes=settings.receiver.max_pending_mib * _MIB,
         window_ns=int(settings.receiver.merge_window_seconds * 10**9),
         most_spans=settings.receiver.max_window_spans,
     )
-    return Intake(
+    intake = Intake(
         *(facts, door, price, time_ns), limits=limits, committed=commits.add, closed=room.closed
     )
+    most_mib = settings.receiver.journal_mib
+    journal = Journal(settings.data_dir / JOURNAL) if most_mib else None
+    patience = Patience(settings.receiver.journal_after_ms / 1000, most_mib * _MIB)
+    return Entrance(intake, journal, patience, closed=room.closed)
 
 
 async def _run(

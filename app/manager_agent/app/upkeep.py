@@ -8,14 +8,14 @@ from manager_agent.api.services import Upkeep
 from manager_agent.app.backups import LiveBackup
 from manager_agent.app.history.target import LiveHistory
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.intake import Intake
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.store.duck import FactStore
 from manager_agent.store.room import Room
 
 
 def upkeep(
     facts: FactStore,
-    intake: Intake,
+    intake: Entrance,
     room: Room,
     price: Callable[[Call], Call],
     committed: Callable[[], None],

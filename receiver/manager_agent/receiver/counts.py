@@ -11,6 +11,10 @@ _HELP = {
     "spans": ("outcome", "Spans, and log records and points of calls: stored, or sent again."),
     "calls": ("event", "Versions of LLM calls published, calls sealed, calls sealed early."),
     "dropped": ("reason", "Items refused or not understood."),
+    "journal": (
+        "outcome",
+        "Requests answered before they were stored: kept, then stored, or set aside.",
+    ),
     "store": ("outcome", "Attempts to store that failed."),
 }
 

@@ -71,7 +71,7 @@ class Decoder:
         several = told_by_several(scope)
         for wire in scope_spans.spans:
             trace_id, span_id, start = wire.trace_id, wire.span_id, wire.start
-            refused = _refusal(trace_id, span_id, start)
+            refused = refusal(trace_id, span_id, start)
             if refused:
                 dropped[refused] += 1
                 continue
@@ -245,7 +245,8 @@ def _by_head(places: Sequence[Place]) -> bool:
     return all(is_head(head, key) for _, head, key in places)
 
 
-def _refusal(trace_id: bytes, span_id: bytes, start: int) -> str | None:
+def refusal(trace_id: bytes, span_id: bytes, start: int) -> str | None:
+    """Return why a span cannot be taken, None where it can; `start` in nanoseconds since 1970."""
     if len(trace_id) != 16 or trace_id == _NO_TRACE:
         return "invalid_trace_id"
     if len(span_id) != 8 or span_id == _NO_SPAN:

@@ -14,8 +14,8 @@ from google.rpc.status_pb2 import Status
 from manager_agent.contract.token import Token, Tokens, authorization_of
 from manager_agent.receiver.access import GrpcAccess
 from manager_agent.receiver.answer import RETRY_SECONDS, Answer, Refused
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.receiver.health import HealthService
-from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.signals import SIGNALS, Signal
 
 _ROOM_TO_EXPLAIN = 8 * 1024 * 1024
@@ -37,7 +37,7 @@ class GrpcServer:
 
 
 def otlp_server(
-    intake: Intake,
+    intake: Entrance,
     address: str,
     *,
     most_bytes: int,
@@ -76,7 +76,7 @@ def otlp_server(
 class _ExportService(grpc.GenericRpcHandler):  # type: ignore[misc]
     """The one method of the service of one signal."""
 
-    def __init__(self, signal: Signal, intake: Intake, most_bytes: int, tokens: Tokens) -> None:
+    def __init__(self, signal: Signal, intake: Entrance, most_bytes: int, tokens: Tokens) -> None:
         self._signal = signal
         self._intake = intake
         self._most_bytes = most_bytes

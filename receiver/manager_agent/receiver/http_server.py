@@ -17,9 +17,9 @@ from starlette.routing import Route
 from manager_agent.contract.token import Tokens
 from manager_agent.receiver.access import HttpAccess
 from manager_agent.receiver.answer import RETRY_SECONDS, Accepted, Answer
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.receiver.failure import JSON, PROTOBUF, failure
 from manager_agent.receiver.grpc_server import too_large
-from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.json_form import protobuf_of
 from manager_agent.receiver.signals import SIGNALS, Signal
 from manager_agent.receiver.unpack import CODINGS, TooLargeError, Unpacker
@@ -62,13 +62,13 @@ class _Room:
 class _Door:
     """What all routes share: `turn` is taken to read JSON, which takes many times its size."""
 
-    intake: Intake
+    intake: Entrance
     most_bytes: int
     room: _Room
     turn: asyncio.Lock
 
 
-def otlp_app(intake: Intake, *, most_bytes: int, most_waiting: int, tokens: Tokens) -> Starlette:
+def otlp_app(intake: Entrance, *, most_bytes: int, most_waiting: int, tokens: Tokens) -> Starlette:
     """Return the application that serves all signals.
 
     `most_bytes`: of one body, unpacked. `most_waiting`: of all bodies that are on their way in.

@@ -13,15 +13,16 @@ from threading import Condition, Thread
 import structlog
 
 from manager_agent.contract.metric import Metric, Sample
-from manager_agent.receiver.answer import Accepted, Answer, Refused
+from manager_agent.receiver.answer import Answer, Refused
 from manager_agent.receiver.bind import owned
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.counts import Counts
+from manager_agent.receiver.early import accepted
 from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.reading import Reader
 from manager_agent.receiver.recognise import recognise
-from manager_agent.receiver.signals import BY_NAME, SignalName
+from manager_agent.receiver.signals import SignalName
 from manager_agent.receiver.sink import FactSink, Limits
 from manager_agent.receiver.span import Span
 from manager_agent.receiver.wire import MalformedRequestError
@@ -162,7 +163,6 @@ class Intake:
             self._waiting_bytes -= size
 
     def _read(self, pending: _Pending) -> Read:
-        answer: Answer
         read = Read(len(pending.payload), pending.answer)
         try:
             reading = self._reader.read(pending.payload, pending.signal)
@@ -173,10 +173,7 @@ class Intake:
             return read.saying(STORE_REFUSES)
         for reason, n in reading.dropped.items():
             self.counts.add("dropped", reason, n)
-        refused = reading.rejected
-        said = ", ".join(f"{n} x {reason}" for reason, n in sorted(refused.items()))
-        items = BY_NAME[pending.signal].items
-        answer = Accepted(refused.total(), f"refused {items}: {said}" if said else "")
+        answer = accepted(pending.signal, reading.dropped)
         agent = pending.agent
         arrived = reading.arrived if agent is None else list(owned(reading.arrived, agent))
         return read.saying(answer, arrived)

@@ -15,18 +15,10 @@ from manager_agent.receiver.span import Span
 
 @dataclass(slots=True)
 class Reading:
-    """What came of one request, and the number of items left out, by reason.
-
-    Reasons that begin with `invalid_` are the sender's to hear of; the rest of no interest here.
-    """
+    """What came of one request, and the number of items left out, by reason."""
 
     arrived: list[Arrived]
     dropped: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def rejected(self) -> Counter[str]:
-        """What the sender should have done otherwise, by reason."""
-        return Counter({k: n for k, n in self.dropped.items() if k.startswith("invalid_")})
 
 
 class Reader:

@@ -1,4 +1,4 @@
-"""What the intake needs of a store, and the limits it works within."""
+"""What the way in needs of a store and of a journal, and the limits it works within."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Protocol
 
 from manager_agent.receiver.changes import Changes
 from manager_agent.receiver.remembered import Late, Published, Remembered
+from manager_agent.receiver.signals import SignalName
 
 
 class FactSink(Protocol):
@@ -28,6 +29,53 @@ class FactSink(Protocol):
 
     def maintain(self) -> None:
         """Do what is due now and then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A request as it came in. `agent`: whom its sender proved to be."""
+
+    payload: bytes
+    signal: SignalName = "traces"
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a request lies in the journal: the segment's number, offset and size in bytes."""
+
+    segment: int
+    offset: int
+    size: int
+
+
+class RequestJournal(Protocol):
+    """Requests on the disk, until what they tell is stored. Used from one thread."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes on the disk."""
+
+    def leftover(self) -> list[Kept]:
+        """Return what an earlier run acknowledged and did not store, oldest first."""
+
+    def append(self, offers: Sequence[Offer]) -> list[Kept]:
+        """Keep requests, all on the disk on return. Raises `OSError`; then it keeps none."""
+
+    def read(self, kept: Kept) -> Offer:
+        """Return a request. Raises `OSError`."""
+
+    def done(self, kept: Kept) -> None:
+        """Forget a request, which is stored. Raises `OSError`."""
+
+    def set_aside(self, kept: Kept, why: str) -> None:
+        """Move a request that cannot be stored to where people find it. Raises `OSError`."""
+
+    def rest(self) -> None:
+        """Give all room back, where nothing is kept. Raises `OSError`."""
+
+    def close(self) -> None:
+        """Close it; what is kept stays."""
 
 
 @dataclass(frozen=True, slots=True)

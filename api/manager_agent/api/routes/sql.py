@@ -1,5 +1,6 @@
 """`POST /api/v1/sql`: a user's query over the published snapshot."""
 
+import asyncio
 import json
 from typing import Any, get_args
 
@@ -83,7 +84,9 @@ async def _snapshot(services: Services, fresh: bool) -> SnapshotInfo:
     if current is not None and not fresh:
         return current
     try:
-        return await services.snapshots.at_least(services.snapshots.changes(), FRESH_SECONDS)
+        async with asyncio.timeout(FRESH_SECONDS):
+            await asyncio.wrap_future(services.settled())
+            return await services.snapshots.at_least(services.snapshots.changes(), FRESH_SECONDS)
     except TimeoutError as error:
         detail = f"no fresh snapshot within {FRESH_SECONDS:g} s; try again, or without fresh"
         raise Problem(503, "no-snapshot", detail, headers={"retry-after": "10"}) from error

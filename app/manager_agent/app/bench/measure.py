@@ -47,7 +47,8 @@ class Figures:
     spans that a query found, by the time from the first request until it found all, or until
     patience ended; None where nobody asked. `queryable_spans`: how many it found, `sent_spans`: how
     many were acknowledged, warm-up included; equal where nothing was lost and patience lasted.
-    `cpu_s_per_million`: of the receiver and its children, `client_cpu_s_per_million`: of the load.
+    `cpu_s_per_million`: of the receiver and its children, warm-up included, until a query found
+    all that was sent; `client_cpu_s_per_million`: of the load.
     """
 
     acked_per_s: float
@@ -86,16 +87,15 @@ def measure(
         spans_per_second=case.spans_per_second,
         twice=case.twice,
     )
+    cpu = [cpu_seconds(receiver.pid)]
     with fleet(order, WARM_UP_SECONDS + seconds) as running:
         begin = running.begin + WARM_UP_SECONDS
-        _wait_until(begin)
-        cpu = [cpu_seconds(receiver.pid)]
         _wait_until(begin + seconds)
-        cpu.append(cpu_seconds(receiver.pid))
         seen = running.seen()
     if seen.errors:
         raise FleetError(f"the receiver refused requests for good: {seen.errors[0]}")
     found, took = queryable(receiver, before + spans(seen.acks), running.begin, patience)
+    cpu.append(cpu_seconds(receiver.pid))
     return _figures(receiver, seen, (begin, begin + seconds), cpu, found - before, took)
 
 
@@ -127,7 +127,7 @@ def _figures(
         max_ms=waits.max_ms,
         requests=waits.requests,
         refused=seen.refused,
-        cpu_s_per_million=None if used is None else per_million(used, acked),
+        cpu_s_per_million=None if used is None else per_million(used, sent),
         client_cpu_s_per_million=per_million(seen.cpu_seconds, sent),
         rss_peak_mib=rss_peak_mib(receiver.pid),
         sent_spans=sent,

@@ -17,8 +17,8 @@ from manager_agent.prices.book import PriceBook
 from manager_agent.receiver.call import Call
 from manager_agent.receiver.content import Door
 from manager_agent.receiver.cost import costed
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.receiver.history import HistoryError, past_call, priced
-from manager_agent.receiver.intake import Intake
 from manager_agent.store.digest_key import digest_key
 from manager_agent.store.duck import FactStore, InUseError
 
@@ -108,7 +108,7 @@ class LiveHistory:
     def __init__(
         self,
         facts: FactStore,
-        intake: Intake,
+        intake: Entrance,
         price: Callable[[Call], Call],
         committed: Callable[[], None],
         closed: Callable[[], str | None],
