@@ -31,7 +31,14 @@ FAMILIES: Mapping[str, tuple[int, tuple[str, ...]]] = {
     ),
     "messages-spend": (
         2,
-        ("cost_spike", "cost_spike_threshold", "creep", "unpriced_model", "budget_drift"),
+        (
+            "cost_spike",
+            "cost_spike_threshold",
+            "creep",
+            "run_cost",
+            "unpriced_model",
+            "budget_drift",
+        ),
     ),
     "messages-loops": (
         2,

@@ -119,7 +119,7 @@ def test_noise_is_never_fatal(payload: bytes) -> None:
 
 
 def test_what_is_no_request_is_told_what_to_check() -> None:
-    with pytest.raises(MalformedRequestError, match=r"3 bytes.*protocol and endpoint"):
+    with pytest.raises(MalformedRequestError, match=r"no protobuf .*protocol and endpoint"):
         Decoder().decode(b"\xff\xff\xff")
 
 

@@ -139,6 +139,19 @@ def test_a_repeated_call_id_of_a_guard_loses_no_call() -> None:
     assert len(receiver.store.calls()) == 1
 
 
+def test_no_strangers_call_id_takes_the_name_of_another_call() -> None:
+    """A tool and a call that nobody named are called by trace and span."""
+    receiver = in_memory()
+    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
+    receiver.take([span("a", 1, tool), llm("b", 1)])
+    names = {f"{letter * 32}:{1:016x}" for letter in "ab"}
+    for number, name in enumerate(sorted(names), start=2):
+        receiver.take([llm("c", number, attributes={"manager.call.id": name})])
+
+    assert counted(receiver.store) == sums(receiver.store)
+    assert len(receiver.store.calls()) == 3
+
+
 def test_a_batch_sent_again_after_a_restart_counts_once() -> None:
     receiver = in_memory()
     batch = [agent("a", 1, "writer"), llm("a", 2, parent=1)]

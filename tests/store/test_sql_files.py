@@ -21,7 +21,7 @@ FILES = sorted(
 FORBIDDEN = [
     "primary key", "unique", "foreign key", "references", "index", "update", "on conflict",
     "merge into", "insert or", "returning", "autoincrement", "sequence",
-    r"alter table (?!\w+ add column )",
+    r"alter table (?!\w+ (?:add column|rename to) )",
 ]  # fmt: skip
 MAY_DELETE = {
     "seal.sql", "compact_usage.sql",
