@@ -122,7 +122,8 @@ _GEMINI = {
     "gen_ai.request.model": "gemini-2.0-flash",
     "gen_ai.response.model": "gemini-2.0-flash",
 }
-_LEASED = {GUARDED: True, HOLDER: "h1", USD_LEASE: 7, SETTLED_NANO: 100_000_000}
+_LEASED = {GUARDED: True, HOLDER: "h1", USD_LEASE: 7, SETTLED_NANO: 50_000_000}
+"""A guard that prices a call at half of what it costs."""
 
 
 def _counted(number: int) -> Callable[[Scripted], None]:
