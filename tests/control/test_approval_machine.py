@@ -18,7 +18,7 @@ QUICK = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-THOROUGH = settings(QUICK, max_examples=400, phases=[Phase.generate])
+THOROUGH = settings(QUICK, max_examples=4000, phases=[Phase.generate])
 
 
 def test_whatever_comes_in_whatever_order() -> None:

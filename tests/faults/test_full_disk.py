@@ -169,7 +169,7 @@ def test_full_while_it_checkpoints_seals_and_publishes(tmp_path: Path, seed: int
 def test_a_disk_nearly_full_is_refused_early(tmp_path: Path) -> None:
     """Nothing fails to be stored; what is refused says why; with room it goes on by itself."""
     place = tmp_path / "disk"
-    with small_disk(place, place / "data") as disk, manager(disk.data) as running:
+    with small_disk(place, place / "data") as disk, manager(disk.data, {}) as running:
         with Load(running.where, emitters=1, seed=9) as load:
             until("load", lambda: len(load.so_far()) > 100)
             (place / "ballast").write_bytes(bytes(free_of(place) - 5 * 2**20))

@@ -86,11 +86,6 @@ def backup_at_rest(data_dir: Path, target: Path, clock: Callable[[], datetime]) 
         raise BackupError(f"{data_dir} holds no {FACTS}; name the data directory with --data-dir")
     if read_log(log_beside(data_dir / FACTS)).silently_damaged:
         raise BackupError(f"{data_dir}: the log is damaged; run `manager-agent repair` first")
-    if Journal(data_dir / JOURNAL).leftover():
-        raise BackupError(
-            f"{data_dir / JOURNAL} holds requests that are not stored yet; start the manager, which"
-            " stores them, and back it up then"
-        )
     try:
         con = duckdb.connect(str(data_dir / FACTS), read_only=True)
     except duckdb.Error as error:
@@ -98,9 +93,18 @@ def backup_at_rest(data_dir: Path, target: Path, clock: Callable[[], datetime]) 
             raise InUseError(f"{data_dir} is in use by another process") from error
         raise BackupError(f"{data_dir}: {error}; run `manager-agent repair`") from error
     try:
+        _refuse_what_is_not_stored(data_dir)
         return write_backup(con, data_dir, target, lambda job: job(), clock, VERSION)
     finally:
         con.close()
+
+
+def _refuse_what_is_not_stored(data_dir: Path) -> None:
+    if Journal(data_dir / JOURNAL).leftover():
+        raise BackupError(
+            f"{data_dir / JOURNAL} holds requests that are not stored yet; start the manager, which"
+            " stores them, and back it up then"
+        )
 
 
 class InUseError(BackupError):

@@ -8,6 +8,7 @@ to that. Patterns of one scope and span name are kept as a tree, since they begi
 """
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from struct import Struct
 from typing import Any, final
 
@@ -22,6 +23,9 @@ from manager_agent.receiver.wire_walk import wire_fields
 
 _NODE_BYTES = 1024  # what a place in the tree takes besides the bytes it compares
 _STENCIL_BYTES = 4096  # what a stencil takes besides the bytes it compares
+_MOST_FIELDS = (
+    512  # of a span that is learnt: two bytes may be a field, and a stranger send millions
+)
 _MOST_WAYS = 32  # ways on from one place in the tree that are tried one after the other
 
 _PARENT_TAG, _START_TAG, _END_TAG, _ATTRIBUTE_TAG = 0x22, 0x39, 0x41, 0x4A
@@ -225,7 +229,9 @@ _Parts = tuple[bytes, list[bytes], bytes]
 def _parts(raw: bytes, places: Sequence[Place]) -> _Parts | None:
     """Return what of a span does not vary, None where it is not in the usual order or holds what
     is not read by patterns."""
-    fields = list(wire_fields(raw))
+    fields = list(islice(wire_fields(raw), _MOST_FIELDS))
+    if len(fields) == _MOST_FIELDS:
+        return None
     numbers = [field.number for field in fields]
     before = 2 + (numbers[2:3] == [4])
     kinded = before + 2
