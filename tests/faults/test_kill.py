@@ -31,7 +31,7 @@ CROWDED = {"receiver": {"max_window_spans": 300, "merge_window_seconds": 20}}
 @pytest.mark.parametrize(
     ("rounds", "emitters", "config", "seed"),
     [
-        pytest.param(20, 1, SEALS_MEANWHILE, 1, id="20 kills, one emitter"),
+        pytest.param(12, 1, SEALS_MEANWHILE, 1, id="12 kills, one emitter"),
         pytest.param(6, 1, SEALS_AT_ONCE, 2, id="while calls are sealed"),
         pytest.param(6, 2, {}, 3, id="two emitters a call, in different requests"),
         pytest.param(6, 2, SEALS_AT_ONCE, 4, id="two emitters, one of them after the seal"),
