@@ -1,8 +1,9 @@
 """The secret behind the digests of prompts and tool arguments: a file only its owner may read."""
 
-import os
 import secrets
 from pathlib import Path
+
+from manager_agent.store.disk import create_private
 
 _BYTES = 32
 
@@ -16,15 +17,11 @@ def digest_key(path: Path) -> bytes:
 
     Raises `DigestKeyError` where the file is damaged or others may read it.
     """
+    key = secrets.token_bytes(_BYTES)
     try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        create_private(path, key)
     except FileExistsError:
         return _read(path)
-    with os.fdopen(file, "wb") as made:
-        key = secrets.token_bytes(_BYTES)
-        made.write(key)
-        made.flush()
-        os.fsync(made.fileno())
     return key
 
 

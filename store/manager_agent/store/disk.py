@@ -1,4 +1,4 @@
-"""Making sure that what was written is on the disk."""
+"""Writing whole files for their owner alone, and making sure that they are on the disk."""
 
 import os
 from pathlib import Path
@@ -13,3 +13,23 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_all(file: int, data: bytes) -> None:
+    """Write all of `data` to an open file; one call of the system may take only a part of it."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def create_private(path: Path, data: bytes) -> None:
+    """Make a file that only its owner may read; on the disk on return.
+
+    Raises `FileExistsError` where it is there already, else `OSError`.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        write_all(file, data)
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from manager_agent.receiver.sink import Kept, Offer
-from manager_agent.store.disk import sync
+from manager_agent.store.disk import create_private, sync, write_all
 from manager_agent.store.journal_record import DamagedError, packed, records, unpacked
 
 _log = structlog.get_logger()
@@ -77,7 +77,7 @@ class Journal:
             kept.append(Kept(number, at, len(record)))
             at += len(record)
         try:
-            _write(self._file, b"".join(parts))
+            write_all(self._file, b"".join(parts))
             os.fdatasync(self._file)
         except OSError:
             self._cut(number, begin)
@@ -115,7 +115,7 @@ class Journal:
         else:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
             path = folder / f"{stamp}.{offer.signal}.pb"
-            _create(path, offer.payload)
+            create_private(path, offer.payload)
             _log.error("a request cannot be stored and is kept aside", path=str(path), error=why)
         self.done(kept)
 
@@ -180,18 +180,3 @@ class Journal:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:010}{_SUFFIX}"
-
-
-def _write(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
-
-
-def _create(path: Path, data: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        _write(file, data)
-        os.fsync(file)
-    finally:
-        os.close(file)
