@@ -75,7 +75,7 @@ def cost_of(call: Call) -> Cost | None:
         call.cost_nano,
         call.error,
         call.start_ns,
-        call.start_ns + int((call.duration_ms or 0.0) * 1e6),
+        call.end_ns,
         call.conversation_id,
         call.trace_id,
     )

@@ -39,8 +39,7 @@ class Clocks:
                 call = version.call
                 known = call.agent in lags or len(lags) < _MOST_AGENTS
                 if known and not version.retracted:
-                    end_ns = call.start_ns + int((call.duration_ms or 0.0) * 1e6)
-                    lag_ms = (now_ns - end_ns) // 1_000_000
+                    lag_ms = (now_ns - call.end_ns) // 1_000_000
                     calls, least, most = lags.get(call.agent, (0, lag_ms, lag_ms))
                     lags[call.agent] = (calls + 1, min(least, lag_ms), max(most, lag_ms))
 

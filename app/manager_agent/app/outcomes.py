@@ -117,7 +117,7 @@ class SpanOutcomes:
             while len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
             uncosted = self._due_costs(now_ns)
-        for outcomes in self._outcomes(sorted(due, key=ended_ns)):
+        for outcomes in self._outcomes(sorted(due, key=lambda call: call.end_ns)):
             self._tell(outcomes)
         self._tell_costs(uncosted, now_ns)
         self._told += len(due)
@@ -145,7 +145,7 @@ class SpanOutcomes:
         if call.guarded:
             self._waiting.pop(call.call_id, None)
             return
-        if call.call_id in self._known or now_ns - ended_ns(call) > _RECENT_NS:
+        if call.call_id in self._known or now_ns - call.end_ns > _RECENT_NS:
             return
         waiting = self._waiting.get(call.call_id)
         due_ns = waiting.due_ns if waiting else now_ns + GRACE_NS
@@ -220,8 +220,3 @@ def place_of(call: Call) -> Place:
     """Return whose call it is, and to which provider's model family."""
     model = call.response_model or call.request_model
     return call.agent, call.provider or "unknown", family_of(model)
-
-
-def ended_ns(call: Call) -> int:
-    """Return when a call was over, in nanoseconds since 1970."""
-    return call.start_ns + int((call.duration_ms or 0.0) * 1e6)

@@ -74,6 +74,11 @@ class Call(NamedTuple):
             return None
         return self.input_tokens + self.output_tokens
 
+    @property
+    def end_ns(self) -> int:
+        """When it was over, nanoseconds since 1970; the start where its length is unknown."""
+        return self.start_ns + int((self.duration_ms or 0.0) * 1e6)
+
 
 def call_of(claims: Sequence[Claim]) -> Call:
     """Return the call, not yet priced, that a group of claims (outermost first) makes up."""

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from manager_agent.app.call_costs import Cost
-from manager_agent.app.outcomes import EVERY_NS, GRACE_NS, SpanOutcomes, ended_ns, place_of
+from manager_agent.app.outcomes import EVERY_NS, GRACE_NS, SpanOutcomes, place_of
 from manager_agent.app.replay.past_runs import PastRuns
 from manager_agent.contract.breaker_key import BreakerKey
 from manager_agent.control.breaker_book import keys_of
@@ -174,5 +174,5 @@ def _due(views: Sequence[BreakerView]) -> int | None:
 
 def _told_ns(version: CallVersion) -> int:
     """Return when a call is told: at the first beat after its moment of grace."""
-    due_ns = ended_ns(version.call) + GRACE_NS
+    due_ns = version.call.end_ns + GRACE_NS
     return -(-due_ns // EVERY_NS) * EVERY_NS
