@@ -19,8 +19,11 @@ def note(what):
     with open(os.environ["NOTES"], "a") as notes:
         notes.write(f"{what} {os.getpid()}\\n")
 def flush(seconds):
+    if not seconds:
+        return  # merely to begin with it
     if os.environ.get("HANGS"):
         time.sleep(seconds + 60)
+    time.sleep(float(os.environ.get("SLOW", "0")))
     note("flushed")
 def after_fork():
     note("forked")
@@ -149,6 +152,26 @@ def test_a_flush_that_hangs_holds_nobody_up_for_long(notes: Path) -> None:
         process.terminate()
 
         assert process.wait(30) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("said", "is_told"),
+    [
+        pytest.param("60", True, id="more time"),
+        pytest.param("", False, id="the default"),
+        pytest.param("soon", False, id="nonsense"),
+        pytest.param("-1", False, id="no time"),
+        pytest.param("nan", False, id="no number"),
+    ],
+)
+def test_how_long_it_may_be_held_back_is_said(notes: Path, said: str, is_told: bool) -> None:
+    body = "job(); os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)"
+    more = {"SLOW": "4" if is_told else "90", "MANAGER_EXIT_SECONDS": said}
+
+    done = run_agent("python", agent(notes, body), cwd=None, **variables(notes, **more))
+
+    assert done.returncode == -signal.SIGTERM
+    assert bool(told(notes, "flushed")) == is_told
 
 
 def test_the_agents_own_handler_stays(notes: Path) -> None:

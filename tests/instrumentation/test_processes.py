@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 ROOT = Path(__file__).parent.parent.parent
 ENDS = {"SIGTERM": -15}
+LONG = "120"  # what is tried is that nothing is forgotten, not how fast this machine is
 NOT_TOLD = {"os._exit"}  # nothing in a process can see that coming
 
 
@@ -34,6 +35,7 @@ class World:
             *("--agent", agent, "python", *flags, *module),
             cwd=ROOT,
             MANAGER_ENDPOINT=f"http://{self.manager.where['otlp_grpc']}",
+            MANAGER_EXIT_SECONDS=LONG,
             MANAGER_LLM_HOSTS=f"{self.provider.url.removeprefix('http://')}=openai",
         )
         assert "Traceback" not in done.stderr, done.stderr

@@ -12,6 +12,7 @@ import atexit
 import os
 import sys
 from _thread import allocate_lock, start_new_thread
+from time import monotonic
 
 TYPE_CHECKING = False  # `typing` would cost each process more than all of this
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ GRACE_SECONDS = 2.5
 """How long a process that was told to end may be held back; who told it may be counting."""
 EXIT_SECONDS = 5.0
 """How long one that ends by itself may be."""
+EXIT_VARIABLE = "MANAGER_EXIT_SECONDS"
+"""Says how long either may be, in seconds, where neither default fits."""
+_LONGEST_SECONDS = 3600.0
 _LAST = -1000  # of the finalizers of multiprocessing, which run from the highest number down
 
 _handling = False
@@ -38,15 +42,16 @@ _handling = False
 
 def prepare() -> None:
     """Be called when the process exits or forks. Changes nothing that the agent could see."""
-    atexit.register(_leave, EXIT_SECONDS)
+    atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
 
 
 def flush(seconds: float = EXIT_SECONDS) -> None:
     """Send what waits, within so many seconds, if anything was metered; never raises."""
+    until = monotonic() + seconds
     _ask("flush", seconds)
-    _ask("flush", seconds, of=RECORDER)
+    _ask("flush", max(0.0, until - monotonic()), of=RECORDER)
 
 
 def at_sigterm() -> None:
@@ -71,7 +76,7 @@ def at_end_of_children(util: "ModuleType") -> None:
     finalize: Any = util.Finalize
 
     def child(_: "Any") -> None:
-        finalize(None, _leave, (EXIT_SECONDS,), exitpriority=_LAST)
+        finalize(None, _at_exit, exitpriority=_LAST)
 
     _KEPT.append(child)  # multiprocessing holds on to it weakly
     util.register_after_fork(child, child)
@@ -87,7 +92,7 @@ def _on_sigterm(number: int, frame: "Any") -> None:
     _handling = True
     try:
         ours = _signal.getsignal(number) is _on_sigterm
-        _aside(_leave if ours else flush, GRACE_SECONDS)
+        _aside(_leave if ours else flush, _held_back(GRACE_SECONDS))
         if not ours:
             return  # the agent's own handler called us, and decides
         _signal.signal(number, _signal.SIG_DFL)
@@ -122,11 +127,26 @@ def _after_fork() -> None:
     _ask("after_fork")
 
 
+def _at_exit() -> None:
+    _leave(_held_back(EXIT_SECONDS))
+
+
 def _leave(seconds: float) -> None:
     """Settle the streams that nobody closed, give money back, flush: this process is over."""
+    until = monotonic() + seconds
     _ask("close_open", of=METER)
+    _ask("flush", 0.0)  # begins to send, while the money is given back
     _ask("leave", seconds, of=GUARD)
-    flush(seconds)
+    flush(max(0.0, until - monotonic()))
+
+
+def _held_back(default: float) -> float:
+    """Return for how many seconds this process may be held back; nonsense is not heeded."""
+    try:
+        said = float(os.environ.get(EXIT_VARIABLE, "") or default)
+    except ValueError:
+        return default
+    return said if 0 <= said <= _LONGEST_SECONDS else default
 
 
 def _ask(what: str, *arguments: "Any", of: str = PROVIDER) -> None:
