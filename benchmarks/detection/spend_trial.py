@@ -65,14 +65,14 @@ def rule_alerts(
 def _together(worlds: Sequence[SpendWorld]) -> SpendWorld:
     """Return one world of all agents, each named after the place of its own in `worlds`."""
     named = [(pl.lit(f"{n}/") + pl.col("agent")).alias("agent") for n in range(len(worlds))]
-    tables = [
+    history, steps = (
         pl.concat(
             [getattr(world, part).with_columns(n) for world, n in zip(worlds, named, strict=True)]
         )
         for part in ("history", "steps")
-    ]
+    )
     agents, days = sum(world.agents for world in worlds), max(world.days for world in worlds)
-    return SpendWorld(*tables, spikes=(), normal={}, agents=agents, days=days)
+    return SpendWorld(history, steps, (), {}, agents, days)
 
 
 def _alerts(rule: Rule, world: SpendWorld, percent: float | None) -> list[Told]:
