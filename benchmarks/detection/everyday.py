@@ -1,8 +1,8 @@
 """`python -m benchmarks.detection.everyday`: what every rule tells of fleets that only work.
 
-Two weeks of ordinary work, hard negatives included (`work.py`: pollers, batches, file movers,
+Weeks of ordinary work, hard negatives included (`work.py`: pollers, batches, file movers,
 retries, people who talk for hours), and no loop, are stored as a manager stores them. Then
-`manager-agent rules replay` runs all rules, with their defaults, over the second week. Nothing is
+`manager-agent rules replay` runs all rules, with their defaults, over all but the first week. Nothing is
 wrong there by the generator's making, so each alert is false, or says what the fleet does at its
 ordinary worst (a call that fails, a conversation far dearer than others): the table names them all.
 """
@@ -34,7 +34,7 @@ from manager_agent.rules.registry import catalog
 from manager_agent.store.duck import FactStore
 from manager_agent.store.snapshot import Snapshots
 
-DAYS, JUDGED = 14, 7
+HISTORY_DAYS = 7
 _AT_ONCE = 20_000
 
 
@@ -49,24 +49,26 @@ class Everyday:
     alerts: dict[str, int]
 
 
-def everyday(shape: Shape, seed: int, folder: Path) -> tuple[Everyday, list[dict[str, Any]]]:
-    """Return what all rules tell of a fleet of this shape that only works, and the alerts."""
-    world = loop_world(replace(shape, loops=0), seed, DAYS, (CODE, CHAT))
+def everyday(
+    shape: Shape, seed: int, days: int, folder: Path
+) -> tuple[Everyday, list[dict[str, Any]]]:
+    """Return what all rules tell in `days` of a fleet of this shape that only works; the alerts."""
+    world = loop_world(replace(shape, loops=0), seed, HISTORY_DAYS + days, (CODE, CHAT))
     _store(world, folder)
     command = (sys.executable, "-m", "manager_agent.app.dispatch", "rules", "replay", "--json")
-    window = ("--since", f"{JUDGED}d", "--data-dir", str(folder))
+    window = ("--since", f"{days}d", "--data-dir", str(folder))
     done = subprocess.run([*command, *window], check=True, stdout=subprocess.PIPE, env=os.environ)
     said = json.loads(done.stdout)
     if said["failed"]:
         raise RuntimeError(f"rules that broke: {said['failed']}")
     alerts = Counter(alert["rule"] for alert in said["alerts"])
-    agent_weeks = shape.agents * JUDGED / 7
+    agent_weeks = shape.agents * days / 7
     told = Everyday(shape.name, seed, said["calls"], agent_weeks, dict(alerts))
     return told, said["alerts"]
 
 
 def _store(world: LoopWorld, folder: Path) -> None:
-    end = BEGIN + timedelta(days=DAYS)
+    end = BEGIN + timedelta(days=world.days)
     facts = FactStore(folder / "manager.duckdb", Door(b"k" * 32), install)
     try:
         for changes in _changes(world, end):
@@ -146,12 +148,13 @@ def _ns(moment: datetime) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the alerts where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection.everyday")
+    parser.add_argument("--days", type=int, default=7, help="days that are judged")
     parser.add_argument("--json", type=Path, help="file for all figures and alerts")
     asked = parser.parse_args(arguments)
     found: list[tuple[Everyday, list[dict[str, Any]]]] = []
     for shape, seed in (*TUNED_ON[:1], *HELD_OUT):
         with tempfile.TemporaryDirectory() as folder:
-            found.append(everyday(shape, seed, Path(folder)))
+            found.append(everyday(shape, seed, asked.days, Path(folder)))
         told = found[-1][0]
         print(f"{told.fleet} ({seed}): {told.calls} calls, {told.alerts}", file=sys.stderr)
     if asked.json:
