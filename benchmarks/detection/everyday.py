@@ -1,10 +1,10 @@
 """`python -m benchmarks.detection.everyday`: what every rule tells of fleets that only work.
 
-Weeks of ordinary work, hard negatives included (`work.py`: pollers, batches, file movers,
-retries, people who talk for hours), and no loop, are stored as a manager stores them. Then
-`manager-agent rules replay` runs all rules, with their defaults, over all but the first week. Nothing is
-wrong there by the generator's making, so each alert is false, or says what the fleet does at its
-ordinary worst (a call that fails, a conversation far dearer than others): the table names them all.
+Weeks of ordinary work, hard negatives included (`work.py`: pollers, batches, file movers, retries,
+people who talk for hours), and no loop, are stored as a manager stores them. Then `manager-agent
+rules replay` runs all rules, with their defaults, over all but the first week. Nothing is wrong
+there by the generator's making, so each alert is false, or says what the fleet does at its ordinary
+worst (a call that fails, a conversation far dearer than others): the table names them all.
 """
 
 import argparse
