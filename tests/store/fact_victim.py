@@ -39,7 +39,7 @@ def main(failing: str, folder: Path) -> dict[str, Any]:
     limit(resource.RLIM_INFINITY)
     store.recover(error)  # as often as one likes
     receiver.restart()
-    said = {"error": type(error).__name__, "spans": spans(store), "earlier": told_by(earlier)}
+    said = {"error": str(error), "spans": spans(store), "earlier": told_by(earlier)}
     receiver.take([*FIRST, *SECOND])
     receiver.wait(700)
     said |= {"at_last": [*spans(store), *rows(store, "SELECT sum(calls) FROM usage_day")[0]]}

@@ -75,8 +75,7 @@ def _spend(con: duckdb.DuckDBPyConnection, found: Window) -> dict[str, Spend]:
         "hours_end": naive(hours_end),
         "end": naive(found.end),
     }
-    with con.cursor() as cursor:
-        rows = cursor.execute(text("spend"), ends).fetchall()
+    rows = con.execute(text("spend"), ends).fetchall()
     return {agent: Spend(*sums) for agent, *sums in rows}
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from manager_agent.store.disk import sync
+from manager_agent.store.fact_file import beside
 from manager_agent.store.sql_files import filled, format_path, migrations, statements
 
 KEPT = {"spans": "spans_kept", "calls_sealed": "calls_kept", "tools_sealed": "tools_kept"}
@@ -225,9 +226,9 @@ class Archive:
         if not near:
             yield con
             return
-        cursor = con.cursor()
+        ((database,),) = con.execute(statements("catalog", _SQL)[0]).fetchall()
+        cursor = beside(con, database)
         try:
-            ((database,),) = cursor.execute(statements("catalog", _SQL)[0]).fetchall()
             for table in KEPT:
                 parts = self._kept(table, near, catalog=f'"{database}".main.')
                 cursor.execute(filled("temp_view", _SQL, view=table, parts=parts))

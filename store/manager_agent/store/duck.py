@@ -28,10 +28,10 @@ from manager_agent.receiver.history import sealed
 from manager_agent.receiver.remembered import Late
 from manager_agent.store import columns
 from manager_agent.store.archive import Archive
+from manager_agent.store.fact_file import InUseError, StoreError, answers, beside, open_facts
 from manager_agent.store.feed import Feeds
 from manager_agent.store.recall import Recalled, reach, reach_of_recent, recent, relatives
-from manager_agent.store.sql_files import migrations, split, statements
-from manager_agent.store.wal import is_corrupt_log, log_beside, read_log
+from manager_agent.store.sql_files import statements
 
 _log = structlog.get_logger()
 
@@ -54,20 +54,7 @@ _FAULTS_OF_DATA = (
 )
 """Errors that a request can cause; all others are the storage's."""
 
-_SETTINGS = {
-    "storage_compatibility_version": "v1.5.0",  # readable by DuckDB 1.5 and 2.x, both ways
-    "threads": "1",  # commits are small: handing their parts to other threads costs a quarter more
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
-
-
-class StoreError(Exception):
-    """The file cannot be used; the message says which and what to do."""
-
-
-class InUseError(StoreError):
-    """Another process has the file open."""
+__all__ = ["FactStore", "InUseError", "StoreError"]
 
 
 class FactStore:
@@ -121,7 +108,7 @@ class FactStore:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a new connection to the same instance; the caller closes it."""
         with self._lock:
-            cursor = self._con.cursor()
+            cursor = beside(self._con, self._path.stem)
             self._cursors.add(cursor)
             return cursor
 
@@ -241,12 +228,12 @@ class FactStore:
     def recover(self, error: Exception) -> bool:
         """Make the store usable again after `error`; tell whether the data may have caused it.
 
-        After DuckDB's `FatalException` the instance is dead even for reads, though the commit may
-        have become durable: then the file is opened anew, and cursors handed out before stop
-        working. Raises `StoreError` or `duckdb.Error` where it cannot be opened; then it may be
-        tried again.
+        After a checkpoint that failed the database is dead even for reads, though the commit
+        became durable: then the file is opened anew, and cursors handed out before stop working.
+        Raises `StoreError` or `duckdb.Error` where it cannot be opened; then it may be tried again.
         """
-        if isinstance(error, duckdb.FatalException | duckdb.ConnectionException):
+        dead = isinstance(error, duckdb.FatalException | duckdb.ConnectionException)
+        if dead or not answers(self._con):
             with self._lock:
                 self._close_all()
                 self._con = self._open()
@@ -275,17 +262,7 @@ class FactStore:
         self._con.close()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        if read_log(log_beside(self._path)).silently_damaged:
-            raise StoreError(_damaged_log(self._path, "transactions after its first torn entry"))
-        try:
-            con = duckdb.connect(str(self._path), config={**_SETTINGS, **self._limits})
-        except duckdb.Error as error:  # a damaged log is an IOException for 1.5, a bare one for 2.0
-            if not (isinstance(error, duckdb.IOException) or is_corrupt_log(error)):
-                raise
-            kind = InUseError if "Could not set lock" in str(error) else StoreError
-            raise kind(_cannot_open(self._path, error)) from error
-        con.execute("SET TimeZone = 'UTC'").fetchall()
-        _migrate(con, self._path)
+        con = open_facts(self._path, self._limits)
         self.archive.install(con)
         self._install(con)
         self._feeds = Feeds(con)
@@ -337,48 +314,3 @@ class FactStore:
         except duckdb.Error as error:
             # A commit that failed has ended the transaction; the first error tells the rest.
             _log.debug("nothing to roll back", error=str(error))
-
-
-def _migrate(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    create, read, note = statements("schema_version")
-    con.execute(create)
-    rows = con.execute(read).fetchall()
-    applied = {int(row[0]) for row in rows}
-    known = migrations()
-    newest = max((version for version, _, _ in known), default=0)
-    if applied and max(applied) > newest:
-        raise StoreError(
-            f"{path} has schema version {max(applied)}, this manager-agent knows up to {newest};"
-            " start the newer manager-agent that wrote it, or use another --data-dir"
-        )
-    for version, name, text in known:
-        if version in applied:
-            continue
-        con.execute("BEGIN TRANSACTION")
-        for statement in split(text):
-            con.execute(statement)
-        applied_ts = datetime.now(UTC).replace(tzinfo=None)
-        con.execute(note, {"version": version, "name": name, "applied": applied_ts})
-        con.execute("COMMIT")
-        # A log that mixes DDL and data is the one DuckDB has failed to replay: empty it at once.
-        con.execute("CHECKPOINT")
-
-
-def _cannot_open(path: Path, error: Exception) -> str:
-    text = str(error)
-    if is_corrupt_log(error):
-        return _damaged_log(path, text.splitlines()[0])
-    if "lock" in text.lower():
-        return (
-            f"{path} is in use by another process; stop the manager that runs on this data"
-            f" directory, or choose another with --data-dir ({text.splitlines()[0]})"
-        )
-    return f"{path} cannot be opened: {text}"
-
-
-def _damaged_log(path: Path, found: str) -> str:
-    return (
-        f"{log_beside(path)} is damaged, as a power cut or a bad disk leaves it ({found}); run"
-        f" `manager-agent repair --data-dir {path.parent}`: it keeps a copy, and every transaction"
-        " before the damage"
-    )

@@ -1,0 +1,3 @@
+-- name: use
+-- Makes names without a database mean those of {database}: each new connection begins in memory.
+USE "{database}";
