@@ -70,12 +70,13 @@ class Door:
             every = own if shape is None else {**shape.constants, **own}
             return json.dumps(every, default=str, ensure_ascii=False)
         if shape is None:
-            return "{" + ",".join(self._pairs(own, self._members(own))) + "}"
+            return "{" + ",".join(self._pairs([], own, self._members(own))) + "}"
         known = shape.kept
         if known is None or known[0] is not self:
-            shared = self._pairs(shape.constants, self._members(shape.constants))
-            known = shape.kept = self, shared, self._members(shape.varying)
-        return "{" + ",".join([*known[1], *self._pairs(own, known[2])]) + "}"
+            shared = self._pairs([], shape.constants, self._members(shape.constants))
+            together = [",".join(shared)] if shared else []
+            known = shape.kept = self, together, self._members(shape.varying)
+        return "{" + ",".join(self._pairs([*known[1]], own, known[2])) + "}"
 
     def _members(self, keys: Iterable[str]) -> list[_Member]:
         """Return how the members of a JSON object with these keys begin."""
@@ -86,9 +87,10 @@ class Door:
             if len(key) <= _LONGEST_KEY or key in keep
         ]
 
-    def _pairs(self, attributes: Attributes, members: Iterable[_Member]) -> list[str]:
-        """Return the members of a JSON object of those attributes that may be stored."""
-        pairs = []
+    def _pairs(
+        self, pairs: list[str], attributes: Attributes, members: Iterable[_Member]
+    ) -> list[str]:
+        """Return `pairs`, and behind them those attributes that may be stored, as JSON members."""
         for key, member, may_be_text in members:
             value = attributes[key]
             kind = type(value)
@@ -96,7 +98,7 @@ class Door:
                 pairs.append(f"{member}{value}")
             elif kind is str:
                 if may_be_text:
-                    pairs.append(f"{member}{_quoted(value[:_LONGEST_TEXT])}")
+                    pairs.append(member + _quoted(value[:_LONGEST_TEXT]))
             elif kind is float:
                 if isfinite(value):
                     pairs.append(f"{member}{value!r}")

@@ -149,31 +149,31 @@ def to_json(fact: Fact) -> str:
     What many facts have in common is encoded once, and the counts of tokens are a list: this runs
     for every span that is stored, and its text is a good part of what the store writes.
     """
-    call = fact.call
-    parts = [_common_json(fact.role, fact.agent, fact.stamped, fact.workflow, fact.model)]
-    if fact.conversation_id is not None:
-        parts.append(f',"conversation_id":{_quoted(fact.conversation_id)}')
-    if fact.user_id is not None:
-        parts.append(f',"user_id":{_quoted(fact.user_id)}')
+    role, agent, stamped, workflow, conversation_id, user_id, model, call, tool, summed, _ = fact
+    text = _common_json(role, agent, stamped, workflow, model)
+    if conversation_id is not None:
+        text += f',"conversation_id":{_quoted(conversation_id)}'
+    if user_id is not None:
+        text += f',"user_id":{_quoted(user_id)}'
     if call is not None:
-        parts.append(_call_json(call))
-    if fact.tool is not None:
-        parts.append(f',"tool":{_ENCODER.encode(_sparse(fact.tool))}')
-    if fact.sum is not None:
-        parts.append(f',"sum":{_ENCODER.encode(_sparse(fact.sum))}')
-    parts.append("}")
-    return "".join(parts)
+        text += _call_json(call)
+    if tool is not None:
+        text += _tool_json(tool)
+    if summed is not None:
+        text += f',"sum":{_ENCODER.encode(_sparse(summed))}'
+    return text + "}"
 
 
 def _call_json(call: CallFact) -> str:
     """Return the member `call`. Most calls have an answer's id and counts, and nothing rare."""
-    counts = _COUNTS % call[_TOKENS:_RARE]
-    if "None" in counts:  # whole numbers and None are all there is in it
+    response_id, sent, answered, reads, writes, an_hour, thoughts, *rare = call[_OWN:]
+    hour = "null" if an_hour is None else an_hour  # hardly anybody tells
+    counts = f"{sent},{answered},{reads},{writes},{hour},{thoughts}"
+    if "None" in counts:  # whole numbers, null and None are all there is in it
         counts = counts.replace("None", "null")
-    answer = "null" if call.response_id is None else _quoted(call.response_id)
-    shared = _common_call_json(call[:_OWN])
-    rest = "" if call[_RARE:] == _NOTHING_RARE else _rare_json(call)
-    return f',"call":{{{shared},"response_id":{answer},"tokens":[{counts}]{rest}}}'
+    answer = "null" if response_id is None else _quoted(response_id)
+    rest = "" if rare == _NOTHING_RARE else _rare_json(call)
+    return f'{_common_call_json(call[:_OWN])}{answer},"tokens":[{counts}]{rest}}}'
 
 
 def _rare_json(call: CallFact) -> str:
@@ -186,6 +186,21 @@ def _rare_json(call: CallFact) -> str:
     return "".join(parts)
 
 
+def _tool_json(tool: ToolFact) -> str:
+    """Return the member `tool`. Most tools have an id and digests, and did not fail."""
+    name, tool_call_id, failed, error_type, message, arguments, result = tool
+    if failed or error_type is not None or message is not None:
+        return f',"tool":{_ENCODER.encode(_sparse(tool))}'
+    text = f',"tool":{{"tool":{_quoted(name)}'
+    if tool_call_id is not None:
+        text += f',"tool_call_id":{_quoted(tool_call_id)}'
+    if arguments is not None:
+        text += f',"arguments_digest":{_quoted(arguments)}'
+    if result is not None:
+        text += f',"result_digest":{_quoted(result)}'
+    return text + "}"
+
+
 @lru_cache(4096)
 def _common_json(
     role: Role, agent: str | None, stamped: bool, workflow: str | None, model: str | None
@@ -195,7 +210,9 @@ def _common_json(
 
 @lru_cache(4096)
 def _common_call_json(shared: tuple[Any, ...]) -> str:
-    return _ENCODER.encode(_sparse(CallFact(*shared)))[1:-1]
+    """Return how the member `call` begins, up to the answer's id."""
+    members = _ENCODER.encode(_sparse(CallFact(*shared)))[1:-1]
+    return f',"call":{{{members},"response_id":'
 
 
 def from_json(text: str) -> Fact:
@@ -225,11 +242,9 @@ TOKENS = (
 """What the counts in a stored fact are, in that order; a further one goes to the end."""
 
 _OWN = CallFact._fields.index("response_id")
-_TOKENS = CallFact._fields.index(TOKENS[0])
-_RARE = _TOKENS + len(TOKENS)
-_COUNTS = ",".join(["%s"] * len(TOKENS))
+_RARE = CallFact._fields.index(TOKENS[0]) + len(TOKENS)
 _RARE_NAMES = tuple(f',"{name}":' for name in CallFact._fields[_RARE:-1])
-_NOTHING_RARE = (None,) * len(CallFact._fields[_RARE:])
+_NOTHING_RARE = [None] * len(CallFact._fields[_RARE:])
 _quoted = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _REQUIRED = object()

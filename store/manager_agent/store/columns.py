@@ -1,7 +1,7 @@
 """Pure: what the merge window changed -> Arrow tables, one a statement."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,15 +17,17 @@ from manager_agent.receiver.changes import (
     spend_of,
 )
 from manager_agent.receiver.content import Door, harmless_message
-from manager_agent.receiver.fact import CallFact, ToolFact, to_json
+from manager_agent.receiver.fact import ToolFact, to_json
 from manager_agent.receiver.span import Resource, Span
 from manager_agent.receiver.tool import ToolCall
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 _KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _TIME = pa.timestamp("us")
-_NO_CALL = CallFact("")
-_NO_FACT = (None, None, _NO_CALL)
+_NUMBER = pa.float64()
 _LONGEST_NAME = 200
 _MOST_NANO = 10**18 - 1
 _MOST_SUM = 9 * 10**18
@@ -34,11 +36,10 @@ _MOST_SUM = 9 * 10**18
 def spans_table(changes: Changes, door: Door) -> pa.Table:
     """Return the new spans, their attributes freed of content by `door`; columns of `spans`."""
     spans, facts = zip(*changes.spans, strict=True)
-    said = [(fact.role, fact.agent, fact.call or _NO_CALL) if fact else _NO_FACT for fact in facts]
-    roles, agents, calls = zip(*said, strict=True)
     own = dict(zip(Span._fields, zip(*spans, strict=True), strict=True))
     of = dict(zip(Resource._fields, zip(*own["resource"], strict=True), strict=True))
-    micros, end_micros = _micros(own["start_ns"]), _micros(own["end_ns"])
+    calls = [fact.call if fact else None for fact in facts]
+    micros, end_micros = _span_micros(own["start_ns"]), _span_micros(own["end_ns"])
     return _table(
         _SPANS,
         {
@@ -51,22 +52,20 @@ def spans_table(changes: Changes, door: Door) -> pa.Table:
                 pc.cast(pc.subtract(end_micros, micros), pa.float64()), 1000.0
             ),
             "span_name": [name[:_LONGEST_NAME] for name in own["name"]],
-            "kind": [_KINDS.get(kind, "unspecified") for kind in own["kind"]],
-            "status": [_STATUS.get(each, "unset") for each in own["status"]],
-            "status_message": [
-                harmless_message(each) if each else None for each in own["status_message"]
-            ],
+            "kind": _each(own["kind"], lambda kind: _KINDS.get(kind, "unspecified")),
+            "status": _each(own["status"], lambda status: _STATUS.get(status, "unset")),
+            "status_message": _each(own["status_message"], harmless_message),
             "service": of["service"],
             "environment": of["environment"],
             "scope": own["scope"],
-            "role": roles,
-            "agent": agents,
-            "response_id": [call.response_id for call in calls],
-            "call_id": [call.call_id for call in calls],
+            "role": [fact.role if fact else None for fact in facts],
+            "agent": [fact.agent if fact else None for fact in facts],
+            "response_id": [call.response_id if call else None for call in calls],
+            "call_id": [call.call_id if call else None for call in calls],
             "process": of["process"],
             "attributes": [door.kept(span.own, span.shape) for span in spans],
             "fact": [to_json(fact) if fact else None for fact in facts],
-            "received_ts": [changes.now_ns // 1000] * len(spans),
+            "received_ts": pa.repeat(changes.now_ns // 1000, len(spans)),
         },
     )
 
@@ -80,10 +79,13 @@ def calls_table(changes: Changes) -> pa.Table:
         "revision": revisions,
         "retracted": retracted,
         "ts": _micros(columns["start_ns"]),
-        "status": ["error" if failed else "ok" for failed in columns["error"]],
-        "total_tokens": [None if None in both else sum(both) for both in tokens],
-        "cost_nano": _clamped(columns["cost_nano"]),
-        "reported_cost_nano": _clamped(columns["reported_cost_nano"]),
+        "status": _each(columns["error"], _status),
+        "total_tokens": [
+            None if sent is None or answered is None else sent + answered
+            for sent, answered in tokens
+        ],
+        "cost_nano": _each(columns["cost_nano"], _clamped),
+        "reported_cost_nano": _each(columns["reported_cost_nano"], _clamped),
     }
     return _table(_CALLS, columns)
 
@@ -99,7 +101,7 @@ def tools_table(changes: Changes) -> pa.Table:
         "revision": revisions,
         "retracted": [False] * len(tools),
         "ts": _micros(columns["start_ns"]),
-        "status": ["error" if failed else "ok" for failed in columns["error"]],
+        "status": _each(columns["error"], _status),
     }
     return _table(_TOOLS, columns)
 
@@ -205,23 +207,43 @@ def _micros(values_ns: Sequence[int]) -> pa.Array:
     return pa.array([value // 1000 for value in values_ns], pa.int64())
 
 
+def _span_micros(whole_micros_ns: Sequence[int]) -> pa.Array:
+    """Return times of spans, which the decoder cuts to whole microseconds."""
+    return pc.divide(pa.array(whole_micros_ns, pa.int64()), 1000)
+
+
+def _each(values: Sequence[A], of: Callable[[A], B]) -> Sequence[B]:
+    """Return what `of` says of each value; it is asked once where all of them are the same."""
+    return [of(values[0])] * len(values) if _all_same(values) else list(map(of, values))
+
+
+def _all_same(values: Sequence[object]) -> bool:
+    first = values[0]
+    return values[-1] is first and values.count(first) == len(values)
+
+
 def _table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
     """Return the columns that the schema names."""
-    arrays = []
-    for field in schema:
-        column = columns[field.name]
-        if isinstance(column, pa.Array):
-            arrays.append(column.cast(field.type))
-        elif field.type == _TIME:
-            arrays.append(pa.array(column, pa.int64()).cast(_TIME))
-        else:
-            arrays.append(pa.array(column, field.type))
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return pa.Table.from_arrays(
+        [_array(columns[field.name], field.type) for field in schema], schema=schema
+    )
 
 
-def _clamped(nanos: Sequence[int | None]) -> list[int | None]:
+def _array(column: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(column, pa.Array):
+        return column.cast(kind)
+    if kind != _NUMBER and _all_same(column):
+        return pa.repeat(pa.scalar(column[0], kind), len(column))
+    return pa.array(column, kind)
+
+
+def _status(failed: bool) -> str:
+    return "error" if failed else "ok"
+
+
+def _clamped(nano: int | None) -> int | None:
     """Keep absurd reported sums inside DECIMAL(18, 9)."""
-    return [nano if nano is None or nano < _MOST_NANO else _MOST_NANO for nano in nanos]
+    return nano if nano is None or nano < _MOST_NANO else _MOST_NANO
 
 
 def _bounded(nano: int) -> int:
