@@ -25,7 +25,7 @@ SECOND_NS = 10**9
 class Searching(Net):
     """Looks for others whatever the look-ups say."""
 
-    def whole(self, claim: Claim) -> None:
+    def paired(self, claim: Claim) -> None:
         return None
 
     def alone(self, claim: Claim) -> bool:

@@ -111,12 +111,14 @@ def call_of(claims: Sequence[Claim]) -> Call:
 def own_name(claim: Claim) -> str:
     """Return the id of the call whose outermost claim this is, unless that is taken."""
     trace_id, span_id = claim.key
-    return claim.call.call_id or trace_id[16:] + span_id
+    fact = claim.fact.call
+    assert fact is not None, "only spans that claim a call make one up"
+    return fact.call_id or trace_id[16:] + span_id
 
 
 def call_of_one(claim: Claim) -> Call:
     """Return the call, not yet priced, that one claim makes up, as most do."""
-    key, emitters, _, service, environment, start_ns, end_ns, own, above = claim
+    key, emitters, _, service, environment, start_ns, end_ns, own, above, _ = claim
     fact = own.call
     assert fact is not None, "only spans that claim a call make one up"
     trace_id, span_id = key

@@ -19,34 +19,29 @@ class _Timeline:
     does where the emitter is the only one of its process, as nearly always.
     """
 
-    __slots__ = ("_arrived", "_buckets", "_claims", "_furthest_ns", "_left")
+    __slots__ = ("_arrived", "_buckets", "_claims", "_furthest_ns", "left")
 
     def __init__(self, claims: dict[Key, Claim]) -> None:
         self._claims = claims
         self._arrived: deque[Claim] = deque()
-        self._left = 0
+        self.left = 0
         self._buckets: dict[int, list[tuple[int, Key]]] = {}
         self._furthest_ns = 0
 
-    @property
-    def empty(self) -> bool:
-        """Whether no claim is left."""
-        return not self._left
-
     def add(self, claim: Claim) -> None:
         """Take a claim in."""
-        self._left += 1
+        self.left += 1
         self._arrived.append(claim)
 
     def remove(self, claim: Claim) -> None:
         """Drop a claim, which the net does not hold any more."""
-        self._left -= 1
+        self.left -= 1
         arrived = self._arrived
         if self._buckets and self._taken_out(claim):
             return
-        while arrived and arrived[0].key not in self._claims:  # they leave as they came, mostly
+        while arrived and arrived[0][0] not in self._claims:  # they leave as they came, mostly
             arrived.popleft()
-        if len(arrived) > 2 * self._left:
+        if len(arrived) > 2 * self.left:
             self._arrived = deque(each for each in arrived if each.key in self._claims)
 
     def around(self, claim: Claim) -> Iterator[Key]:
@@ -107,32 +102,41 @@ class _Names:
     """Claims by a name that their call was given.
 
     Nearly every name belongs to one claim, which stands for itself; only several are kept apart by
-    emitter, so that an emitter that repeats one name for ever makes nobody search long.
+    emitter, so that an emitter that repeats one name for ever makes nobody search long. `several`:
+    how many names are kept so.
     """
 
-    __slots__ = ("_claims", "_named")
+    __slots__ = ("_claims", "_named", "several")
 
     def __init__(self, claims: dict[Key, Claim]) -> None:
         self._claims = claims
         self._named: dict[str, Key | dict[str, set[Key]]] = {}
+        self.several = 0
 
     def add(self, name: str, claim: Claim) -> None:
         """Take a claim in."""
-        known = self._named.get(name)
-        if known is None:
-            self._named[name] = claim.key
+        key = claim.key
+        known = self._named.setdefault(name, key)
+        if known is key:
             return
         if isinstance(known, tuple):
             known = self._named[name] = {self._claims[known].emitter: {known}}
-        known.setdefault(claim.emitter, set()).add(claim.key)
+            self.several += 1
+        known.setdefault(claim.emitter, set()).add(key)
 
     def remove(self, name: str, claim: Claim) -> None:
         """Drop a claim."""
-        known = self._named.get(name)
+        known = self._named.pop(name, None)
+        if known is None or known is claim.key:  # as nearly always
+            return
         if isinstance(known, dict):
             _discard(known, claim.emitter, claim.key)
-        if not known or known == claim.key:
-            self._named.pop(name, None)
+            if known:
+                self._named[name] = known
+            else:
+                self.several -= 1
+        elif known != claim.key:
+            self._named[name] = known
 
     def unique(self, name: str) -> bool:
         """Tell whether at most one claim has a name."""
@@ -168,50 +172,57 @@ class Net:
 
     def put(self, claim: Claim) -> None:
         """Add a claim, or replace it when its ancestors say something new."""
-        key, claims = claim.key, self.claims
-        known = key in claims
-        claims[key] = claim
+        if claim.key not in self.claims:
+            self.add(claim)
+            return
+        self.claims[claim.key] = claim
         above = claim.above.claim
         if above is not None:
-            self._below.setdefault(above, set()).add(key)
-        if known:
-            return
-        call = claim.call
+            self._below.setdefault(above, set()).add(claim.key)
+
+    def add(self, claim: Claim) -> None:
+        """Add a claim that is not here."""
+        key, scope, process, _, _, _, _, fact, above, _ = claim
+        call = fact.call
+        assert call is not None, "the net holds claims of calls alone"
+        self.claims[key] = claim
+        if above.claim is not None:
+            self._below.setdefault(above.claim, set()).add(key)
         if call.response_id:
             self._by_answer.add(call.response_id, claim)
         if call.call_id:
             self._by_call.add(call.call_id, claim)
-        emitters = self._by_process.get(claim.process)
-        emitter = claim.scope if call.part is None else claim.emitter
+        emitters = self._by_process.get(process)
+        emitter = scope if call.part is None else claim.emitter
         if emitters is None:
-            emitters = self._by_process[claim.process] = {}
+            emitters = self._by_process[process] = {}
         timeline = emitters.get(emitter)
         if timeline is None:
-            timeline = emitters[emitter] = _Timeline(claims)
+            timeline = emitters[emitter] = _Timeline(self.claims)
         timeline.add(claim)
 
-    def remove(self, key: Key) -> Claim | None:
-        """Drop a claim; return it, None where there is none."""
-        claim = self.claims.pop(key, None)
-        if claim is None:
-            return None
+    def remove(self, claim: Claim) -> None:
+        """Drop a claim that is here."""
+        key, scope, process, _, _, _, _, fact, above, _ = claim
+        call = fact.call
+        assert call is not None, "the net holds claims of calls alone"
+        del self.claims[key]
         if self._below:
             self._below.pop(key, None)
-            if claim.above.claim:
-                _discard(self._below, claim.above.claim, key)
-        call = claim.call
+            if above.claim:
+                _discard(self._below, above.claim, key)
         if call.response_id:
             self._by_answer.remove(call.response_id, claim)
         if call.call_id:
             self._by_call.remove(call.call_id, claim)
-        emitters, emitter = self._by_process[claim.process], claim.emitter
+        emitters = self._by_process[process]
+        emitter = scope if call.part is None else claim.emitter
         timeline = emitters[emitter]
         timeline.remove(claim)
-        if timeline.empty:
+        if not timeline.left:
             del emitters[emitter]
             if not emitters:
-                del self._by_process[claim.process]
-        return claim
+                del self._by_process[process]
 
     def around(self, start: Key) -> list[Claim]:
         """Return all claims that could be one call with `start`, directly or through others.
@@ -230,14 +241,12 @@ class Net:
                     queue.append(other.key)
         return list(found.values())
 
-    def whole(self, claim: Claim) -> list[Claim] | None:
-        """Return all that could be one call with `claim`, outermost first, if that is soon known.
+    def paired(self, claim: Claim) -> list[Claim] | None:
+        """Return the two that are one call, `claim` being one, outermost first, if soon known.
 
-        It is where nothing else could, as nearly always, and where one claim is below another of
-        the only other emitter, as with two instrumentations. None where that takes a closer look.
+        It is where one is below the other, and nothing else could have a part in them, as with two
+        instrumentations. None where that takes a closer look.
         """
-        if self.alone(claim):
-            return None if claim.call.refused else [claim]
         above = claim.above.claim
         if above is not None and above in self.claims:
             return self._pair(self.claims[above], claim)
@@ -272,12 +281,13 @@ class Net:
         """
         above, call = claim.above.claim, claim.fact.call
         assert call is not None, "the net holds claims of calls alone"
+        answers, calls = self._by_answer, self._by_call
         return (
             len(self._by_process[claim.process]) == 1
             and claim.key not in self._below
             and (above is None or above not in self.claims)
-            and (not call.response_id or self._by_answer.unique(call.response_id))
-            and (not call.call_id or self._by_call.unique(call.call_id))
+            and (not answers.several or not call.response_id or answers.unique(call.response_id))
+            and (not calls.several or not call.call_id or calls.unique(call.call_id))
         )
 
     def within(self, process: str, first_ns: int, last_ns: int) -> Iterator[Claim]:

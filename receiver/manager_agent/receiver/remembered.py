@@ -106,6 +106,7 @@ class Remembered:
             self.end_ns,
             self.fact,
             NOTHING_ABOVE,
+            self.parent_id,
         )
 
     @property

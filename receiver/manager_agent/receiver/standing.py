@@ -81,7 +81,7 @@ class Standing:
 
     def put_lone(self, name: str, claim: Claim, revision: int, due: Due, row: Call | None) -> None:
         """Publish a version that rests on one claim; its name is the claim's own, and is free."""
-        nano, source = (row.cost_nano, row.cost_source) if row is not None else (None, None)
+        nano, source = row[-2:] if row is not None else (None, None)
         self._versions[name] = claim, revision, due, nano, source
         due.names.append(name)
         due.left += 1
@@ -123,13 +123,18 @@ class Standing:
 
     def drop_lone(self, claim: Claim, changes: Changes) -> bool:
         """Forget the version that rests on a claim alone, sealed; tell whether it has one."""
-        name = self._lone_name(claim)
-        if name is None:
+        of_call = claim.fact.call is not None
+        name = own_name(claim) if of_call else tool_name(claim.key)
+        known = self._versions.get(name)
+        if not isinstance(known, tuple) or known[0].key != claim.key:
             return False
-        known = self._versions[name]
-        if _due(known) is not None:
-            self._seal(name, known, changes)
         del self._versions[name]
+        _, revision, due, _, _ = known
+        if due is not None:
+            due.left -= 1
+            if not due.left:
+                due.names = []
+            changes.seal(name, revision, of_call=of_call)
         return True
 
     def drop_claim(self, key: Key, changes: Changes) -> None:
@@ -144,6 +149,10 @@ class Standing:
             if version.due is not None:
                 self._seal(name, version, changes)
             del self._versions[name]
+
+    def linked(self, trace_id: str) -> bool:
+        """Tell whether claims of a trace may be of calls that others have a part in."""
+        return trace_id in self._names
 
     def shares(self, trace_id: str) -> Iterator[str]:
         """Yield the traces that other claims of a trace's calls are in; some more than once."""

@@ -29,16 +29,21 @@ def tool_name(key: Key) -> str:
 
 def tool_call_of(claim: Claim) -> ToolCall:
     """Return the tool call that a span with the role `tool` tells of."""
-    trace_id, span_id = claim.key
-    return ToolCall(
-        key=tool_name(claim.key),
-        start_ns=claim.start_ns,
-        duration_ms=(claim.end_ns - claim.start_ns) / 1e6,
-        agent=agent_of([claim]),
-        service=claim.service,
-        environment=claim.environment,
-        conversation_id=claim.fact.conversation_id or claim.above.conversation_id,
-        trace_id=trace_id,
-        span_id=span_id,
-        fact=claim.fact.tool or ToolFact(tool="unknown"),
+    key, _, _, service, environment, start_ns, end_ns, fact, above, _ = claim
+    trace_id, span_id = key
+    values = (
+        tool_name(key),
+        start_ns,
+        (end_ns - start_ns) / 1e6,
+        agent_of([claim]),
+        service,
+        environment,
+        fact.conversation_id or above.conversation_id,
+        trace_id,
+        span_id,
+        fact.tool or _UNKNOWN,
     )
+    return tuple.__new__(ToolCall, values)  # in half of the time that its own way takes
+
+
+_UNKNOWN = ToolFact(tool="unknown")

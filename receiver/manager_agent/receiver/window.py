@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from manager_agent.receiver.ancestry import Ancestry, Taken
-from manager_agent.receiver.call import Call, call_of, charged_for, spare_id
+from manager_agent.receiver.call import Call, call_of, call_of_one, charged_for, spare_id
 from manager_agent.receiver.changes import Arrived, CallVersion, Changes, Retraction, ToolVersion
-from manager_agent.receiver.claim import Claim, Key, claim_of
+from manager_agent.receiver.claim import Claim, Key
 from manager_agent.receiver.forgotten import Forgotten
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
@@ -91,8 +91,7 @@ class MergeWindow:
             key = span.trace_id, span.span_id
             if self._ancestry.known(*key):
                 continue
-            self._ancestry.take_back(span, now_ns)
-            claim = span.claim
+            claim = self._ancestry.take_back(span, now_ns)
             if claim:
                 restored.append(key)
                 self._put(claim)
@@ -137,7 +136,8 @@ class MergeWindow:
             for key, each in taken.touched.items()
         ]
         self._recompute([each for each in claims if each and each.fact.call], taken, changes)
-        self._recompute_tools([key for key in taken.touched if key in self._tools], changes)
+        if self._tools:
+            self._recompute_tools(claims, changes)
         self._recompute_sums(taken.touched, changes)
         return changes
 
@@ -174,11 +174,9 @@ class MergeWindow:
 
     def _claimed(self, key: Key, arrived: Arrived) -> Claim:
         """Take in the claim of a span that is new."""
-        span, fact = arrived
-        assert fact is not None, "only spans with a fact are touched when they arrive"
-        claim = claim_of(key, span, fact, self._ancestry.above(key))
-        if fact.call is not None:
-            self._net.put(claim)
+        claim = self._ancestry.claimed(key, arrived)
+        if claim.fact.call is not None:
+            self._net.add(claim)
         else:
             self._put(claim)
         return claim
@@ -187,37 +185,49 @@ class MergeWindow:
         """Ask the ancestors of a claim again, and take in what they say."""
         claim = self._net.claims.get(key) or self._tools.get(key)
         if claim is not None:
-            claim = claim._replace(above=self._ancestry.above(key))
+            claim = self._ancestry.asked_again(claim)
             self._put(claim)
         return claim
 
     def _recompute(self, claims: Sequence[Claim], taken: Taken, changes: Changes) -> None:
         done: set[Key] = set()
+        net, touched = self._net, taken.touched
         for claim in claims:
-            if claim.key in done:
+            key = claim.key
+            if key in done:
                 continue
-            whole = self._net.whole(claim)
-            if whole is not None and taken.are_new(whole):
-                if len(whole) > 1:
-                    done.update(each.key for each in whole)
-                self._first_of_its_call(whole, changes)
-                continue
-            some = self._with_their_calls(whole or self._net.around(claim.key))
+            if net.alone(claim):
+                if touched[key] is not None and not claim.call.refused:
+                    self._first_alone(claim, changes)
+                    continue
+                some = [claim]
+            else:
+                pair = net.paired(claim)
+                if pair is not None and taken.are_new(pair):
+                    done.update(each.key for each in pair)
+                    self._first_of_pair(pair, changes)
+                    continue
+                some = pair or net.around(key)
+            some = self._with_their_calls(some)
             done.update(each.key for each in some)
             self._regroup(some, changes)
 
-    def _first_of_its_call(self, claims: Sequence[Claim], changes: Changes) -> None:
+    def _first_alone(self, claim: Claim, changes: Changes) -> None:
         """Publish a call that is new and that nothing else has a part in, as with nearly all."""
-        call = call_of(claims)
-        name = call.call_id
-        taken = name in self._standing
-        if taken or len(claims) > 1:
-            call = call._replace(call_id=spare_id(call)) if taken else call
-            self._put_out(self._cost(call), tuple(claim.key for claim in claims), changes)
+        call = call_of_one(claim)
+        if call.call_id in self._standing:
+            self._put_out(self._cost(_spared(call)), (claim.key,), changes)
             return
         row = self._cost(call)
         revision = self._tell(row, changes)
-        self._standing.put_lone(name, claims[0], revision, self._standing.due(changes.now_ns), row)
+        due = self._standing.due(changes.now_ns)
+        self._standing.put_lone(row.call_id, claim, revision, due, row)
+
+    def _first_of_pair(self, pair: Sequence[Claim], changes: Changes) -> None:
+        """Publish a call that is new and that two emitters tell of."""
+        call = call_of(pair)
+        call = _spared(call) if call.call_id in self._standing else call
+        self._put_out(self._cost(call), tuple(claim.key for claim in pair), changes)
 
     def _with_their_calls(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return `claims`, the others of the calls they were part of, and whom those could join.
@@ -253,7 +263,7 @@ class MergeWindow:
             call = call_of(group)
             known = self._standing.get(call.call_id)
             if call.call_id in after or (known and not ours.issuperset(known.keys)):
-                call = call._replace(call_id=spare_id(call))
+                call = _spared(call)
             after[call.call_id] = call, tuple(claim.key for claim in group)
         for name in before - after.keys():
             self._retract(name, changes)
@@ -286,7 +296,7 @@ class MergeWindow:
         """Note that `row` is a new version of its call; return its revision."""
         changes.count(row, +1)
         revision = self._next(changes.now_ns)
-        changes.calls.append(CallVersion(row, revision, False))
+        changes.calls.append(_new(CallVersion, (row, revision, False)))
         if self._gone:
             self._gone.pop(row.call_id, None)
         return revision
@@ -308,9 +318,10 @@ class MergeWindow:
             changes.calls.append(CallVersion(known.row, revision, True))
             self._gone[name] = changes.now_ns, revision
 
-    def _recompute_tools(self, touched: Sequence[Key], changes: Changes) -> None:
-        for key in touched:
-            claim = self._tools[key]
+    def _recompute_tools(self, claims: Iterable[Claim | None], changes: Changes) -> None:
+        for claim in claims:
+            if claim is None or claim.fact.call is not None or claim.key not in self._tools:
+                continue
             row = tool_call_of(claim)
             known = self._standing.get(row.key)
             if known and known.row == row:
@@ -318,13 +329,13 @@ class MergeWindow:
             if known and known.sealed:
                 changes.retracted_tools.append(Retraction(row.key, known.revision, row.start_ns))
             revision = self._next(changes.now_ns)
-            changes.tools.append(ToolVersion(row, revision))
+            changes.tools.append(_new(ToolVersion, (row, revision)))
             if known is None:
                 due = self._standing.due(changes.now_ns)
                 self._standing.put_lone(row.key, claim, revision, due, None)
                 continue
-            self._standing.assign(key, row.key)
-            version = Published(row, revision, False, (key,), changes.now_ns)
+            self._standing.assign(claim.key, row.key)
+            version = Published(row, revision, False, (claim.key,), changes.now_ns)
             self._standing.put(row.key, version)
 
     def _recompute_sums(self, touched: Iterable[Key], changes: Changes) -> None:
@@ -351,22 +362,26 @@ class MergeWindow:
 
     def _forget(self, before: int, changes: Changes) -> None:
         """Drop traces nobody touched since `before`, and the oldest where there are too many."""
-        while self._ancestry.traces:
-            trace_id, trace = next(iter(self._ancestry.traces.items()))
-            crowded = self._ancestry.size > self._most_spans
+        ancestry, most = self._ancestry, self._most_spans
+        while ancestry.traces:
+            trace_id, trace = next(iter(ancestry.traces.items()))
+            crowded = ancestry.size > most
             if trace.touched_ns > before and not crowded:
                 break
-            linked = self._linked(trace_id)
-            freshest = max(self._ancestry.traces[each].touched_ns for each in linked)
-            if freshest > before and not crowded:
-                trace.touched_ns = freshest
-                self._ancestry.traces.move_to_end(trace_id)
-                continue
+            if not self._standing.linked(trace_id):
+                linked: Collection[str] = (trace_id,)
+            else:
+                linked = self._linked(trace_id)
+                freshest = max(ancestry.traces[each].touched_ns for each in linked)
+                if freshest > before and not crowded:
+                    trace.touched_ns = freshest
+                    ancestry.traces.move_to_end(trace_id)
+                    continue
             sealed = len(changes.sealed_calls) + len(changes.sealed_tools)
             for each in linked:
                 self._drop(each, changes)
             if crowded:
-                self._forgotten.cut_off(linked, trace.latest_ns, changes.now_ns)
+                self._forgotten.cut_off(linked, trace.latest_ns(), changes.now_ns)
                 now_sealed = len(changes.sealed_calls) + len(changes.sealed_tools)
                 changes.sealed_early += now_sealed - sealed
 
@@ -382,18 +397,31 @@ class MergeWindow:
 
     def _drop(self, trace_id: str, changes: Changes) -> None:
         trace = self._ancestry.forget(trace_id)
-        self._forgotten.add(trace.latest_ns)
-        for span_id, entry in trace.spans.items():
-            if isinstance(entry, str) or not entry[1].claims:
+        self._forgotten.add(trace.latest_ns())
+        standing = self._standing
+        for claim in trace.spans.values():
+            if type(claim) is not Claim:
                 continue  # what is no claim tells of nothing
-            key = trace.trace_id, span_id
-            claim = self._net.remove(key) or self._tools.pop(key, None)
-            if claim is None:
-                self._sums.forget(key)
-            if claim is None or not self._standing.drop_lone(claim, changes):
-                self._standing.drop_claim(key, changes)
+            fact = claim.fact
+            if fact.call is not None:
+                self._net.remove(claim)
+            elif fact.role == "sum":
+                self._sums.forget(claim.key)
+                standing.drop_claim(claim.key, changes)
+                continue
+            else:
+                del self._tools[claim.key]
+            if not standing.drop_lone(claim, changes):
+                standing.drop_claim(claim.key, changes)
 
     def _next(self, now_ns: int) -> int:
         """Return a revision above all before: the time in microseconds where that is so."""
         self._revision = max(self._revision + 1, now_ns // 1000)
         return self._revision
+
+
+def _spared(call: Call) -> Call:
+    return call._replace(call_id=spare_id(call))
+
+
+_new = tuple.__new__  # a record of all its values in order, in half of the usual time
