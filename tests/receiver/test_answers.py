@@ -39,9 +39,12 @@ def test_many_answers_wake_the_loop_once(monkeypatch: pytest.MonkeyPatch) -> Non
     async def asked() -> None:
         loop, answers = asyncio.get_running_loop(), Answers()
         wake = loop.call_soon_threadsafe
-        monkeypatch.setattr(
-            loop, "call_soon_threadsafe", lambda *args: (woken.append(args), wake(*args))
-        )
+
+        def counted(*args: Any) -> Any:
+            woken.append(args)
+            return wake(*args)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
         for _ in range(2):
             offered: list[Future[Answer]] = [Future() for _ in range(100)]
             waiting = [answers.of(each) for each in offered]
