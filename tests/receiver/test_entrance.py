@@ -15,8 +15,9 @@ import pytest
 from manager_agent.receiver.answer import Accepted, Answer, Refused
 from manager_agent.receiver.changes import Changes
 from manager_agent.receiver.content import Door
-from manager_agent.receiver.entrance import Entrance, Patience
+from manager_agent.receiver.entrance import Entrance
 from manager_agent.receiver.intake import Intake
+from manager_agent.receiver.patience import Patience
 from manager_agent.receiver.sink import Kept, Offer
 from manager_agent.receiver.testing import MemoryStore
 from manager_agent.store.journal import Journal
@@ -261,6 +262,41 @@ def test_what_can_never_be_stored_is_set_aside_alone(tmp_path: Path) -> None:
     assert aside.parent.name == "unstorable"
 
 
+def test_small_requests_are_handed_on_as_one_and_counted_as_many(tmp_path: Path) -> None:
+    store, numbers = Gated(), range(20)
+    left = Journal(tmp_path)
+    whole = [payload(number) for number in numbers]
+    left.append([Offer(each) for each in whole])
+    left.close()
+    store.unstorable = {span_id(7)}
+    with working(store, Journal(tmp_path)) as entrance:
+        entrance.settled().result(DEADLINE)
+        until(lambda: entrance.counts.of("journal", "set_aside"))
+
+        assert store.ids == {span_id(number) for number in numbers} - {span_id(7)}
+        assert entrance.counts.of("requests", "accepted") == len(numbers) - 1
+        assert entrance.counts.of("requests", "malformed") == 1
+        assert entrance.counts.of("journal", "stored") == len(numbers) - 1
+    (aside,) = files(tmp_path)
+    assert aside.read_bytes() == whole[7]
+
+
+def test_where_many_wait_at_once_they_do_not_wait_long(tmp_path: Path) -> None:
+    store = Gated()
+    store.gate.clear()
+    with working(store, Journal(tmp_path), Patience(seconds=10**9, crowd=10)) as entrance:
+        few = [entrance.offer(payload(number)) for number in range(9)]
+        until(lambda: entrance._clock() > entrance._direct[0].since + 0.05)
+        assert not any(each.done() for each in few)
+    hurried = Patience(seconds=0.3, crowd=10)
+    store.gate.clear()
+    with working(store, Journal(tmp_path), hurried) as entrance:
+        many = [entrance.offer(payload(number)) for number in range(10)]
+        assert {answer(each) for each in many} == {Accepted()}
+        assert store.ids == {span_id(number) for number in range(9)}
+    assert (hurried.of(9), hurried.of(10)) == (0.3, 0.03)
+
+
 def test_what_a_run_left_is_stored_by_the_next_once(tmp_path: Path) -> None:
     journal, store = Journal(tmp_path), Gated()
     whole = [payload(number) for number in range(20)]
@@ -307,9 +343,9 @@ def test_of_any_course_of_events_all_that_was_acknowledged_is_there_once(
     for _ in range(4):
         journal = FullDisk(tmp_path, segment_bytes=1_500)
         patience = Patience(
-            rng.choice([0.001, 0.005, 0.02]),
-            rng.choice([0.0, 0.01, 10.0]),
-            rng.choice([4_000, 10**6]),
+            seconds=rng.choice([0.001, 0.005, 0.02]),
+            calm_seconds=rng.choice([0.0, 0.01, 10.0]),
+            most_bytes=rng.choice([4_000, 10**6]),
         )
         offered: list[tuple[str, Future[Answer]]] = []
         with working(store, journal, patience) as entrance:

@@ -7,9 +7,8 @@ order, as if it were sent again: parts of it that are stored already are known b
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from threading import Condition, Thread
 from time import monotonic
@@ -21,6 +20,9 @@ from manager_agent.receiver.answer import Accepted, Answer, Refused
 from manager_agent.receiver.early import early_answer
 from manager_agent.receiver.intake import Intake
 from manager_agent.receiver.owed import Owed
+from manager_agent.receiver.parcel import parcels
+from manager_agent.receiver.patience import Patience
+from manager_agent.receiver.request import Request
 from manager_agent.receiver.signals import SignalName
 from manager_agent.receiver.sink import Kept, Offer, RequestJournal
 
@@ -43,34 +45,11 @@ _IDLE_SECONDS = 1.0
 """After so long without anything to keep the file goes: it may hold prompts."""
 _LONGEST_SLEEP_SECONDS = 1.0
 _SHORTEST_SLEEP_SECONDS = 0.001
+_LINGER_SECONDS = 0.004
+_FEW_BYTES = 64 * 1024
+"""While several requests come at a time that together are smaller, their next write waits a moment
+for more: a sync takes as long for one as for a hundred, and so does waking who waits."""
 _FULL = Refused("the journal is full, the store is too slow; try again later", retryable=True)
-
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    """A request until its sender has an answer, and until it is stored.
-
-    `direct`: the intake has it already. `kept`: where it lies in the journal, if it does.
-    """
-
-    offer: Offer
-    since: float
-    direct: bool
-    told: "Future[Answer]" = field(default_factory=Future)
-    answered: bool = False
-    kept: Kept | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """`seconds` that a sender waits for the store at most, and `most_bytes` of the journal.
-
-    `calm_seconds`: for so long the store must have kept up before senders wait for it again.
-    """
-
-    seconds: float = 0.1
-    calm_seconds: float = 10.0
-    most_bytes: int = 1024 * 1024 * 1024
 
 
 class Entrance:
@@ -96,15 +75,17 @@ class Entrance:
         self._patience = patience or Patience()
         self._closed = closed
         self._clock = clock
-        self._direct: deque[_Request] = deque()
-        self._arrivals: deque[_Request] = deque()
-        self._finished: deque[tuple[Kept, Answer]] = deque()
+        self._direct: deque[Request] = deque()
+        self._arrivals: deque[Request] = deque()
+        self._finished: deque[tuple[Sequence[Kept], Answer]] = deque()
+        self._alone: set[Kept] = set()
         self._owed = Owed()
         self._remembered: dict[Kept, Offer] = {}
         self._wake = Condition()
         self._journaling = self._stopping = False
         self._rest_until = self._retry_at = 0.0
         self._slow_at = self._handed_at = 0.0
+        self._several = False
         self._thread = Thread(target=self._run, name="journal", daemon=True)
 
     @property
@@ -157,12 +138,13 @@ class Entrance:
         if self._journal is None:
             return self._intake.offer(payload, signal, agent)
         now = self._clock()
-        request = _Request(Offer(payload, signal, agent), now, direct=True)
+        request = Request(Offer(payload, signal, agent), now, direct=True)
         with self._wake:
             request.direct = not self._journaling or self._stopping or now < self._rest_until
             line = self._direct if request.direct else self._arrivals
             line.append(request)
-            if len(line) == 1:  # else the thread knows of an earlier one and is due before
+            # Else the thread knows of an earlier one and is due before.
+            if len(line) == 1 or (request.direct and len(line) == self._patience.crowd):
                 self._wake.notify()
         if request.direct:
             stored = self._intake.offer(payload, signal, agent)
@@ -201,6 +183,8 @@ class Entrance:
             with self._wake:
                 if not self._due():
                     self._wake.wait(self._sleep())
+                if self._several and self._arrivals and not self._stopping:
+                    self._wake.wait(_LINGER_SECONDS)
                 requests, stopping = self._to_keep(), self._stopping
             if requests:
                 self._keep(journal, requests)
@@ -219,26 +203,26 @@ class Entrance:
         """Tell whether somebody has waited too long for the store."""
         while self._direct and self._direct[0].answered:
             self._direct.popleft()
-        now = self._clock()
-        return (
-            bool(self._direct)
-            and now >= self._rest_until
-            and now - self._direct[0].since >= self._patience.seconds
-        )
+        return bool(self._direct) and self._clock() >= self._late_at()
+
+    def _late_at(self) -> float:
+        """Return when the first of those who wait for the store will have waited too long."""
+        patience = self._patience.of(len(self._direct))
+        return max(self._rest_until, self._direct[0].since + patience)
 
     def _sleep(self) -> float:
         """Return for how many seconds nothing is due unless something happens."""
         now = self._clock()
         due = now + _LONGEST_SLEEP_SECONDS
         if self._direct:
-            due = min(due, max(self._rest_until, self._direct[0].since + self._patience.seconds))
+            due = min(due, self._late_at())
         if self._owed.waiting:
             due = min(due, max(self._retry_at, self._handed_at + _PAUSE_SECONDS))
         return max(_SHORTEST_SLEEP_SECONDS, due - now)
 
-    def _to_keep(self) -> list[_Request]:
+    def _to_keep(self) -> list[Request]:
         """Return what is to be written now: arrivals, and all who wait if one did too long."""
-        found: list[_Request] = []
+        found: list[Request] = []
         if self._late() and not self._stopping:
             self._journaling, self._slow_at = True, self._clock()
             found = [each for each in self._direct if not each.answered]
@@ -247,11 +231,12 @@ class Entrance:
         while self._arrivals and size < _SYNC_BYTES:
             size += len(self._arrivals[0].offer.payload)
             found.append(self._arrivals.popleft())
+        self._several = len(found) > 1 and size < _FEW_BYTES
         return found
 
-    def _keep(self, journal: RequestJournal, requests: Sequence[_Request]) -> None:
+    def _keep(self, journal: RequestJournal, requests: Sequence[Request]) -> None:
         """Write requests to the journal and answer them; refuse those that it cannot keep."""
-        good: list[tuple[_Request, Answer]] = []
+        good: list[tuple[Request, Answer]] = []
         room, why = self._patience.most_bytes - journal.size, self._closed()
         for request in requests:
             answer = early_answer(request.offer.payload, request.offer.signal)
@@ -274,73 +259,84 @@ class Entrance:
                 self._refuse(request, later, "unavailable")
             return
         self.counts.add("journal", "kept", len(kept))
-        for (request, answer), place in zip(good, kept, strict=True):
-            self._answer_early(request, answer, place)
+        self._answer_early(good, kept)
 
-    def _refuse_for_good(self, request: _Request, answer: Refused) -> None:
+    def _refuse_for_good(self, request: Request, answer: Refused) -> None:
         with self._wake:
             first, request.answered = not request.answered, True
         if not request.direct:
             self.counts.add("requests", "malformed")
         if first:
-            _tell(request, answer)
+            request.tell(answer)
 
-    def _refuse(self, request: _Request, answer: Refused, outcome: str) -> None:
+    def _refuse(self, request: Request, answer: Refused, outcome: str) -> None:
         """Turn a request away, unless it is with the intake: then it waits for that."""
         if not request.direct:
             self.counts.add("requests", outcome)
-            _tell(request, answer)
+            request.tell(answer)
 
-    def _answer_early(self, request: _Request, answer: Answer, kept: Kept) -> None:
+    def _answer_early(self, good: list[tuple[Request, Answer]], kept: Sequence[Kept]) -> None:
+        """Tell those that are kept now, all at once; `kept` says where each of them lies."""
+        slower: list[tuple[Request, Answer]] = []
         with self._wake:
-            # The intake may have answered while this was written: then it is stored, or refused
-            # to its sender, and nothing is owed.
-            faster, request.answered, request.kept = request.answered, True, kept
-            self._owed.add([kept], request.since, handed=request.direct)
-            if not request.direct and self._owed.waiting_bytes < _REMEMBERED_BYTES:
-                self._remembered[kept] = request.offer
-            if faster:
-                self._finished.append((kept, Accepted()))
-        if not faster:
-            _tell(request, answer)
+            for (request, answer), place in zip(good, kept, strict=True):
+                self._owed.add([place], request.since, handed=request.direct)
+                if not request.direct and self._owed.waiting_bytes < _REMEMBERED_BYTES:
+                    self._remembered[place] = request.offer
+                request.kept = place
+                # The intake may have answered while this was written: then it is stored, or refused
+                # to its sender, and nothing is owed.
+                if request.answered:
+                    self._finished.append(((place,), Accepted()))
+                else:
+                    request.answered = True
+                    slower.append((request, answer))
+        for request, answer in slower:
+            request.tell(answer)
 
-    def _on_stored(self, request: _Request, stored: "Future[Answer]") -> None:
+    def _on_stored(self, request: Request, stored: "Future[Answer]") -> None:
         """Tell a request's answer, or note that the journal need not keep it any more."""
         with self._wake:
             first, request.answered = not request.answered, True
             if request.kept is not None:
-                self._finish(request.kept, stored)
+                self._finish((request.kept,), stored)
         if first:
-            _tell(request, stored.result())
+            request.tell(stored.result())
 
-    def _on_handed(self, kept: Kept, stored: "Future[Answer]") -> None:
+    def _on_handed(self, kept: Sequence[Kept], stored: "Future[Answer]") -> None:
         with self._wake:
             self._finish(kept, stored)
 
-    def _finish(self, kept: Kept, stored: "Future[Answer]") -> None:
+    def _finish(self, kept: Sequence[Kept], stored: "Future[Answer]") -> None:
         self._finished.append((kept, stored.result()))
-        self._wake.notify()
+        if len(self._finished) == 1:  # else the thread knows of an earlier one
+            self._wake.notify()
 
     def _forget(self, journal: RequestJournal) -> None:
         """Have the journal forget what is stored; what could not be stored waits again."""
         while self._finished:
             kept, answer = self._finished.popleft()
-            if isinstance(answer, Refused) and answer.retryable:
-                with self._wake:
-                    self._owed.take_back(kept)
-                self._retry_at = self._clock() + _RETRY_SECONDS
+            if isinstance(answer, Refused) and (answer.retryable or len(kept) > 1):
+                self._take_back(kept, answer)
                 continue
             with self._wake:
-                self._owed.paid(kept)
-            try:
-                if isinstance(answer, Refused):
-                    self.counts.add("journal", "set_aside")
-                    journal.set_aside(kept, answer.message)
-                else:
-                    self.counts.add("journal", "stored")
-                    journal.done(kept)
-            except OSError as error:
-                _log.error("the journal cannot forget a request", error=str(error))
+                for each in kept:
+                    self._owed.paid(each)
+            self._alone.difference_update(kept)
+            outcome = "set_aside" if isinstance(answer, Refused) else "stored"
+            self.counts.add("journal", outcome, len(kept))
+            for each in kept:
+                _let_go(journal, each, answer)
+
+    def _take_back(self, kept: Sequence[Kept], refused: Refused) -> None:
+        """Let requests wait again: a while if none can be stored now, else each for itself."""
+        with self._wake:
+            for each in kept:
+                self._owed.take_back(each)
+        if refused.retryable:
+            self._retry_at = self._clock() + _RETRY_SECONDS
+        else:
+            self._alone.update(kept)
 
     def _hand_on(self, journal: RequestJournal) -> None:
         """Give the intake what it has room for."""
@@ -349,6 +345,15 @@ class Entrance:
         if not owed.waiting or (few and now < self._handed_at + _PAUSE_SECONDS):
             return
         self._handed_at = now
+        for kept, offer in parcels(self._next_waiting(journal, now), self._alone):
+            stored = self._intake.offer(
+                offer.payload, offer.signal, offer.agent, requests=len(kept)
+            )
+            stored.add_done_callback(partial(self._on_handed, kept))
+
+    def _next_waiting(self, journal: RequestJournal, now: float) -> Iterator[tuple[Kept, Offer]]:
+        """Yield what the intake has room for, which has it with that."""
+        owed = self._owed
         most = min(_HANDED_BYTES, owed.handed_bytes + _AT_A_TIME_BYTES)
         while owed.waiting and owed.handed_bytes < most and self._retry_at <= now:
             with self._wake:
@@ -356,10 +361,9 @@ class Entrance:
             try:
                 offer = self._remembered.pop(kept, None) or journal.read(kept)
             except (OSError, ValueError) as error:
-                self._finished.append((kept, Refused(f"it cannot be read: {error}", False)))
+                self._finished.append(((kept,), Refused(f"it cannot be read: {error}", False)))
                 continue
-            stored = self._intake.offer(offer.payload, offer.signal, offer.agent)
-            stored.add_done_callback(partial(self._on_handed, kept))
+            yield kept, offer
 
     def _calm(self, journal: RequestJournal) -> None:
         """Let senders wait for the store again where it keeps up; keep no file for nothing."""
@@ -381,6 +385,12 @@ class Entrance:
             _log.error("the journal's file cannot be removed", error=str(error))
 
 
-def _tell(request: _Request, answer: Answer) -> None:
-    if request.told.set_running_or_notify_cancel():
-        request.told.set_result(answer)
+def _let_go(journal: RequestJournal, kept: Kept, answer: Answer) -> None:
+    """Have the journal forget a request, or set it aside where it was refused for good."""
+    try:
+        if isinstance(answer, Refused):
+            journal.set_aside(kept, answer.message)
+        else:
+            journal.done(kept)
+    except OSError as error:
+        _log.error("the journal cannot forget a request", error=str(error))

@@ -1,6 +1,5 @@
 """OTLP over gRPC, all signals, on raw bytes, so that each request is parsed only once."""
 
-from asyncio import wrap_future
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,8 @@ from google.rpc.status_pb2 import Status
 
 from manager_agent.contract.token import Token, Tokens, authorization_of
 from manager_agent.receiver.access import GrpcAccess
-from manager_agent.receiver.answer import RETRY_SECONDS, Answer, Refused
+from manager_agent.receiver.answer import RETRY_SECONDS, Refused
+from manager_agent.receiver.answers import Answers
 from manager_agent.receiver.entrance import Entrance
 from manager_agent.receiver.health import HealthService
 from manager_agent.receiver.signals import SIGNALS, Signal
@@ -64,7 +64,8 @@ def otlp_server(
         ],
     )
     health = HealthService(lambda: intake.well, [signal.service for signal in SIGNALS])
-    exports = [_ExportService(signal, intake, most_bytes, tokens) for signal in SIGNALS]
+    answers = Answers()
+    exports = [_ExportService(signal, intake, answers, most_bytes, tokens) for signal in SIGNALS]
     server.add_generic_rpc_handlers((*exports, health, *beside))
     if credentials is None:
         port = server.add_insecure_port(address)
@@ -76,16 +77,18 @@ def otlp_server(
 class _ExportService(grpc.GenericRpcHandler):  # type: ignore[misc]
     """The one method of the service of one signal."""
 
-    def __init__(self, signal: Signal, intake: Entrance, most_bytes: int, tokens: Tokens) -> None:
+    def __init__(
+        self, signal: Signal, intake: Entrance, answers: Answers, most_bytes: int, tokens: Tokens
+    ) -> None:
         self._signal = signal
         self._intake = intake
+        self._answers = answers
         self._most_bytes = most_bytes
         self._tokens = tokens
+        self._method = grpc.unary_unary_rpc_method_handler(self._export)
 
     def service(self, details: Any) -> Any:
-        if details.method != self._signal.grpc_method:
-            return None
-        return grpc.unary_unary_rpc_method_handler(self._export)
+        return self._method if details.method == self._signal.grpc_method else None
 
     def _agent(self, context: Any) -> str | None:
         """Return the agent whose token the call shows; `GrpcAccess` let it pass."""
@@ -101,7 +104,7 @@ class _ExportService(grpc.GenericRpcHandler):  # type: ignore[misc]
                 grpc.StatusCode.INVALID_ARGUMENT, too_large(len(payload), self._most_bytes)
             )
         offered = self._intake.offer(payload, self._signal.name, self._agent(context))
-        answer: Answer = await wrap_future(offered)
+        answer = await self._answers.of(offered)
         if isinstance(answer, Refused):
             await _refuse(answer, context)
             raise AssertionError("abort returned")

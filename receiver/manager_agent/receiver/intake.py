@@ -36,6 +36,7 @@ class _Pending:
     payload: bytes
     signal: SignalName
     agent: str | None
+    requests: int
     answer: "Future[Answer]"
 
 
@@ -110,23 +111,30 @@ class Intake:
         self._thread.start()
 
     def offer(
-        self, payload: bytes, signal: SignalName = "traces", agent: str | None = None
+        self,
+        payload: bytes,
+        signal: SignalName = "traces",
+        agent: str | None = None,
+        *,
+        requests: int = 1,
     ) -> "Future[Answer]":
         """Take a request of a signal in, or answer at once that there is no room; never blocks.
 
-        `agent`: whom its sender proved to be; all of the request is booked on it.
+        `agent`: whom its sender proved to be; all of the request is booked on it. `requests`: how
+        many it was when it came; several that are refused for good are not counted, for each of
+        them is offered again.
         """
-        pending = _Pending(payload, signal, agent, Future())
+        pending = _Pending(payload, signal, agent, requests, Future())
         why = self._closed()
         if why is not None:
-            self.counts.add("requests", "no_room")
+            self.counts.add("requests", "no_room", requests)
             pending.answer.set_result(Refused(f"{why}; try again later", retryable=True))
             return pending.answer
         with self._wake:
             full = self._waiting_bytes + len(payload) > self._limits.pending_bytes
             if self._stopping or (full and self._waiting_bytes):
                 reason = "stopping" if self._stopping else "full"
-                self.counts.add("requests", reason)
+                self.counts.add("requests", reason, requests)
                 pending.answer.set_result(Refused(_TURNED_AWAY[reason], retryable=True))
                 return pending.answer
             self._queue.append(pending)
@@ -163,7 +171,7 @@ class Intake:
             self._waiting_bytes -= size
 
     def _read(self, pending: _Pending) -> Read:
-        read = Read(len(pending.payload), pending.answer)
+        read = Read(len(pending.payload), pending.answer, requests=pending.requests)
         try:
             reading = self._reader.read(pending.payload, pending.signal)
         except MalformedRequestError as error:

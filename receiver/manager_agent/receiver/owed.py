@@ -1,6 +1,6 @@
 """What is acknowledged and not yet stored: in which order, since when, and who waits for it."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from itertools import count
@@ -16,7 +16,8 @@ class Owed:
 
     def __init__(self) -> None:
         self._numbers = count()
-        self._since: dict[Kept, tuple[int, float]] = {}
+        # Ordered: to find the oldest, a dict looks through all that were taken out before it.
+        self._since: OrderedDict[Kept, tuple[int, float]] = OrderedDict()
         self._watched: deque[tuple[int, Future[None]]] = deque()
         self.waiting: deque[Kept] = deque()
         """Those that the intake does not have yet, in the order in which it is to get them."""

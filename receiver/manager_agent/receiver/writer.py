@@ -5,7 +5,7 @@ transaction is committed and synced. After any failure to store, the window is r
 store, since only that knows what became durable.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -39,12 +39,16 @@ STORE_REFUSES = Refused("the store cannot write at present; try again later", re
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A request of `size` bytes, read: what it tells, and its answer once that is stored."""
+    """A request of `size` bytes, read: what it tells, and its answer once that is stored.
+
+    `requests`: how many it was when it came.
+    """
 
     size: int
     told: "Future[Answer]"
     answer: Answer = STORE_REFUSES
     arrived: Sequence[Arrived] = ()
+    requests: int = 1
 
     def saying(self, answer: Answer, arrived: Sequence[Arrived] = ()) -> "Read":
         """Return the request as read."""
@@ -54,8 +58,8 @@ class Read:
 class Writer:
     """Merges, stores and answers requests, in its own thread; `put` hands them over.
 
-    `reading`: whether more requests are about to be `put`. `answered`: told the size of each
-    request that has its answer.
+    `reading`: whether more requests are about to be `put`. `answered`: told the size of
+    requests that have their answer.
     """
 
     def __init__(
@@ -171,10 +175,10 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - even a bug must answer, and not end the thread
             self._window, self.trouble = None, repr(error)
             answers = [STORE_REFUSES] * len(group)
+        self._answered(sum(read.size for read in group))
+        for outcome, requests in _outcomes(group, answers).items():
+            self._counts.add("requests", outcome, requests)
         for read, answer in zip(group, answers, strict=True):
-            outcome = "accepted" if isinstance(answer, Accepted) else _outcome(answer)
-            self._counts.add("requests", outcome)
-            self._answered(read.size)
             if read.told.set_running_or_notify_cancel():
                 read.told.set_result(answer)
 
@@ -303,8 +307,17 @@ class Writer:
             self._data_at_fault(error)
 
 
-def _outcome(answer: Refused) -> str:
-    return "unavailable" if answer.retryable else "malformed"
+def _outcomes(group: Sequence[Read], answers: Sequence[Answer]) -> "Counter[str]":
+    """Return how many requests became what. Several as one that are refused for good come again."""
+    found: Counter[str] = Counter()
+    for read, answer in zip(group, answers, strict=True):
+        if isinstance(answer, Accepted):
+            found["accepted"] += read.requests
+        elif answer.retryable:
+            found["unavailable"] += read.requests
+        elif read.requests == 1:
+            found["malformed"] += 1
+    return found
 
 
 def _later(answer: Answer) -> Answer:
