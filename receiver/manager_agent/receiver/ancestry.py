@@ -217,7 +217,7 @@ class Ancestry:
 
 
 def _parent(entry: Entry) -> str:
-    if type(entry) is Claim:
+    if isinstance(entry, Claim):
         return entry.parent
     return entry if isinstance(entry, str) else entry[0]
 
@@ -235,7 +235,7 @@ def _ancestors(spans: dict[str, Entry], span_id: str) -> tuple[list[tuple[str, F
         entry = spans.get(parent)
         if entry is None:
             break
-        if type(entry) is Claim:
+        if isinstance(entry, Claim):
             found.append((parent, entry.fact))
         elif not isinstance(entry, str):
             found.append((parent, entry[1]))

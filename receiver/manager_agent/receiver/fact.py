@@ -171,7 +171,7 @@ def _call_json(call: CallFact) -> str:
     counts = f"{sent},{answered},{reads},{writes},{hour},{thoughts}"
     if "None" in counts:  # whole numbers, null and None are all there is in it
         counts = counts.replace("None", "null")
-    answer = "null" if response_id is None else _quoted(response_id)
+    answer = "null" if response_id is None else _quoted(str(response_id))
     rest = "" if rare == _NOTHING_RARE else _rare_json(call)
     return f'{_common_call_json(call[:_OWN])}{answer},"tokens":[{counts}]{rest}}}'
 
