@@ -388,7 +388,8 @@ class Storage(Section):
     """Seconds between two snapshots for SQL."""
     min_free_mib: Annotated[int, _Number, Field(ge=0, le=10**9)] = 512
     """MiB that stay free on the disk, or a tenth of it where that is less: below it senders are
-    told to try again later. 512 is twice the log, which a checkpoint needs room for. 0: never."""
-    checkpoint_mib: Annotated[int, _Number, Field(ge=1, le=10**6)] = 256
-    """MiB that the log of changes may reach before they are worked into the database. More is
-    faster, and needs more room and a longer start after a crash."""
+    told to try again later. A checkpoint needs room for twice the log. 0: never."""
+    checkpoint_mib: Annotated[int, _Number, Field(ge=1, le=10**6)] = 64
+    """MiB that the log of changes may reach before they are worked into the database. With more,
+    commits wait more seldom and for longer; it needs memory, room, and a longer start after a
+    crash."""

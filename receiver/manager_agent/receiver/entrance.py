@@ -28,8 +28,8 @@ from manager_agent.receiver.sink import Kept, Offer, RequestJournal
 
 _log = structlog.get_logger()
 
-_HANDED_BYTES = 12 * 1024 * 1024
-"""What of the journal is with the intake at a time: more than it stores in one transaction."""
+_HANDED_BYTES = 24 * 1024 * 1024
+"""What of the journal is with the intake at a time: a transaction, and what becomes the next."""
 _AT_A_TIME_BYTES = 2 * 1024 * 1024
 """Then whoever came meanwhile is answered first."""
 _SYNC_BYTES = 16 * 1024 * 1024

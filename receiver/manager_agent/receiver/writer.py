@@ -25,10 +25,15 @@ _log = structlog.get_logger()
 
 _LINGER_SECONDS = 0.005
 _LONGEST_LINGER_SECONDS = 0.1
+_LONGEST_FILLING_SECONDS = 1.0
 _SMALL_GROUP_BYTES = 4 * 1024 * 1024
 """A transaction of less waits a moment for more: each costs some ten milliseconds of its own."""
 _GROUP_BYTES = 16 * 1024 * 1024
 """What may be ready for one transaction; more is not read before that has begun."""
+_GROUP_SPANS = 16_384
+"""What a transaction holds at most, where a request alone is not larger: one row group. The nearer
+to that the less each span costs; with more than one, checkpoints write groups together anew
+(docs/decisions/0019-row-groups.md)."""
 _SWEEP_SECONDS = 1.0
 _MAINTAIN_SECONDS = 60.0
 _LONGEST_REST_SECONDS = 30.0
@@ -83,7 +88,7 @@ class Writer:
         self._committed = committed
         self._window: MergeWindow | None = None
         self._ready: deque[Read] = deque()
-        self._ready_bytes = 0
+        self._ready_bytes = self._ready_spans = 0
         self._jobs: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._wake = Condition()
         self._stopping = self._ended = False
@@ -111,6 +116,7 @@ class Writer:
                 self._wake.wait()
             self._ready.append(read)
             self._ready_bytes += read.size
+            self._ready_spans += len(read.arrived)
             self._wake.notify_all()
 
     def between_commits(self, job: Callable[[], None]) -> "Future[None]":
@@ -152,22 +158,37 @@ class Writer:
                 self._wake.wait(_SWEEP_SECONDS)
             if self._ready and not self._jobs and not self._stopping:
                 self._linger()
-            jobs, group = list(self._jobs), list(self._ready)
+            jobs, group = list(self._jobs), self._filled()
             self._jobs.clear()
-            self._ready.clear()
-            self._ready_bytes = 0
             self._wake.notify_all()
         return group, jobs
 
+    def _filled(self) -> list[Read]:
+        """Take what is ready, as much of it as one transaction holds."""
+        group: list[Read] = []
+        spans = 0
+        while self._ready:
+            spans += len(self._ready[0].arrived)
+            if group and spans > _GROUP_SPANS:
+                break
+            read = self._ready.popleft()
+            group.append(read)
+            self._ready_bytes -= read.size
+            self._ready_spans -= len(read.arrived)
+        return group
+
     def _linger(self) -> None:
-        """Wait for more to be ready, longer while more is being read."""
-        until = monotonic() + _LONGEST_LINGER_SECONDS
+        """Wait for more to be ready while more is being read; longer where there is much."""
+        began = monotonic()
         while not self._wake.wait_for(self._enough, _LINGER_SECONDS):
-            if monotonic() >= until or not self._reading():
+            much = self._ready_bytes >= _SMALL_GROUP_BYTES
+            longest = _LONGEST_FILLING_SECONDS if much else _LONGEST_LINGER_SECONDS
+            if monotonic() >= began + longest or not self._reading():
                 return
 
     def _enough(self) -> bool:
-        return self._ready_bytes >= _SMALL_GROUP_BYTES or bool(self._jobs) or self._stopping
+        full = self._ready_bytes >= _GROUP_BYTES or self._ready_spans >= _GROUP_SPANS
+        return full or bool(self._jobs) or self._stopping
 
     def _answer(self, group: list[Read]) -> None:
         try:

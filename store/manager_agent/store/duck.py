@@ -71,14 +71,14 @@ class FactStore:
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
         memory_limit: str = "512MB",
-        checkpoint_mib: int = 256,
+        checkpoint_mib: int = 64,
     ) -> None:
         """Open the file, made if missing. Raises `StoreError`.
 
         `memory_limit`: what DuckDB may hold, cached blocks included, before it writes to a file
         beside its own. What is in the log counts, too; half of this was enough for all there is.
-        `checkpoint_mib`: what the log may reach; a checkpoint every 16 MiB would stall commits and
-        cost half the CPU.
+        `checkpoint_mib`: what the log may reach; more is more memory and longer checkpoints, which
+        commits wait for, and saves no processor time (docs/decisions/0019-row-groups.md).
         """
         self._path = path
         self._door = door
