@@ -346,8 +346,9 @@ class Receiver(Section):
     """Milliseconds that a request waits for the database before it is written to the journal."""
     max_request_mib: Annotated[int, _Number, Field(ge=1, le=1024)] = 64
     """Largest request in MiB."""
-    max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 400_000
-    """Spans remembered for merging, about 1.7 kB each; beyond it calls are sealed early."""
+    max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 300_000
+    """Spans remembered for merging, 1.4 kB each, 2 kB where two instrumentations tell of a
+    call; beyond it calls are sealed early."""
     keep_attributes: tuple[str, ...] = ()
     """Further span attributes whose values may be stored."""
 

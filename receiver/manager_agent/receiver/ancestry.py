@@ -8,7 +8,7 @@ from manager_agent.receiver.changes import Arrived
 from manager_agent.receiver.claim import NOTHING_ABOVE, Above, Claim, Key, claim_of
 from manager_agent.receiver.fact import Fact
 from manager_agent.receiver.remembered import Remembered
-from manager_agent.receiver.span import Resource
+from manager_agent.receiver.span import Resource, Span
 
 _DEEPEST = 512
 
@@ -94,6 +94,16 @@ class Ancestry:
         """Tell whether the span is here already."""
         trace = self.traces.get(trace_id)
         return trace is not None and span_id in trace.spans
+
+    def orphaned(self, span: Span, cut_off: bool) -> bool:
+        """Tell whether a span's relatives may have been forgotten early, though the span is new.
+
+        `cut_off`: its trace was. A child's may have been at any time, where nobody is sure: it may
+        start long after its parent has ended.
+        """
+        child = span.parent_id != ""
+        here = child and self.known(span.trace_id, span.parent_id)
+        return not here and (cut_off or child)
 
     def take(
         self, arrived: Iterable[Arrived], now_ns: int, known_ns: Callable[[str, str], int]
@@ -257,12 +267,14 @@ def _together(trace_id: str, ancestors: Sequence[tuple[str, Fact]]) -> Above:
         conversation_id = conversation_id or said.conversation_id
         user_id = user_id or said.user_id
         model = model or said.model
-    return Above(
-        claim=(trace_id, nearest) if fact.role == "call" else None,
-        agent=agent,
-        stamped=stamped,
-        workflow=workflow or None,
-        conversation_id=conversation_id or None,
-        user_id=user_id or None,
-        model=model or None,
+    values = (
+        (trace_id, nearest) if fact.role == "call" else None,
+        agent,
+        stamped,
+        workflow or None,
+        conversation_id or None,
+        user_id or None,
+        model or None,
+        None,
     )
+    return tuple.__new__(Above, values)  # in half of the time that its own way takes

@@ -1,13 +1,15 @@
 """One billable call, as a row of `llm_calls`, and how its claims make it up."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from manager_agent.receiver.claim import Above, Claim
+from manager_agent.receiver.claim import Above, Claim, Key
 from manager_agent.receiver.fact import CallFact, Fact, Leased
 from manager_agent.receiver.tables import table
+
+T = TypeVar("T")
 
 DAY_NS = 86_400 * 10**9
 
@@ -85,27 +87,28 @@ def call_of(claims: Sequence[Claim]) -> Call:
     outer = claims[0]
     if len(claims) == 1:
         return call_of_one(outer)
-    aboves = [claim.above for claim in claims]
-    conversation_id = _first(claim.fact.conversation_id for claim in claims) or _first(
-        each.conversation_id for each in aboves
+    own = [claim.fact for claim in claims]
+    above = [claim.above for claim in claims]
+    conversation_id = _first([each.conversation_id for each in own])
+    if not conversation_id:
+        conversation_id = _first([each.conversation_id for each in above])
+    user_id = _first([each.user_id for each in own]) or _first([each.user_id for each in above])
+    fact = Fact(
+        "call", agent_of(claims), True, None, conversation_id, user_id, None, merged(claims)
     )
-    user_id = _first(claim.fact.user_id for claim in claims) or _first(
-        each.user_id for each in aboves
+    together = (
+        outer.key,
+        ",".join(sorted({claim.scope for claim in claims})),
+        outer.process,
+        outer.service,
+        outer.environment,
+        outer.start_ns,
+        max([claim.end_ns for claim in claims]),
+        fact,
+        Above(model=_first([each.model for each in above])),
+        outer.parent,
     )
-    together = outer._replace(
-        end_ns=max(claim.end_ns for claim in claims),
-        scope=",".join(sorted({claim.scope for claim in claims})),
-        fact=Fact(
-            "call",
-            agent_of(claims),
-            True,
-            conversation_id=conversation_id,
-            user_id=user_id,
-            call=merged(claims),
-        ),
-        above=Above(model=_first(each.model for each in aboves)),
-    )
-    return call_of_one(together)
+    return call_of_one(_new(Claim, together))
 
 
 def own_name(claim: Claim) -> str:
@@ -176,35 +179,51 @@ def merged(claims: Sequence[Claim]) -> CallFact:
     Each field comes from the first claim that has it, nearest the wire first, cache parts by
     maximum; the call failed only if no claim succeeded.
     """
-    nearest = sorted(claims, key=lambda claim: (_trust(claim.scope), -claim.start_ns, claim.key))
-    counting = next((claim for claim in nearest if claim.call.input_tokens), nearest[0])
-    facts = [claim.call for claim in nearest]
-    fact = facts[0]
+    nearest = [claim.fact.call for claim in sorted(claims, key=_nearest_first)]
+    facts = [fact for fact in nearest if fact is not None]
+    counting = facts[0]
+    for each in facts:
+        if each.input_tokens:
+            counting = each
+            break
+    values: list[Any] = list(facts[0])
     for other in facts[1:]:
-        known = zip(fact, other, strict=True)
-        fact = CallFact._make([theirs if own is None else own for own, theirs in known])
-    reads = _highest(fact.cache_read_tokens for fact in facts)
-    writes = _highest(fact.cache_write_tokens for fact in facts)
+        values = [theirs if own is None else own for own, theirs in zip(values, other, strict=True)]
+        for place in _HIGHEST:
+            count: Any = other[place]
+            if count is not None and count > values[place]:
+                values[place] = count
+        for place in _ANY:
+            if other[place]:
+                values[place] = True
     failed = _failed(facts)
-    total_in = counting.call.input_tokens
-    return fact._replace(
-        request_model=_first(claim.call.request_model for claim in claims),
-        input_tokens=_at_least(_or(total_in, fact.input_tokens), reads, writes),
-        output_tokens=_or(counting.call.output_tokens, fact.output_tokens),
-        cache_read_tokens=reads,
-        cache_write_tokens=writes,
-        cache_write_1h_tokens=_highest(fact.cache_write_1h_tokens for fact in facts),
-        reasoning_tokens=_highest(fact.reasoning_tokens for fact in facts),
-        estimated=counting.call.estimated,
-        interrupted=any(fact.interrupted for fact in facts),
-        error=failed,
-        error_type=fact.error_type if failed else None,
-        error_message=fact.error_message if failed else None,
-        http_status=_status(facts, failed),
-        guarded=any(fact.guarded for fact in facts),
-        reported_cost_nano=_reported(facts),
-        cost_by_provider=any(fact.cost_by_provider for fact in facts),
-    )
+    reads, writes = values[_READS], values[_WRITES]
+    total_in, total_out = counting.input_tokens, counting.output_tokens
+    first = [claim.fact.call.request_model for claim in claims if claim.fact.call is not None]
+    values[_MODEL] = _first(first)
+    values[_INPUT] = _at_least(_or(total_in, values[_INPUT]), reads, writes)
+    values[_OUTPUT] = _or(total_out, values[_OUTPUT])
+    values[_ESTIMATED] = counting.estimated
+    values[_ERROR] = failed
+    if not failed:
+        values[_ERROR_TYPE] = values[_ERROR_MESSAGE] = None
+    values[_STATUS] = _status(facts, failed)
+    values[_REPORTED] = _reported(facts)
+    return _new(CallFact, values)
+
+
+_place = CallFact._fields.index
+_MODEL, _STATUS, _REPORTED = map(_place, ("request_model", "http_status", "reported_cost_nano"))
+_INPUT, _OUTPUT, _ESTIMATED = map(_place, ("input_tokens", "output_tokens", "estimated"))
+_READS, _WRITES = _place("cache_read_tokens"), _place("cache_write_tokens")
+_ERROR, _ERROR_TYPE, _ERROR_MESSAGE = map(_place, ("error", "error_type", "error_message"))
+_HIGHEST = (_READS, _WRITES, _place("cache_write_1h_tokens"), _place("reasoning_tokens"))
+_ANY = tuple(map(_place, ("interrupted", "guarded", "cost_by_provider")))
+
+
+def _nearest_first(claim: Claim) -> tuple[int, int, Key]:
+    """Return what to sort claims by: nearest the wire first."""
+    return _trust(claim.scope), -claim.start_ns, claim.key
 
 
 def spare_id(call: Call) -> str:
@@ -240,14 +259,15 @@ def agent_of(claims: Sequence[Claim]) -> str:
     """
     if len(claims) == 1:
         return _named(claims[0].fact, claims[0].above) or claims[0].service
-    said = [(claim.fact, claim.above) for claim in claims]
+    own = [claim.fact for claim in claims]
+    above = [claim.above for claim in claims]
     return str(
-        _first(own.agent for own, _ in said if own.stamped)
-        or _first(above.agent for _, above in said if above.stamped)
-        or _first(own.agent for own, _ in said)
-        or _first(above.agent for _, above in said)
-        or _first(own.workflow for own, _ in said)
-        or _first(above.workflow for _, above in said)
+        _first([each.agent for each in own if each.stamped])
+        or _first([each.agent for each in above if each.stamped])
+        or _first([each.agent for each in own])
+        or _first([each.agent for each in above])
+        or _first([each.workflow for each in own])
+        or _first([each.workflow for each in above])
         or claims[0].service
     )
 
@@ -263,33 +283,32 @@ def _named(own: Fact, above: Above) -> str | None:
 
 def _failed(facts: Sequence[CallFact]) -> bool:
     """Tell whether a call failed; some emitters say OK of a stream that broke."""
-    succeeded = (
-        not fact.error and not (fact.streaming and not fact.input_tokens and not fact.finish_reason)
-        for fact in facts
-    )
-    return any(fact.error for fact in facts) and not any(succeeded)
+    if not any([fact.error for fact in facts]):
+        return False
+    return not any([_succeeded(fact) for fact in facts])
+
+
+def _succeeded(fact: CallFact) -> bool:
+    broke = fact.streaming and not fact.input_tokens and not fact.finish_reason
+    return not fact.error and not broke
 
 
 def _status(facts: Sequence[CallFact], failed: bool) -> int | None:
-    wanted = (fact.http_status for fact in facts if failed or not fact.error)
-    return next((status for status in wanted if status is not None), None)
+    return _first([fact.http_status for fact in facts if failed or not fact.error])
 
 
 def _reported(facts: Sequence[CallFact]) -> int | None:
     by_provider = [fact.reported_cost_nano for fact in facts if fact.cost_by_provider]
-    said = by_provider or [fact.reported_cost_nano for fact in facts]
-    return next((cost for cost in said if cost is not None), None)
+    return _first(by_provider or [fact.reported_cost_nano for fact in facts])
 
 
-def _first(values: Iterable[Any]) -> Any:
+# Lists of two, not generators: those cost three times as much, and this runs for all that two
+# instrumentations tell of.
+def _first(values: Sequence[T | None]) -> T | None:
     for value in values:
         if value is not None:
             return value
     return None
-
-
-def _highest(values: Iterable[int | None]) -> int | None:
-    return max((value for value in values if value is not None), default=None)
 
 
 def _or(value: int | None, other: int | None) -> int | None:

@@ -37,9 +37,12 @@ class _Timeline:
         """Drop a claim, which the net does not hold any more."""
         self.left -= 1
         arrived = self._arrived
+        if arrived and arrived[0] is claim:  # they leave as they came, mostly
+            arrived.popleft()
+            return
         if self._buckets and self._taken_out(claim):
             return
-        while arrived and arrived[0][0] not in self._claims:  # they leave as they came, mostly
+        while arrived and arrived[0][0] not in self._claims:
             arrived.popleft()
         if len(arrived) > 2 * self.left:
             self._arrived = deque(each for each in arrived if each.key in self._claims)
@@ -127,7 +130,7 @@ class _Names:
     def remove(self, name: str, claim: Claim) -> None:
         """Drop a claim."""
         known = self._named.pop(name, None)
-        if known is None or known is claim.key:  # as nearly always
+        if known is claim.key or known is None:  # as nearly always
             return
         if isinstance(known, dict):
             _discard(known, claim.emitter, claim.key)
@@ -147,7 +150,11 @@ class _Names:
         known = self._named.get(name)
         if not isinstance(known, dict):
             return known is None or known in keys
-        return all(key in keys for some in known.values() for key in some)
+        for some in known.values():
+            for key in some:
+                if key not in keys:
+                    return False
+        return True
 
     def others(self, name: str, claim: Claim, *, same_emitter: bool) -> Iterator[Key]:
         """Yield the other claims with a name; those of the same emitter only if asked for."""
@@ -257,9 +264,12 @@ class Net:
     def _pair(self, outer: Claim, inner: Claim) -> list[Claim] | None:
         """Return two claims where one is below the other and nothing else has a part in them."""
         above, ours = outer.above.claim, (outer.key, inner.key)
+        below = self._below.get(outer.key)
         if (
             inner.above.claim != outer.key
-            or self._below.get(outer.key) != {inner.key}
+            or below is None
+            or len(below) != 1
+            or inner.key not in below
             or inner.key in self._below
             or (above is not None and above in self.claims)
             or outer.process != inner.process
@@ -267,12 +277,14 @@ class Net:
             or len(self._by_process[outer.process]) != 2
         ):
             return None
-        for call in (outer.call, inner.call):
-            if call.refused or call.call_id:
+        for call in (outer.fact.call, inner.fact.call):
+            if call is None or call.refused or call.call_id:
                 return None
             if call.response_id and not self._by_answer.only(call.response_id, ours):
                 return None
-        return sorted((outer, inner), key=outermost_first)
+        if outermost_first(inner) < outermost_first(outer):
+            return [inner, outer]
+        return [outer, inner]
 
     def alone(self, claim: Claim) -> bool:
         """Tell whether nothing is here that `claim` could be one call with, as nearly always.

@@ -13,9 +13,9 @@ from manager_agent.receiver.claim import Claim, Key
 from manager_agent.receiver.remembered import Due, Published
 from manager_agent.receiver.tool import ToolCall, tool_call_of, tool_name
 
-Lone = tuple[Claim, int, Due | None, int | None, str | None]
+Lone = tuple[Claim, int, Due | None, int | None, str | None, str]
 """The claim a version was made of, its revision, when it is due (None: sealed), its cost and the
-cost's source."""
+cost's source, its name."""
 
 
 class Standing:
@@ -24,6 +24,7 @@ class Standing:
     def __init__(self) -> None:
         self._versions: dict[str, Published | Lone] = {}
         self._names: dict[str, dict[str, str]] = {}
+        self._lone: dict[str, list[Lone]] = {}
         self._due: deque[Due] = deque()
 
     def __contains__(self, name: str) -> bool:
@@ -82,9 +83,15 @@ class Standing:
     def put_lone(self, name: str, claim: Claim, revision: int, due: Due, row: Call | None) -> None:
         """Publish a version that rests on one claim; its name is the claim's own, and is free."""
         nano, source = row[-2:] if row is not None else (None, None)
-        self._versions[name] = claim, revision, due, nano, source
+        lone = self._versions[name] = claim, revision, due, nano, source, name
         due.names.append(name)
         due.left += 1
+        trace_id = claim.key[0]
+        others = self._lone.get(trace_id)
+        if others is None:
+            self._lone[trace_id] = [lone]
+        else:
+            others.append(lone)
 
     def put(self, name: str, version: Published) -> None:
         """Publish a version, in the place of one that was published before."""
@@ -121,20 +128,39 @@ class Standing:
                     self._seal(name, known, changes)
             self._due.popleft()
 
+    def drop_trace(self, trace_id: str, changes: Changes) -> None:
+        """Forget the versions of a trace each of which rests on one claim alone, sealed.
+
+        They are found without a look at each claim: this runs for all that is ever taken in.
+        """
+        versions = self._versions
+        newest = changes.newest_sealed
+        for lone in self._lone.pop(trace_id, ()):
+            claim, revision, due, _, _, name = lone
+            known = versions.get(name)
+            if known is not lone:  # sealed since, or of several claims, or gone
+                if not isinstance(known, tuple) or known[0].key != claim.key:
+                    continue
+                due = known[2]
+            del versions[name]
+            if due is not None:
+                due.left -= 1
+                if not due.left:
+                    due.names = []
+                of_call = claim.fact.call is not None
+                (changes.sealed_calls if of_call else changes.sealed_tools).append(name)
+                newest = max(newest, revision)
+        changes.newest_sealed = newest
+
     def drop_lone(self, claim: Claim, changes: Changes) -> bool:
         """Forget the version that rests on a claim alone, sealed; tell whether it has one."""
-        of_call = claim.fact.call is not None
-        name = own_name(claim) if of_call else tool_name(claim.key)
-        known = self._versions.get(name)
-        if not isinstance(known, tuple) or known[0].key != claim.key:
+        name = self._lone_name(claim)
+        if name is None:
             return False
+        known = self._versions[name]
+        if _due(known) is not None:
+            self._seal(name, known, changes)
         del self._versions[name]
-        _, revision, due, _, _ = known
-        if due is not None:
-            due.left -= 1
-            if not due.left:
-                due.names = []
-            changes.seal(name, revision, of_call=of_call)
         return True
 
     def drop_claim(self, key: Key, changes: Changes) -> None:
@@ -151,7 +177,7 @@ class Standing:
             del self._versions[name]
 
     def linked(self, trace_id: str) -> bool:
-        """Tell whether claims of a trace may be of calls that others have a part in."""
+        """Tell whether a trace has claims of versions that may not rest on them alone."""
         return trace_id in self._names
 
     def shares(self, trace_id: str) -> Iterator[str]:
@@ -171,9 +197,9 @@ class Standing:
     def _seal(self, name: str, known: Published | Lone, changes: Changes) -> None:
         self._close(known)
         if isinstance(known, tuple):
-            claim, revision, _, nano, source = known
+            claim, revision, _, nano, source, _ = known
             of_call = claim.fact.call is not None
-            self._versions[name] = claim, revision, None, nano, source
+            self._versions[name] = claim, revision, None, nano, source, name
         else:
             revision, of_call = known.revision, isinstance(known.row, Call)
             known.sealed, known.due = True, None
@@ -185,7 +211,7 @@ def _due(known: Published | Lone) -> Due | None:
 
 
 def _row(name: str, lone: Lone) -> Call | ToolCall:
-    claim, _, _, nano, source = lone
+    claim, _, _, nano, source, _ = lone
     if claim.fact.call is None:
         return tool_call_of(claim)
     return call_of_one(claim).costing(nano, source)

@@ -12,10 +12,10 @@ from manager_agent.receiver.call import Call, call_of, call_of_one, charged_for,
 from manager_agent.receiver.changes import Arrived, CallVersion, Changes, Retraction, ToolVersion
 from manager_agent.receiver.claim import Claim, Key
 from manager_agent.receiver.forgotten import Forgotten
+from manager_agent.receiver.leaving import drop_claims, drop_versions, linked_traces
 from manager_agent.receiver.merge import grouped
 from manager_agent.receiver.net import Net
 from manager_agent.receiver.remembered import Late, Published, Remembered, late_of, torn
-from manager_agent.receiver.span import Span
 from manager_agent.receiver.standing import Standing
 from manager_agent.receiver.sums import Sums
 from manager_agent.receiver.tool import ToolCall, tool_call_of
@@ -31,7 +31,7 @@ class MergeWindow:
     """
 
     def __init__(
-        self, cost: Callable[[Call], Call], *, window_ns: int, most_spans: int = 400_000
+        self, cost: Callable[[Call], Call], *, window_ns: int, most_spans: int = 300_000
     ) -> None:
         self._cost = cost
         self._window_ns = window_ns
@@ -60,7 +60,7 @@ class MergeWindow:
             if span.trace_id != last:  # spans of a trace come together
                 last = span.trace_id
                 cut = self._forgotten.was_cut_off(last)
-            orphaned = (cut or unsure) and self._orphaned(span, cut)
+            orphaned = (cut or unsure) and self._ancestry.orphaned(span, cut)
             recent = span.start_ns >= known_from(span.resource.process)
             if (recent and not orphaned) or self._ancestry.known(span.trace_id, span.span_id):
                 continue
@@ -153,16 +153,6 @@ class MergeWindow:
             changes.newest_sealed = max(changes.newest_sealed, self._gone.pop(name)[1])
         changes.dropped_calls = gone
         return changes
-
-    def _orphaned(self, span: Span, cut_off: bool) -> bool:
-        """Tell whether a span's relatives may have been forgotten early, though the span is new.
-
-        `cut_off`: its trace was. A child's may have been at any time, where nobody is sure: it may
-        start long after its parent has ended.
-        """
-        child = span.parent_id != ""
-        here = child and self._ancestry.known(span.trace_id, span.parent_id)
-        return not here and (cut_off or child)
 
     def _put(self, claim: Claim) -> None:
         if claim.fact.call is not None:
@@ -371,7 +361,7 @@ class MergeWindow:
             if not self._standing.linked(trace_id):
                 linked: Collection[str] = (trace_id,)
             else:
-                linked = self._linked(trace_id)
+                linked = linked_traces(trace_id, self._standing, ancestry)
                 freshest = max(ancestry.traces[each].touched_ns for each in linked)
                 if freshest > before and not crowded:
                     trace.touched_ns = freshest
@@ -385,34 +375,11 @@ class MergeWindow:
                 now_sealed = len(changes.sealed_calls) + len(changes.sealed_tools)
                 changes.sealed_early += now_sealed - sealed
 
-    def _linked(self, trace_id: str) -> set[str]:
-        """Return the trace and all that share a call with it, directly or through others."""
-        linked, queue = {trace_id}, [trace_id]
-        while queue:
-            for other in self._standing.shares(queue.pop()):
-                if other not in linked and other in self._ancestry.traces:
-                    linked.add(other)
-                    queue.append(other)
-        return linked
-
     def _drop(self, trace_id: str, changes: Changes) -> None:
         trace = self._ancestry.forget(trace_id)
         self._forgotten.add(trace.latest_ns())
-        standing = self._standing
-        for claim in trace.spans.values():
-            if type(claim) is not Claim:
-                continue  # what is no claim tells of nothing
-            fact = claim.fact
-            if fact.call is not None:
-                self._net.remove(claim)
-            elif fact.role == "sum":
-                self._sums.forget(claim.key)
-                standing.drop_claim(claim.key, changes)
-                continue
-            else:
-                del self._tools[claim.key]
-            if not standing.drop_lone(claim, changes):
-                standing.drop_claim(claim.key, changes)
+        claims = drop_claims(trace, self._net, self._sums, self._tools)
+        drop_versions(trace_id, claims, self._standing, changes)
 
     def _next(self, now_ns: int) -> int:
         """Return a revision above all before: the time in microseconds where that is so."""
