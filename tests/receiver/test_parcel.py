@@ -47,6 +47,16 @@ def test_those_that_are_to_go_alone_do() -> None:
     assert found == [tuple(places[:2]), (places[2],), tuple(places[3:])]
 
 
+def test_a_parcel_has_a_size() -> None:
+    whole = MOST_BYTES // 4
+    sizes = [whole, whole, whole, whole, 1, MOST_BYTES, 5 * MOST_BYTES, 1, 1]
+    offered = [(Kept(1, n, size), Offer(bytes(size))) for n, size in enumerate(sizes)]
+
+    found = [[place.size for place in parcel.kept] for parcel in parcels(offered, ())]
+
+    assert found == [[whole] * 4, [1], [MOST_BYTES], [5 * MOST_BYTES], [1, 1]]
+
+
 def test_joined_they_tell_what_they_told_alone() -> None:
     (parcel,) = parcels([(Kept(1, n, 1), Offer(each)) for n, each in enumerate(PAYLOADS)], ())
 

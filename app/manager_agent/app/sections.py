@@ -343,7 +343,8 @@ class Receiver(Section):
     falls behind; beyond it senders are told to try again later. They are there as they came,
     prompts included, until they are stored. 0: none, every request waits for the database."""
     journal_after_ms: Annotated[int, _Number, Field(ge=1, le=60_000)] = 100
-    """Milliseconds that a request waits for the database before it is written to the journal."""
+    """Milliseconds that a request waits for the database before it is written to the journal;
+    where 32 wait at once, a tenth of it."""
     max_request_mib: Annotated[int, _Number, Field(ge=1, le=1024)] = 64
     """Largest request in MiB."""
     max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 300_000

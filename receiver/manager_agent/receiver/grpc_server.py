@@ -56,6 +56,11 @@ def otlp_server(
         options=[
             ("grpc.max_receive_message_length", most_bytes + _ROOM_TO_EXPLAIN),
             ("grpc.so_reuseport", 0),  # a second manager must fail, not share the port
+            # Else each small request is followed by a ping that measures the line, and its answer:
+            # an eighth of what a request of one span costs both sides. A mebibyte under way on a
+            # stream is 10 MB/s on a line of 100 ms.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", 1024 * 1024),
             # Guards' streams last for days: one whose host is gone must not stay for ever.
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
