@@ -2,7 +2,15 @@
 
 import pytest
 
-from manager_agent.receiver.fact import TOKENS, CallFact, Fact, Leased, from_json, to_json
+from manager_agent.receiver.fact import (
+    TOKENS,
+    CallFact,
+    Fact,
+    Leased,
+    ToolFact,
+    from_json,
+    to_json,
+)
 
 ALL = CallFact._make(
     (
@@ -26,6 +34,23 @@ ALL = CallFact._make(
 )
 def test_a_call_comes_back_as_it_was(call: CallFact) -> None:
     fact = Fact("call", "writer", True, "flow", 'conv "1"', "ann", "gpt", call)
+
+    assert from_json(to_json(fact)) == fact
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        pytest.param(ToolFact("search"), id="nothing"),
+        pytest.param(ToolFact('"a"', '"b"', False, None, None, "in", "out"), id="as most are"),
+        pytest.param(ToolFact("t", error=True), id="failed"),
+        pytest.param(ToolFact("t", "i", True, "Oops", 'why "so"', "in", "out"), id="everything"),
+        pytest.param(ToolFact("t", error_type="Oops"), id="a type alone"),
+        pytest.param(ToolFact("t", error_message="why"), id="a message alone"),
+    ],
+)
+def test_a_tool_comes_back_as_it_was(tool: ToolFact) -> None:
+    fact = Fact("tool", tool=tool)
 
     assert from_json(to_json(fact)) == fact
 

@@ -166,7 +166,8 @@ def to_json(fact: Fact) -> str:
 
 def _call_json(call: CallFact) -> str:
     """Return the member `call`. Most calls have an answer's id and counts, and nothing rare."""
-    response_id, sent, answered, reads, writes, an_hour, thoughts, *rare = call[_OWN:]
+    own: tuple[Any, ...] = call[_OWN:]
+    response_id, sent, answered, reads, writes, an_hour, thoughts, *rare = own
     hour = "null" if an_hour is None else an_hour  # hardly anybody tells
     counts = f"{sent},{answered},{reads},{writes},{hour},{thoughts}"
     if "None" in counts:  # whole numbers, null and None are all there is in it
