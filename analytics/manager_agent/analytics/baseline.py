@@ -17,13 +17,14 @@ end). Hours far outside leave the baseline, unless they last for a day. Nothing 
 clock: equal hours give equal baselines, live and replayed.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from manager_agent.analytics.baseline_centre import Usual
-from manager_agent.analytics.baseline_precedent import precedents
+from manager_agent.analytics.baseline_precedent import Precedents
 from manager_agent.analytics.baseline_scale import (
     POOL,
     TODAY,
@@ -76,17 +77,28 @@ def of_lines(lines: Lines, present: int, zone: ZoneInfo) -> pl.DataFrame:
     return pl.concat(parts).select(BASELINES.names()).cast(BASELINES).sort(*ENTITY, "ts")
 
 
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What is made once for series of one `layout`; `near`: the cells that are told of."""
+
+    layout: Layout
+    near: pl.DataFrame
+    usual: Usual
+    precedents: Precedents
+
+
 def _of_basis(lines: Lines, series: pl.DataFrame, calendar: Calendar) -> list[pl.DataFrame]:
     """Return the rows of some series, some after the other."""
     width, found = calendar.width, list[pl.DataFrame]()
-    x, layout = lines.dense(series["line"], calendar), None
+    x, tools = lines.dense(series["line"], calendar), None
     for at in range(0, series.height, _TOGETHER):
         mine = series[at : at + _TOGETHER]
-        if layout is None or layout.count != mine.height:
+        if tools is None or tools.layout.count != mine.height:
             layout = Layout(mine.height, calendar)
-            usual = Usual(layout, width - BEHIND)
+            near = layout.places(width - BEHIND, width + AHEAD)
+            tools = _Tools(layout, near, Usual(layout, width - BEHIND), Precedents(layout, near))
         cells = x[at * width : (at + mine.height) * width]
-        found.append(_judged(mine, _filled(cells, mine["first"], layout), layout, usual))
+        found.append(_judged(mine, _filled(cells, mine["first"], tools.layout), tools))
     return found
 
 
@@ -98,26 +110,28 @@ def _filled(x: pl.Series, first: pl.Series, layout: Layout) -> pl.Series:
     return cells.select(pl.when(since).then(pl.col("x").fill_null(0.0)))["x"]
 
 
-def _judged(series: pl.DataFrame, x: pl.Series, layout: Layout, usual: Usual) -> pl.DataFrame:
+def _judged(series: pl.DataFrame, x: pl.Series, tools: _Tools) -> pl.DataFrame:
     """Return the rows near the present with what is expected of them.
 
     `series`: one row each, with `first`, its first hour. `x`: of its cells.
     """
+    layout, usual = tools.layout, tools.usual
     count, width = layout.count, layout.calendar.width
     newest = layout.place >= width - BEHIND
     before = pl.select(pl.when(~newest).then(x).alias("x"))["x"]
-    centre = usual.of(before)
+    middles = usual.middles(before)
+    centre = usual.of(before, middles)
     rough = placed(rough_scale(_lately(before, centre, layout, POOL)), "id", count)
     stray = _far(before, centre, rough, layout)
     spikes, habit = _short_runs(stray), _habit(stray, layout.calendar)
     clean = _without(before, spikes, layout)
-    usually = usual.of(clean)
+    usually = usual.of(clean, usual.renewed(middles, clean, spikes))
     # What recurs is no spike: it stays among what tells how far the series strays.
     told_of = _without(before, spikes.join(habit, on="id", how="anti"), layout)
     scales = scale_and_level(_lately(told_of, usually, layout, POOL))
     step = step_of_today(_lately(x, usually, layout, TODAY))
     active = idle_part(*(pl.DataFrame({"id": layout.id, "x": of}) for of in (clean, x)))
-    slots = _near(series, x, usually, layout)
+    slots = _near(series, x, usually, tools)
     for each in (scales, step, habit, active):
         mine = placed(each, "id", count)
         slots = slots.with_columns(one.gather(slots["id"]) for one in mine)
@@ -163,18 +177,17 @@ def _without(x: pl.Series, cells: pl.DataFrame, layout: Layout) -> pl.Series:
     return x.clone().scatter(layout.cell_of(cells), None) if cells.height else x
 
 
-def _near(series: pl.DataFrame, x: pl.Series, usual: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def _near(series: pl.DataFrame, x: pl.Series, usual: pl.DataFrame, tools: _Tools) -> pl.DataFrame:
     """Return the rows near the present, from each series' first hour on."""
-    calendar = layout.calendar
-    cells = layout.places(calendar.width - BEHIND, calendar.width + AHEAD)
-    id_, slot = cells["id"], layout.slot_of(cells)
-    hour = calendar.hours["hour"].gather(cells["place"])
+    cells = tools.near
+    id_, slot = cells["id"], tools.layout.slot_of(cells)
+    hour = tools.layout.calendar.hours["hour"].gather(cells["place"])
     first = series["first"]
     named = [*series.select(ENTITY), first.alias("since"), moments(first).alias("first")]
     return cells.with_columns(
         hour.alias("hour"),
         moments(hour).alias("ts"),
-        precedents(x, cells, layout).alias("precedent"),
+        tools.precedents.of(x).alias("precedent"),
         *(each.gather(id_) for each in named),
         *(each.gather(slot) for each in usual),
     ).filter(pl.col("hour") >= pl.col("since"))

@@ -1,5 +1,7 @@
 """The middle of each time of the week or day: as much of the week's as its samples can carry."""
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from manager_agent.analytics.cells import Alike, Layout, laid
@@ -11,6 +13,14 @@ _OF_MEDIAN = 1.57
 _SURE = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Middles:
+    """The medians of each slot of series, and of each hour of such days of late."""
+
+    slots: pl.DataFrame
+    days: pl.DataFrame
+
+
 class Usual:
     """Tells what is usual at each time of series, by their hours before the place `end`."""
 
@@ -19,17 +29,25 @@ class Usual:
         self._slots = Alike(layout, "slot", 0, end)
         self._days = Alike(layout, "day", end - _LATE, end)
 
-    def of(self, x: pl.Series) -> pl.DataFrame:
+    def middles(self, x: pl.Series) -> Middles:
+        """Return the medians of what cells hold. `x`: of each cell, NULL from `end` on."""
+        return Middles(self._slots.middles(x), self._days.middles(x))
+
+    def renewed(self, known: Middles, x: pl.Series, cells: pl.DataFrame) -> Middles:
+        """Return what `middles` does of `x`, which was `known` but for some cells."""
+        return Middles(
+            self._slots.renewed(known.slots, x, cells), self._days.renewed(known.days, x, cells)
+        )
+
+    def of(self, x: pl.Series, middles: Middles) -> pl.DataFrame:
         """Return `centre`, what is usual at each slot of a series, and of how many `samples`.
 
-        `x`: of each cell, NULL from `end` on. A row each slot. The median of three to six hours of
-        the week is itself uncertain. As far as it differs from the same hour of such days of late
-        by no more than that, those tell (a James-Stein estimate): a Monday's job is kept, chance
-        is not.
+        A row each slot. The median of three to six hours of the week is itself uncertain. As far
+        as it differs from the same hour of such days of late by no more than that, those tell (a
+        James-Stein estimate): a Monday's job is kept, chance is not.
         """
         layout, calendar = self._layout, self._layout.calendar
-        slots = self._slots.middles(x)
-        days = self._days.middles(x)
+        slots, days = middles.slots, middles.days
         id_ = pl.int_range(layout.count * calendar.slots, dtype=pl.UInt32, eager=True)
         id_ = id_ // calendar.slots
         day = id_ * calendar.days + slots["day"].cast(pl.UInt32())

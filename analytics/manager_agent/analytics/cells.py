@@ -89,24 +89,43 @@ class Alike:
         cells = Layout.places(layout, 0, hours.height)
         at = cells["place"]
         self._size = calendar.slots if by == "slot" else calendar.days
+        self._time = calendar.hours[by].cast(pl.UInt32())
         self._day = hours["day"].gather(at)
         self._key = (cells["id"] * self._size + hours[by].cast(pl.UInt32()).gather(at)).set_sorted()
         self._cell = cells["id"] * calendar.width + hours["place"].gather(at)
-        self._count = layout.count
+        self._layout = layout
 
     def middles(self, x: pl.Series) -> pl.DataFrame:
         """Return `middle` of what cells hold at each time of each series, of how many `samples`.
 
         `day`: of the newest of them in the calendar. A row each, NULL where cells hold nothing.
         """
-        held = pl.DataFrame({"key": self._key, "x": x.gather(self._cell), "day": self._day})
+        return self._middles(x, self._key, self._cell, self._day)
+
+    def renewed(self, known: pl.DataFrame, x: pl.Series, cells: pl.DataFrame) -> pl.DataFrame:
+        """Return what `middles` does of `x`, which was `known` but for some cells (`id`, `place`):
+        times that hold none of them are as they were."""
+        time = cells["id"] * self._size + self._time.gather(cells["place"])
+        changed = pl.repeat(value=False, n=known.height, dtype=pl.Boolean, eager=True)
+        changed = changed.scatter(time, values=True) if cells.height else changed
+        mine = changed.gather(self._key)
+        anew = self._middles(x, *(each.filter(mine) for each in (self._key, self._cell, self._day)))
+        return pl.select(
+            pl.when(changed).then(anew[name]).otherwise(known[name]).alias(name)
+            for name in known.columns
+        )
+
+    def _middles(
+        self, x: pl.Series, key: pl.Series, cell: pl.Series, day: pl.Series
+    ) -> pl.DataFrame:
+        held = pl.DataFrame({"key": key, "x": x.gather(cell), "day": day})
         told = held.filter(pl.col("x").is_not_null()).with_columns(pl.col("key").set_sorted())
         found = told.group_by("key", maintain_order=True).agg(
             pl.col("x").median().alias("middle"),
             pl.len().cast(pl.Int64()).alias("samples"),
             pl.col("day").last(),
         )
-        return placed(found, "key", self._count * self._size)
+        return placed(found, "key", self._layout.count * self._size)
 
 
 def placed(rows: pl.DataFrame, by: str, size: int) -> pl.DataFrame:

@@ -69,7 +69,7 @@ class Lines:
         """Return these without some hours, and without the names that nothing is left of."""
         if not gone:
             return self
-        left = self.hours.filter(~pl.col("hour").is_in(pl.Series(sorted(gone), dtype=pl.Int32())))
+        left = self.hours.filter(~pl.col("hour").is_in(sorted(gone)))
         return Lines(self.names.join(left.select("line").unique(), on="line", how="semi"), left)
 
     def series(self) -> pl.DataFrame:
