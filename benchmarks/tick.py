@@ -2,8 +2,8 @@
 
 A store as a fleet leaves it, made by SQL: calls of the last hour and rollups of all that were. Then
 looks: the first after a start, one after 10,000 new calls, with nothing new a second and a minute
-later, after a late call to an old hour, after 10,000 new calls that failed, and with nothing new
-after that. Time is the processor's, of this process; memory is what is resident of it.
+later, after a late call to an old hour, after 10,000 new calls that failed, with nothing new after
+that, and when an hour began. Time is the processor's, of this process; memory is what is resident of it.
 """
 
 import argparse
@@ -246,6 +246,8 @@ def _looks(facts: FactStore, agents: int, new: int) -> dict[str, Look]:
     found[f"{new:,} errors"] = looked(seen, now)
     now += timedelta(seconds=1)
     found["nothing after"] = looked(seen, now)
+    now = (now + timedelta(hours=1)).replace(minute=0, second=1)
+    found["an hour began"] = looked(seen, now)
     del found["warm-up"]
     return found
 

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from manager_agent.analytics.baseline import baselines
+from manager_agent.analytics.baseline import baselines, of_lines
+from manager_agent.analytics.cells import hour_of
 from manager_agent.analytics.frames import BASELINES, HOURS
+from manager_agent.analytics.lines import HISTORY, Lines
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 PRESENT = NOW.replace(minute=0)
@@ -186,3 +188,38 @@ def test_rows_of_the_present_hour_and_later_change_nothing() -> None:
 
 def test_nothing_is_normal_of_nothing() -> None:
     assert baselines(pl.DataFrame(schema=HOURS), NOW, UTC_ZONE).schema == BASELINES
+
+
+def test_hours_that_come_one_after_the_other_say_what_all_of_them_say_together() -> None:
+    """An agent that is gone, one that is new, models that come and go; and an hour corrected."""
+    parts = [
+        history(7, office, "a", "m1").filter(pl.col("ts") < PRESENT - timedelta(weeks=6, hours=-2)),
+        history(7, office, "b", "m1"),
+        history(2, office, "b", "m2"),
+        history(0.05, office, "c"),
+    ]
+    table = pl.concat(parts)
+    present = hour_of(NOW)
+
+    def of(first: int, end: int) -> pl.DataFrame:
+        hour = pl.col("ts").dt.epoch("s") // 3600
+        return table.filter((hour >= first) & (hour < end))
+
+    begun = present - 3
+    lines = Lines().with_usage(of(begun - HISTORY, begun))
+    for hour in range(begun, present):
+        lines = lines.without([hour - HISTORY]).with_usage(of(hour, hour + 1))
+    lines = lines.without([present - 200]).with_usage(of(present - 200, present - 199))
+
+    found = of_lines(lines, present, UTC_ZONE)
+    assert found.equals(baselines(table, NOW, UTC_ZONE))
+    assert found["agent"].unique().sort().to_list() == ["b", "c"]
+
+
+def test_the_hour_before_the_first_is_no_precedent() -> None:
+    """Neighbours count of hours that there were: nothing was an hour before an agent began."""
+    first = PRESENT - timedelta(days=6) + timedelta(hours=1)
+    high = {first, PRESENT - timedelta(days=3, hours=-1)}
+    table = history(1, lambda ts: (50 if ts in high else 1) if ts >= first else 0)
+
+    assert normal(table)["precedent"] < 2 * DOLLAR

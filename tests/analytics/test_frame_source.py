@@ -16,13 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manager_agent.analytics import usage_frames, weeks_frames
-from manager_agent.analytics.baseline import baselines
+from manager_agent.analytics import baseline, usage_frames
+from manager_agent.analytics.cells import hour_of
 from manager_agent.analytics.frame_source import FrameSource
 from manager_agent.analytics.frames import Frames, LedgerRow
-from manager_agent.analytics.hourly import hours_of
+from manager_agent.analytics.hourly import Hourly
 from manager_agent.analytics.load import budget_rows, load
-from manager_agent.analytics.weeks_frames import by_agents
 from manager_agent.contract.budget import BudgetPolicy, Limits
 from manager_agent.contract.window import PERIODS, window
 from manager_agent.receiver.call import Call
@@ -330,17 +329,19 @@ def test_weeks_of_hours_are_computed_once_an_hour(world: World) -> None:
     world.arrive()
     seen: list[int] = []
 
-    def counted(hours: pl.DataFrame) -> pl.DataFrame:
-        seen.append(hours.height)
-        return hours
-
     def looked(minute: float) -> None:
         world.now = NOW + timedelta(minutes=minute)
         with world.facts.cursor() as con:
             hourly = world.source.kept.hourly
             world.both()
             hourly.begin(world.now)
-            hourly.get("h", con, world.now, counted)
+
+            def counted() -> pl.DataFrame:
+                hours = hourly.lines(con, world.now).hours
+                seen.append(hours.height)
+                return hours
+
+            hourly.get("h", counted)
 
     for minute in (0, 1, 30, 59):
         looked(minute)
@@ -353,12 +354,12 @@ def test_weeks_of_hours_are_computed_once_an_hour(world: World) -> None:
     assert len(seen) == 2, "soon, but not at every look"
     looked(70)
     assert len(seen) == 3
-    assert seen[2] == seen[1] + 1
+    assert seen[2] == seen[1] + 2, "of its model, and of the agent"
     looked(80)
     assert len(seen) == 3
 
 
-def test_normal_hours_are_the_same_of_few_agents_at_a_time(
+def test_normal_hours_are_the_same_of_few_series_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     agents = ["b", "a", "d", "c", None]
@@ -378,8 +379,8 @@ def test_normal_hours_are_the_same_of_few_agents_at_a_time(
     )
 
     def normal(together: int) -> pl.DataFrame:
-        monkeypatch.setattr(weeks_frames, "_TOGETHER", together)
-        return by_agents(history, lambda some: baselines(some, NOW, ZoneInfo("UTC")))
+        monkeypatch.setattr(baseline, "_TOGETHER", together)
+        return baseline.baselines(history, NOW, ZoneInfo("UTC"))
 
     polars.testing.assert_frame_equal(normal(3), normal(100))
     assert normal(1)["agent"].unique().sort().to_list() == ["a", "b", "c", "d"]
@@ -391,6 +392,6 @@ def test_hours_of_weeks_end_before_the_present_hour(world: World) -> None:
         world.facts.append(added([one], revision=world.revision + age))
 
     with world.facts.cursor() as con:
-        found = hours_of(con, NOW, 6)
+        found = Hourly().lines(con, NOW).hours["hour"].unique()
 
-    assert sorted(found["ts"]) == [NOW - timedelta(weeks=6), NOW - timedelta(hours=1)]
+    assert sorted(found) == [hour_of(NOW) - 6 * 7 * 24, hour_of(NOW) - 1]

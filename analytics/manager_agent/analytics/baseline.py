@@ -17,38 +17,38 @@ end). Hours far outside leave the baseline, unless they last for a day. Nothing 
 clock: equal hours give equal baselines, live and replayed.
 """
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from manager_agent.analytics.baseline_centre import usual_of
+from manager_agent.analytics.baseline_centre import Usual
+from manager_agent.analytics.baseline_precedent import Precedents
 from manager_agent.analytics.baseline_scale import (
+    POOL,
+    TODAY,
     idle_part,
     rough_scale,
     scale_and_level,
     step_of_today,
 )
+from manager_agent.analytics.cells import AHEAD, Calendar, Layout, hour_of, moments, placed
 from manager_agent.analytics.frames import BASELINES
+from manager_agent.analytics.lines import ENTITY, HISTORY, UNIT, Lines
 
-HISTORY = timedelta(weeks=6)
-"""How far back hours are of use."""
+BEHIND = 5
+"""Hours before the present one that a baseline is given for; `AHEAD` of it: those after it."""
 
-BEHIND, AHEAD = 5, 24
-"""Hours before the present one, and after it, that a baseline is given for."""
-
-UNIT = 50_000_000
-"""Nano-USD: what is below five cents an hour is not told apart by multiples."""
-
-_DAY, _WEEK = 24, 168
-_DAYS = timedelta(days=14)
+_WEEK, _DAYS = 168, 14 * 24
 _LEAST = 3
-_YOUNG = timedelta(weeks=3)
-_NEW = timedelta(days=3)
+_YOUNG = 3 * _WEEK
+_NEW = 72
 _FAR = 5.0
 _LASTING = 24
 _EXPLAINS = 0.6
-_ENTITY = ["agent", "provider", "model"]
+_TOGETHER = 300
+"""Series that are worked on at a time: of thousands together it takes more memory, and longer."""
 
 
 def baselines(history: pl.DataFrame, now: datetime, zone: ZoneInfo) -> pl.DataFrame:
@@ -59,112 +59,156 @@ def baselines(history: pl.DataFrame, now: datetime, zone: ZoneInfo) -> pl.DataFr
     Each agent has rows with the model NULL, of all its models together, and rows of each model
     where it has several.
     """
-    present = now.replace(minute=0, second=0, microsecond=0)
-    within = (pl.col("ts") < present) & (pl.col("ts") >= present - HISTORY)
-    series = _series(history.filter(within & pl.col("agent").is_not_null()))
-    if series.is_empty():
+    present = hour_of(now)
+    return of_lines(Lines().with_usage(history).within(present - HISTORY, present), present, zone)
+
+
+def of_lines(lines: Lines, present: int, zone: ZoneInfo) -> pl.DataFrame:
+    """Return what `baselines` does, of lines that hold the `HISTORY` hours before `present`."""
+    series = lines.series()
+    old = series["first"] <= present - _YOUNG
+    parts = [
+        part
+        for mine, basis, width in ((old, "week", HISTORY), (~old, "day", _DAYS))
+        for part in _of_basis(lines, series.filter(mine), Calendar(present, width, basis, zone))
+    ]
+    if not parts:
         return pl.DataFrame(schema=BASELINES)
-    firsts = series.group_by(_ENTITY).agg(pl.col("ts").min().alias("first")).sort(_ENTITY)
-    firsts = firsts.with_row_index("id")
-    grid = _grid(series, firsts, present, zone)
-    old = pl.col("first") <= present - _YOUNG
-    hour = pl.col("ts").dt.epoch("s") // 3600
-    by_week, by_day = hour % _WEEK, hour % _DAY + _DAY * pl.col("weekend")
-    parts = [
-        _judged(part.with_columns(slot.cast(pl.Int16()).alias("slot")), basis, present)
-        for part, slot, basis in (
-            (grid.filter(old), by_week, "week"),
-            (grid.filter(~old & (pl.col("ts") >= present - _DAYS)), by_day, "day"),
-        )
-        if not part.is_empty()
-    ]
-    named = pl.concat(parts).join(firsts.drop("first"), on="id")
-    return named.select(BASELINES.names()).cast(BASELINES).sort(*_ENTITY, "ts")
+    return pl.concat(parts).select(BASELINES.names()).cast(BASELINES).sort(*ENTITY, "ts")
 
 
-def _series(history: pl.DataFrame) -> pl.DataFrame:
-    """Return the cost by hour of each agent, and of each of its models where it has several."""
-    models = history.select("ts", *_ENTITY, pl.col("cost").fill_null(0))
-    counted = models.select(_ENTITY).unique().group_by("agent").len()
-    several = counted.filter(pl.col("len") > 1).select("agent")
-    nothing = pl.lit(None, pl.String())
-    whole = [nothing.alias("provider"), nothing.alias("model")]
-    mixed = models.join(several, on="agent", how="semi")
-    parts = [
-        models.join(several, on="agent", how="anti").with_columns(whole),
-        mixed.group_by("ts", "agent").agg(pl.col("cost").sum()).with_columns(whole),
-        mixed.filter(pl.col("model").is_not_null()),
-    ]
-    return pl.concat(part.select("ts", *_ENTITY, "cost") for part in parts)
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What is made once for series of one `layout`; `near`: the cells that are told of."""
+
+    layout: Layout
+    near: pl.DataFrame
+    usual: Usual
+    precedents: Precedents
 
 
-def _grid(
-    series: pl.DataFrame, firsts: pl.DataFrame, present: datetime, zone: ZoneInfo
-) -> pl.DataFrame:
-    """Return every hour of each series from its first to `AHEAD` of the present, idle ones too."""
-    last = present + timedelta(hours=AHEAD)
-    hours = pl.datetime_ranges("first", pl.lit(last), interval="1h").alias("ts")
-    x = (pl.col("cost") / UNIT).log1p().alias("x")
-    known = series.join(firsts, on=_ENTITY, nulls_equal=True).select("id", "ts", x)
-    grid = (
-        firsts.select("id", "first", hours)
-        .explode("ts")
-        .join(known, on=["id", "ts"], how="left", maintain_order="left")
-    )
-    local = pl.col("ts").dt.convert_time_zone(zone.key)
-    return grid.with_columns(
-        pl.when(pl.col("ts") < present).then(pl.col("x").fill_null(0.0)).alias("x"),
-        (local.dt.weekday() >= 6).alias("weekend"),
-    )
+def _of_basis(lines: Lines, series: pl.DataFrame, calendar: Calendar) -> list[pl.DataFrame]:
+    """Return the rows of some series, some after the other."""
+    width, found = calendar.width, list[pl.DataFrame]()
+    x, tools = lines.dense(series["line"], calendar), None
+    for at in range(0, series.height, _TOGETHER):
+        mine = series[at : at + _TOGETHER]
+        if tools is None or tools.layout.count != mine.height:
+            layout = Layout(mine.height, calendar)
+            near = layout.places(width - BEHIND, width + AHEAD)
+            tools = _Tools(layout, near, Usual(layout, width - BEHIND), Precedents(layout, near))
+        cells = x[at * width : (at + mine.height) * width]
+        found.append(_judged(mine, _filled(cells, mine["first"], tools.layout), tools))
+    return found
 
 
-def _judged(grid: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
-    """Return the rows near the present with what is expected of them."""
-    start = present - timedelta(hours=BEHIND)
-    before = grid.filter(pl.col("ts") < start)
-    rough = before.join(usual_of(before, start), on=["id", "slot"], maintain_order="left")
-    strays = rough.join(rough_scale(rough, present), on="id", maintain_order="left")
-    far = (pl.col("x") - pl.col("centre") - pl.col("level")) > _FAR * pl.col("scale")
-    stray = strays.filter(far & (pl.col("x") > 0))
-    spikes, habit = _short_runs(stray), _habit(stray, present)
-    clean = before.join(spikes, on=["id", "ts"], how="anti", maintain_order="left")
-    told = grid.filter(pl.col("ts") >= present - _DAYS - timedelta(hours=BEHIND + 1))
-    slots = _with_precedent(told).filter(
-        pl.col("ts").is_between(start, present + timedelta(hours=AHEAD - 1))
-    )
-    usual = usual_of(clean, start)
+def _filled(x: pl.Series, first: pl.Series, layout: Layout) -> pl.Series:
+    """Return `x` with nothing spent in the hours that are not known, from each series' first on."""
+    place = first - (layout.calendar.present - layout.calendar.width)
+    cells = pl.DataFrame({"x": x, "place": layout.place, "first": place.gather(layout.id)})
+    since = pl.col("place") >= pl.col("first")
+    return cells.select(pl.when(since).then(pl.col("x").fill_null(0.0)))["x"]
+
+
+def _judged(series: pl.DataFrame, x: pl.Series, tools: _Tools) -> pl.DataFrame:
+    """Return the rows near the present with what is expected of them.
+
+    `series`: one row each, with `first`, its first hour. `x`: of its cells.
+    """
+    layout, usual = tools.layout, tools.usual
+    count, width = layout.count, layout.calendar.width
+    newest = layout.place >= width - BEHIND
+    before = pl.select(pl.when(~newest).then(x).alias("x"))["x"]
+    middles = usual.middles(before)
+    centre = usual.of(before, middles)
+    rough = placed(rough_scale(_lately(before, centre, layout, POOL)), "id", count)
+    stray = _far(before, centre, rough, layout)
+    spikes, habit = _short_runs(stray), _habit(stray, layout.calendar)
+    clean = _without(before, spikes, layout)
+    usually = usual.of(clean, usual.renewed(middles, clean, spikes))
     # What recurs is no spike: it stays among what tells how far the series strays.
-    once = spikes.join(habit, on="id", how="anti")
-    told_of = before.join(once, on=["id", "ts"], how="anti", maintain_order="left")
-    scales = scale_and_level(told_of.join(usual, on=["id", "slot"]), present)
-    lately = grid.filter(pl.col("ts") < present).join(usual, on=["id", "slot"])
-    slots = slots.join(usual, on=["id", "slot"], how="left").join(scales, on="id", how="left")
-    slots = slots.join(step_of_today(lately, present), on="id", how="left").with_columns(
-        pl.max_horizontal("level", "step").alias("level")
+    told_of = _without(before, spikes.join(habit, on="id", how="anti"), layout)
+    scales = scale_and_level(_lately(told_of, usually, layout, POOL))
+    step = step_of_today(_lately(x, usually, layout, TODAY))
+    active = idle_part(*(pl.DataFrame({"id": layout.id, "x": of}) for of in (clean, x)))
+    slots = _near(series, x, usually, tools)
+    for each in (scales, step, habit, active):
+        mine = placed(each, "id", count)
+        slots = slots.with_columns(one.gather(slots["id"]) for one in mine)
+    slots = slots.with_columns(
+        pl.max_horizontal("level", "step").alias("level"),
+        pl.max_horizontal("precedent", "habit").alias("precedent"),
     )
-    slots = slots.join(habit, on="id", how="left").with_columns(
-        pl.max_horizontal("precedent", "habit").alias("precedent")
+    return _chosen(slots, layout.calendar)
+
+
+def _lately(x: pl.Series, usual: pl.DataFrame, layout: Layout, hours: int) -> pl.DataFrame:
+    """Return the last `hours` of each series with what is usual, as `scale_and_level` wants it."""
+    calendar = layout.calendar
+    cells = layout.places(calendar.width - hours, calendar.width)
+    hour = calendar.hours["hour"].gather(cells["place"])
+    own = x.gather(layout.cell_of(cells))
+    slot = layout.slot_of(cells)
+    known = pl.DataFrame(
+        [cells["id"], hour, (calendar.present - hour).alias("ago"), own.alias("x")]
     )
-    active = idle_part(clean, grid.filter(pl.col("ts") < present))
-    return _chosen(slots.join(active, on="id", how="left"), basis, present)
+    every = known.with_columns(each.gather(slot) for each in usual)
+    return every.filter(pl.col("x").is_not_null())
+
+
+def _far(x: pl.Series, usual: pl.DataFrame, rough: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """Return the cells (`id`, `place`, `x`) that lie far above what is usual."""
+    cells = pl.DataFrame(
+        {
+            "id": layout.id,
+            "place": layout.place,
+            "x": x,
+            "centre": usual["centre"].gather(layout.slot),
+            "level": rough["level"].gather(layout.id),
+            "scale": rough["scale"].gather(layout.id),
+        }
+    )
+    far = (pl.col("x") - pl.col("centre") - pl.col("level")) > _FAR * pl.col("scale")
+    return cells.filter(far & (pl.col("x") > 0)).select("id", "place", "x")
+
+
+def _without(x: pl.Series, cells: pl.DataFrame, layout: Layout) -> pl.Series:
+    """Return `x` without the values of some cells."""
+    return x.clone().scatter(layout.cell_of(cells), None) if cells.height else x
+
+
+def _near(series: pl.DataFrame, x: pl.Series, usual: pl.DataFrame, tools: _Tools) -> pl.DataFrame:
+    """Return the rows near the present, from each series' first hour on."""
+    cells = tools.near
+    id_, slot = cells["id"], tools.layout.slot_of(cells)
+    hour = tools.layout.calendar.hours["hour"].gather(cells["place"])
+    first = series["first"]
+    named = [*series.select(ENTITY), first.alias("since"), moments(first).alias("first")]
+    return cells.with_columns(
+        hour.alias("hour"),
+        moments(hour).alias("ts"),
+        tools.precedents.of(x).alias("precedent"),
+        *(each.gather(id_) for each in named),
+        *(each.gather(slot) for each in usual),
+    ).filter(pl.col("hour") >= pl.col("since"))
 
 
 def _short_runs(far: pl.DataFrame) -> pl.DataFrame:
     """Return the hours of `far` that lie in rows of less than a day: what lasts is no spike."""
-    hour = pl.col("ts").dt.epoch("s") // 3600
-    run = far.select("id", "ts", (hour - pl.int_range(pl.len()).over("id")).alias("run"))
-    return run.filter(pl.len().over("id", "run") < _LASTING)
+    place = pl.col("place").cast(pl.Int64())
+    run = far.select("id", "place", (place - pl.int_range(pl.len()).over("id")).alias("run"))
+    return run.filter(pl.len().over("id", "run") < _LASTING).select("id", "place")
 
 
-def _habit(far: pl.DataFrame, present: datetime) -> pl.DataFrame:
+def _habit(far: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Return what each series strays to on every third of its days or so, at whichever hour.
 
     Jobs that run when somebody starts them are no news by the fourth time: `habit` is the third
     highest of the days in the last two weeks on which an hour was far outside.
     """
-    days = far.filter(pl.col("ts") >= present - _DAYS).group_by(
-        "id", pl.col("ts").dt.truncate("1d").alias("day")
-    )
+    hour = pl.col("place").cast(pl.Int32()) + (calendar.present - calendar.width)
+    late = far.with_columns(hour.alias("hour")).filter(pl.col("hour") >= calendar.present - _DAYS)
+    days = late.group_by("id", pl.col("hour") // 24)
     highest = days.agg(pl.col("x").max()).group_by("id")
     return (
         highest.agg(pl.col("x").top_k(3).min().alias("habit"), pl.len().alias("days"))
@@ -173,41 +217,10 @@ def _habit(far: pl.DataFrame, present: datetime) -> pl.DataFrame:
     )
 
 
-def _lagged(column: str, lag: int) -> pl.Expr:
-    """Return what was so many hours before, within its series."""
-    return pl.when(pl.col("id").shift(lag) == pl.col("id")).then(pl.col(column).shift(lag))
-
-
-def _with_precedent(hours: pl.DataFrame) -> pl.DataFrame:
-    """Add the most that was seen at this time before: what recurs is no spike.
-
-    An hour earlier or later counts. Once in the last two weeks at this time of the week is enough,
-    or twice in the last seven days at this time of the day; of working days for working days, of
-    weekends for weekends.
-    """
-    around = pl.max_horizontal(*(_lagged("x", by) for by in (-1, 0, 1))).alias("around")
-    weeks = [_lagged("around", _WEEK * k) for k in (1, 2)]
-    names = [f"day_{k}" for k in range(1, 8)]
-    days = [
-        pl.when(_lagged("weekend", _DAY * k) == pl.col("weekend"))
-        .then(_lagged("around", _DAY * k))
-        .alias(name)
-        for k, name in enumerate(names, 1)
-    ]
-    highest = pl.max_horizontal(*names)
-    # The second highest: the most below the highest, or that one again if it was reached twice.
-    reached = pl.sum_horizontal(*((pl.col(day) >= highest).fill_null(value=False) for day in names))
-    others = pl.max_horizontal(*(pl.when(pl.col(day) < highest).then(day) for day in names))
-    second = pl.when(reached >= 2).then(highest).otherwise(others)
-    week = pl.max_horizontal(*weeks).alias("week")
-    found = hours.with_columns(around).with_columns(week, *days)
-    return found.with_columns(pl.max_horizontal("week", second).fill_null(0.0).alias("precedent"))
-
-
-def _chosen(slots: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
+def _chosen(slots: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Choose the basis of each row, and turn its logarithms into nano-USD."""
     low = (
-        (pl.col("first") > present - _NEW)
+        (pl.col("since") > calendar.present - _NEW)
         | (pl.col("samples") < _LEAST)
         | pl.col("scale").is_null()
     )
@@ -216,7 +229,13 @@ def _chosen(slots: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
     rests = (pl.col("centre") <= 0) | no_rhythm.fill_null(value=False)
     idle = ~low & rests & (pl.col("active") >= 2 * _LEAST)
     low |= ~idle & (pl.col("centre") <= 0)
-    kind = pl.when(low).then(pl.lit("low")).when(idle).then(pl.lit("idle")).otherwise(pl.lit(basis))
+    kind = (
+        pl.when(low)
+        .then(pl.lit("low"))
+        .when(idle)
+        .then(pl.lit("idle"))
+        .otherwise(pl.lit(calendar.basis))
+    )
     centre = (
         pl.when(low)
         .then("recent")

@@ -60,8 +60,6 @@ class FrameSource:
         except BaseException:
             self.note(None)
             raise
-        finally:
-            self.kept.hourly.end()
         pieces = self.kept.usage.pieces()
         tables = ((each.name, getattr(found, each.name)) for each in fields(Frames))
         self.remembered.begin(

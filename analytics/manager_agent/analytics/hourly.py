@@ -1,4 +1,4 @@
-"""What is computed from weeks of hours: once an hour, not at every look."""
+"""What is computed from weeks of hours: once an hour, from what that hour added."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -6,8 +6,10 @@ from datetime import datetime
 import duckdb
 import polars as pl
 
+from manager_agent.analytics.cells import hour_of
 from manager_agent.analytics.frames import HOURS
-from manager_agent.analytics.kept import HOUR, ask, minute_of, naive
+from manager_agent.analytics.kept import DAY, HOUR, Kept, ask, minute_of, naive, runs
+from manager_agent.analytics.lines import HISTORY, Lines
 
 PAST = pl.Schema(
     {
@@ -16,10 +18,21 @@ PAST = pl.Schema(
         if name not in ("errors", "unpriced_calls", "duration_ms")
     }
 )
-"""What is read of hours that are over, for 1,000 agents 2 million of them."""
+"""What is read of hours that are over."""
 
-WEEKS = 6
-_HOURS_OF_WEEK = 168
+DAYS = pl.Schema({name: kind for name, kind in PAST.items() if name != "cache_write_tokens"})
+"""What is read of days that are over."""
+
+_COSTS = pl.Schema(
+    {
+        "agent": pl.String(),
+        "provider": pl.String(),
+        "model": pl.String(),
+        "hour": pl.List(pl.Int32()),
+        "cost": pl.List(pl.Decimal(38, 9)),
+    }
+)
+_DAY = 24
 _LATE = 10
 """Minutes between two computations because of what came late to hours that are over."""
 
@@ -28,25 +41,33 @@ class Hourly:
     """Results of pure functions of the last weeks' hours, by name.
 
     They are computed when an hour begins; and at the next ten minutes' mark after something came
-    late to an hour that is over.
+    late to an hour that is over. What hours and days cost is kept: of a fleet of 1,000 agents it is
+    three million hours, of which three thousand are new.
     """
 
-    def __init__(self, weeks: int = WEEKS) -> None:
-        self._weeks = weeks
+    def __init__(self) -> None:
         self._touched = True
         self._at: tuple[int, int] | None = None
-        self._history: pl.DataFrame | None = None
         self._results: dict[str, pl.DataFrame] = {}
+        self._lines = Lines()
+        self._held: set[int] = set()
+        self._right: set[int] = set()
+        self._days = Kept("days", DAY, _in_usd(DAYS))
 
     def clear(self) -> None:
         """Forget everything."""
         self._at = None
+        self._right.clear()
+        self._days.clear()
 
     def touch(self, minutes: Iterable[int]) -> None:
         """Note that usage in these minutes (since 1970) changed."""
+        changed = {minute // HOUR for minute in minutes}
+        self._right -= changed
+        self._days.touch(hour * HOUR for hour in changed)
         if self._at is not None:
-            over = self._at[0] * HOUR
-            self._touched = self._touched or any(minute < over for minute in minutes)
+            over = self._at[0]
+            self._touched = self._touched or any(hour < over for hour in changed)
 
     def begin(self, now: datetime) -> None:
         """Forget what is to be computed anew at `now`; before the first `get` of a look."""
@@ -57,33 +78,59 @@ class Hourly:
             self._at, self._touched = at, False
             self._results.clear()
 
-    def get(
-        self,
-        name: str,
-        con: duckdb.DuckDBPyConnection,
-        now: datetime,
-        compute: Callable[[pl.DataFrame], pl.DataFrame],
-    ) -> pl.DataFrame:
-        """Return `compute` of the hours (schema `PAST`) before the present one, once an hour.
-
-        The hours come in no order.
-        """
+    def get(self, name: str, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """Return what `compute` returns, once an hour."""
         if name not in self._results:
-            if self._history is None:
-                self._history = hours_of(con, now, self._weeks)
-            self._results[name] = compute(self._history)
+            self._results[name] = compute()
         return self._results[name]
 
-    def end(self) -> None:
-        """Let go of the hours; after the last `get` of a look."""
-        self._history = None
+    def lines(self, con: duckdb.DuckDBPyConnection, now: datetime) -> Lines:
+        """Return what the `HISTORY` hours before the present one cost; only new ones are read."""
+        present = hour_of(now)
+        wanted = set(range(present - HISTORY, present))
+        stretches = list(runs(sorted(wanted - self._right)))
+        missing = {hour for low, high in stretches for hour in range(low, high)}
+        lines = self._lines.without((self._held - wanted) | (self._held & missing))
+        for low, high in stretches:
+            lines = lines.with_lists(_costs(con, low, high))
+        self._lines, self._held, self._right = lines, wanted, set(wanted)
+        return lines
+
+    def days(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
+        """Return usage by day (schema `DAYS`) of the days before that of `now`, in `HISTORY` hours.
+
+        Of the first of them only the hours that are left of it.
+        """
+        present = hour_of(now)
+        first, today = present - HISTORY, present // _DAY
+        whole = -(-first // _DAY)
+        found = self._days.rows(con, range(whole, today))
+        bounds = {"low": naive(first * HOUR), "high": naive(whole * DAY)}
+        if first < whole * _DAY:
+            found = pl.concat([ask(con, "days", bounds, _in_usd(DAYS)), found])
+        return found.with_columns(_nano("cost"))
 
 
-def hours_of(con: duckdb.DuckDBPyConnection, now: datetime, weeks: int) -> pl.DataFrame:
-    """Return usage by clock hour (UTC, schema `PAST`) of the weeks before the present hour."""
-    present = minute_of(now) // HOUR
-    low, high = naive((present - weeks * _HOURS_OF_WEEK) * HOUR), naive(present * HOUR)
-    in_usd = pl.Schema({**PAST, "cost": pl.Decimal(38, 9)})
-    found = ask(con, "weeks", {"low": low, "high": high}, in_usd)
-    nano = pl.col("cost").to_physical().cast(pl.Int64)  # it has nine places after the point
-    return found.with_columns(nano.alias("cost"))
+def hours_alike(con: duckdb.DuckDBPyConnection, now: datetime, recent: int) -> pl.DataFrame:
+    """Return usage (schema `PAST`) of hours before the present one that are the same of the day.
+
+    Of the last `HISTORY` hours; and of all `recent` ones.
+    """
+    present = hour_of(now)
+    first = {"low": present - HISTORY, "high": present, "recent": present - recent}
+    bounds = {name: naive(hour * HOUR) for name, hour in first.items()}
+    return ask(con, "alike", bounds, _in_usd(PAST)).with_columns(_nano("cost"))
+
+
+def _costs(con: duckdb.DuckDBPyConnection, low: int, high: int) -> pl.DataFrame:
+    bounds = {"low": naive(low * HOUR), "high": naive(high * HOUR)}
+    return ask(con, "costs", bounds, _COSTS)
+
+
+def _in_usd(schema: pl.Schema) -> pl.Schema:
+    return pl.Schema({**schema, "cost": pl.Decimal(38, 9)})
+
+
+def _nano(cost: str) -> pl.Expr:
+    """Return USD as nano-USD: they have nine places after the point."""
+    return pl.col(cost).to_physical().cast(pl.Int64())

@@ -64,7 +64,7 @@ class Kept:
         if self._last is not None and self._last[0] == wanted:
             return self._last[1]
         self._buckets = {b: self._buckets[b] for b in wanted if b in self._buckets}
-        for first, end in _runs([b for b in wanted if b not in self._buckets]):
+        for first, end in runs([b for b in wanted if b not in self._buckets]):
             self._load(con, first, end, wanted)
         full = [self._buckets[b].frame for b in wanted if self._buckets[b].frame.height]
         found = pl.concat(full, rechunk=True) if full else pl.DataFrame(schema=self._schema)
@@ -139,14 +139,14 @@ def span(low: datetime, high: datetime, grain: int) -> Sequence[int]:
     return range(minute_of(low) // grain, minute_of(high) // grain + 1)
 
 
-def _runs(buckets: Collection[int]) -> Iterator[tuple[int, int]]:
+def runs(buckets: Collection[int]) -> Iterator[tuple[int, int]]:
     """Yield stretches (end excluded) that cover `buckets`, which rise."""
-    runs: list[tuple[int, int]] = []
+    found: list[tuple[int, int]] = []
     for bucket in buckets:
-        if runs and runs[-1][1] == bucket:
-            runs[-1] = (runs[-1][0], bucket + 1)
+        if found and found[-1][1] == bucket:
+            found[-1] = (found[-1][0], bucket + 1)
         else:
-            runs.append((bucket, bucket + 1))
-    if len(runs) > _MOST_RUNS:
-        runs = [(runs[0][0], runs[-1][1])]
-    yield from runs
+            found.append((bucket, bucket + 1))
+    if len(found) > _MOST_RUNS:
+        found = [(found[0][0], found[-1][1])]
+    yield from found

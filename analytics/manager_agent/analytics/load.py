@@ -50,7 +50,7 @@ def load(
         baselines=normal,
         references=usual,
         pools=kept.budgets.pools,
-        creep=kept.hourly.get("creep", con, now, lambda history: creep(history, now)),
+        creep=kept.hourly.get("creep", lambda: creep(kept.hourly.days(con, now), now)),
     )
 
 

@@ -15,7 +15,10 @@ _MOST: _Weights = (1.0, 0.1, 1.25, 4.0)
 _TOKENS = 100_000
 """Below where prices rise with the length of a prompt."""
 
-_WEEKS, _DAYS, _RECENT = 6, 14, 26
+RECENT = 26
+"""Hours before the present one, of which all may count; of others those like the present one."""
+
+_WEEKS, _DAYS = 6, 14
 _SUMMED = [
     "calls",
     "input_tokens",
@@ -48,7 +51,7 @@ def references(
         .then(ago % 168 == 0)
         .when(pl.col("basis") == "day")
         .then((ago % 24 == 0) & (ago <= 24 * _DAYS) & (local == weekend))
-        .otherwise(ago.is_between(_LATEST, _RECENT))
+        .otherwise(ago.is_between(_LATEST, RECENT))
     )
     mine = usage.join(of_agent, on="agent").filter(fits)
     sums = pl.col(_SUMMED).sum()

@@ -14,9 +14,8 @@ from manager_agent.analytics.frames import Frames
 from manager_agent.contract.family import family_of
 from manager_agent.rules.amounts import counted
 from manager_agent.rules.finding import Finding, Mutes
-from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.kinds import ABOUT, Kind
-from manager_agent.rules.issues.recognise import kind_of
+from manager_agent.rules.issues.recognise import kind_of_call
 from manager_agent.rules.rule import rule
 
 _THEIRS: frozenset[Kind] = frozenset(
@@ -25,7 +24,8 @@ _THEIRS: frozenset[Kind] = frozenset(
 _OPEN: frozenset[Kind] = frozenset({"overloaded", "server_error", "timeout", "connection"})
 """What opens breakers."""
 _LINGER = timedelta(minutes=10)
-_HOW = ("provider", "model", "agent", "error_type", "http_status", "error_message")
+_SAID = ("error_type", "http_status", "error_message")
+_HOW = ("provider", "model", "agent", "error_type", "http_status")
 
 
 @dataclass(slots=True)
@@ -78,13 +78,8 @@ class FailurePattern:
     def _began(self, calls: pl.DataFrame, provider: str, kind: Kind) -> datetime:
         """Return when this began: the first such failure of the hour that others followed."""
         failed = calls.filter((pl.col("status") == "error") & (pl.col("provider") == provider))
-        alike = failed.select("ts", *_HOW).group_by(*_HOW).agg(pl.col("ts")).iter_rows(named=True)
-        moments: list[datetime] = sorted(
-            ts
-            for row in alike
-            if kind_of(_failed({**row, "since": row["ts"][0]})) == kind
-            for ts in row["ts"]
-        )
+        alike = _with_kinds(failed.select("ts", *_SAID)).filter(pl.col("kind") == kind)
+        moments: list[datetime] = alike["ts"].sort().to_list()
         began = moments[0]
         for before, after in pairwise(moments):
             if after - before > timedelta(minutes=self.minutes):
@@ -95,11 +90,12 @@ class FailurePattern:
 def _patterns(recent: pl.DataFrame) -> Mapping[tuple[str, Kind], _Pattern]:
     found: dict[tuple[str, Kind], _Pattern] = {}
     failed = recent.filter(pl.col("status") == "error").drop_nulls(["provider", "agent"])
-    alike = failed.group_by(*_HOW).agg(pl.len().alias("count"), pl.col("ts").min().alias("since"))
+    theirs = _with_kinds(failed).filter(pl.col("kind").is_in(list(_THEIRS)))
+    alike = theirs.group_by("kind", *_HOW).agg(
+        pl.len().alias("count"), pl.col("ts").min().alias("since")
+    )
     for row in alike.sort("since", *_HOW).iter_rows(named=True):
-        kind = kind_of(_failed(row))
-        if kind not in _THEIRS:
-            continue
+        kind = row["kind"]
         pattern = found.setdefault((row["provider"], kind), _Pattern(since=row["since"]))
         pattern.count += row["count"]
         pattern.agents[row["agent"]] += row["count"]
@@ -116,16 +112,15 @@ def _type(row: dict[str, Any]) -> str:
     return f"{kind} ({status})" if kind else str(status)
 
 
-def _failed(row: dict[str, Any]) -> Failed:
-    return Failed(
-        key="",
-        ts=row["since"],
-        source="call",
-        agent=row["agent"],
-        error_type=row["error_type"] or "",
-        http_status=row["http_status"],
-        message=row["error_message"] or "",
-    )
+def _with_kinds(failed: pl.DataFrame) -> pl.DataFrame:
+    """Add the `kind` of each error; what thousands say alike is looked at once."""
+    said = failed.select(_SAID).unique()
+    kinds = [
+        kind_of_call(error_type or "", status, message or "")
+        for error_type, status, message in said.iter_rows()
+    ]
+    told = said.with_columns(pl.Series("kind", kinds, pl.String()))
+    return failed.join(told, on=_SAID, nulls_equal=True, maintain_order="left")
 
 
 def _finding(provider: str, kind: Kind, pattern: _Pattern, calls: int) -> Finding:

@@ -14,6 +14,12 @@ WITHIN = timedelta(hours=1)
 FULL = 200_000
 """Rows at which a frame of calls or tools is full: it holds the newest."""
 
+_TOLD = (
+    *("ts", "agent", "provider", "model", "tool", "error_type", "http_status", "error_message"),
+    *("cost", "call_id"),
+)
+"""Columns of frames that tell of an error."""
+
 Source = Literal["call", "tool"]
 
 
@@ -63,7 +69,8 @@ def failures(frames: Frames, known: Callable[[str], str | None] = lambda key: No
         prints = [f"{number:x}" for number in failed.hash_rows(seed=1).to_list()]
         present.update(keys)
         new = [at for at, key in enumerate(keys) if known(key) != prints[at]]
-        for at, row in zip(new, failed[new].iter_rows(named=True), strict=True):
+        told = failed[new].select(each for each in _TOLD if each in failed.columns)
+        for at, row in zip(new, told.iter_rows(named=True), strict=True):
             changed.append(made(keys[at], row, prints[at]))
     changed.sort(key=lambda one: (one.ts, one.key))
     return Errors(frozenset(present), tuple(changed))

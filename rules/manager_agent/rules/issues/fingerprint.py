@@ -1,13 +1,14 @@
 """Which errors may be one issue at all: the part of a fingerprint that no similarity decides."""
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from manager_agent.contract.family import UNKNOWN, family_of
 from manager_agent.rules.issues.error import Failed
 from manager_agent.rules.issues.kinds import ABOUT, Kind
-from manager_agent.rules.issues.recognise import kind_of, status_of
+from manager_agent.rules.issues.recognise import kind_told, status_of
 from manager_agent.rules.issues.unwrap import alike, said
 
 
@@ -38,19 +39,29 @@ _SAYS_NOTHING = frozenset({"", "error", "exception", "runtimeerror", "_other", "
 
 def scope_of(failed: Failed) -> Scope:
     """Return the scope of an error."""
-    kind = kind_of(failed)
-    about = ABOUT[kind]
+    status, error_type = status_of(failed), failed.error_type
     if failed.source == "tool":
-        return Scope(
-            kind, tool=failed.tool, error_type=_class(failed.error_type), status=status_of(failed)
-        )
-    family = family_of(failed.model) if about.of_model else ""
+        return _of_tool(failed.tool, error_type, status)
+    return _of_call(failed.provider, failed.model, error_type, status, alike(failed.message))
+
+
+@lru_cache(8192)
+def _of_tool(tool: str, error_type: str, status: int | None) -> Scope:
+    return Scope("tool_error", tool=tool, error_type=_class(error_type), status=status)
+
+
+@lru_cache(8192)
+def _of_call(provider: str, model: str, error_type: str, status: int | None, message: str) -> Scope:
+    """Return the scope of calls whose messages are `alike`: thousands of errors are a few such."""
+    kind = kind_told(error_type, status, message)
+    about = ABOUT[kind]
+    family = family_of(model) if about.of_model else ""
     return Scope(
         kind,
-        provider=failed.provider,
+        provider=provider,
         family="" if family == UNKNOWN else family,
-        error_type=_class(failed.error_type) if about.typed else "",
-        status=None if said(alike(failed.message)) else status_of(failed),
+        error_type=_class(error_type) if about.typed else "",
+        status=None if said(message) else status,
     )
 
 

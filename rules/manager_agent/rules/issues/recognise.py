@@ -110,14 +110,20 @@ def kind_of(failed: Failed) -> Kind:
     """Return the kind of an error: by its words for machines, its status, then its sentence."""
     if failed.source == "tool":
         return "tool_error"
-    return _kind_of_call(failed.error_type, failed.http_status, failed.message)
+    return kind_of_call(failed.error_type, failed.http_status, failed.message)
 
 
-@lru_cache(16_384)  # issues and rules ask about the same errors, at each look for ten minutes
-def _kind_of_call(error_type: str, http_status: int | None, whole: str) -> Kind:
-    message = alike(whole)
+@lru_cache(8192)
+def kind_told(error_type: str, status: int | None, message: str) -> Kind:
+    """Return the kind of a call's error by class, status, and what it says, made `alike`."""
     text = " ".join((error_type, said(message), *sorted(codes(message))))
-    return _kind(alike(text), _status(error_type, http_status, whole))
+    return _kind(alike(text), status)
+
+
+@lru_cache(16_384)  # a rule asks about the same errors at each look for ten minutes
+def kind_of_call(error_type: str, http_status: int | None, whole: str) -> Kind:
+    """Return what `kind_of` does of a call's error, by all that it depends on."""
+    return kind_told(error_type, _status(error_type, http_status, whole), alike(whole))
 
 
 def _status(error_type: str, http_status: int | None, message: str) -> int | None:

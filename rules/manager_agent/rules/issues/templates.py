@@ -15,6 +15,7 @@ from manager_agent.rules.issues.telling import TELLING
 
 ANY = "<*>"
 _SHARED_PERCENT = 60
+_MOST_LEARNT = 10_000
 _ALL_OF, _ALL_BUT_ONE_OF = 2, 4
 """Of so few words that are no masks all, or all but one, must be shared."""
 
@@ -56,6 +57,8 @@ class Templates:
         self._branches: dict[_Branch, list[str]] = {}
         self._exact: dict[tuple[int, Scope, tuple[str, ...]], str] = {}
         self._sizes: dict[tuple[int, Scope], int] = {}
+        self._learnt: dict[tuple[int, Scope, tuple[str, ...]], Template] = {}
+        """What sentences were that changed nothing: they are so again until something changes."""
         for template in known:
             self.put(template)
 
@@ -80,12 +83,25 @@ class Templates:
 
     def learn(self, version: int, scope: Scope, tokens: tuple[str, ...]) -> tuple[Template, bool]:
         """Return the template of a sentence, widened or new; and whether it changed."""
+        key = (version, scope, tokens)
+        known = self._learnt.get(key)
+        if known is not None:
+            return known, False
+        found, changed = self._learn(version, scope, tokens)
+        if not changed:
+            if len(self._learnt) >= _MOST_LEARNT:
+                self._learnt.clear()
+            self._learnt[key] = found
+        return found, changed
+
+    def _learn(self, version: int, scope: Scope, tokens: tuple[str, ...]) -> tuple[Template, bool]:
         found = self.match(version, scope, tokens)
         if found is not None:
             wider = found if found.exact else replace(found, tokens=_widened(found.tokens, tokens))
             if wider.tokens == found.tokens:
                 return found, False
             self._all[found.template_id] = wider
+            self._learnt.clear()
             return wider, True
         if self._sizes.get((version, scope), 0) >= self._most:
             tokens = OVERFLOW
@@ -98,9 +114,12 @@ class Templates:
 
     def put(self, template: Template) -> None:
         """Add a template, or put it in the place of the one with its id."""
-        known = template.template_id in self._all
+        known = self._all.get(template.template_id)
+        if known is template:
+            return
         self._all[template.template_id] = template
-        if known:
+        self._learnt.clear()
+        if known is not None:
             return
         size = (template.version, template.scope)
         self._sizes[size] = self._sizes.get(size, 0) + 1
@@ -116,6 +135,7 @@ class Templates:
         template = self._all.pop(template_id, None)
         if template is None:
             return
+        self._learnt.clear()
         self._sizes[(template.version, template.scope)] -= 1
         self._exact = {key: one for key, one in self._exact.items() if one != template_id}
         branch = _branch(template.version, template.scope, template.tokens)

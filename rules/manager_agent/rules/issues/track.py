@@ -109,8 +109,9 @@ class Tracker:
             if self._horizon_us < one.ts_us <= now_us and one.key not in present:
                 self._take_back(one)
         for error in errors:
-            if micros(error.ts) > self._horizon_us:
-                self._take(error, now_us)
+            at_us = micros(error.ts)
+            if at_us > self._horizon_us:
+                self._take(error, at_us, now_us)
         self._count()
         self._forget_counted()
         self._sum_up()
@@ -162,7 +163,7 @@ class Tracker:
         self._touched_counted: set[str] = set()
         self._new: dict[str, list[Counted]] = {}
 
-    def _take(self, error: Failed, now_us: int) -> None:
+    def _take(self, error: Failed, at_us: int, now_us: int) -> None:
         print_ = error.print or _print(error)
         before = self._counted.get(error.key)
         if before is not None:
@@ -172,7 +173,6 @@ class Tracker:
             self._take_back(before)
         template, changed, variant = self._template(scope_of(error), error.message)
         pattern = self.patterns.get(template.template_id)
-        at_us = micros(error.ts)
         if pattern is None:
             pattern = Pattern(template, template.template_id, Tally(at_us, at_us))
             self.put_pattern(pattern)

@@ -17,6 +17,8 @@ _STATUS = re.compile(
     r"|^|\breturned|\bresponse)[\s:=('\"]{0,4}([45]\d\d)\b(?![.\d])",
     re.IGNORECASE,
 )
+_CODED = re.compile(r"[45]\d\d\b(?![.\d])")
+"""What a status looks like: most texts have no such number, and are not searched for words."""
 _CALLED = re.compile(
     r"^(?:[\w.]*(?:Error|Exception|Timeout|Warning|Exit|Interrupt|Exceeded|Fault|Unavailable"
     r"|Exhausted|Refused|Failure))(?:\(\s*['\"]?|\s*:\s*(?=\S)|\s+-\s+)"
@@ -77,7 +79,8 @@ def codes(text: str) -> frozenset[str]:
 
 def status_in(text: str) -> int | None:
     """Return the HTTP status that a text tells, None without."""
-    found = _STATUS.search(text[:_LONGEST])
+    text = text[:_LONGEST]
+    found = _STATUS.search(text) if _CODED.search(text) else None
     return int(found[1]) if found else None
 
 
