@@ -145,7 +145,7 @@ def test_a_spike_of_hours_widens_nothing_and_the_next_one_is_told_as_well() -> N
 
 def test_what_falls_all_the_time_is_compared_with_where_it_is() -> None:
     def falling(ts: datetime) -> float:
-        return office(ts) * float(0.98 ** ((ts - PRESENT).total_seconds() / 86_400))
+        return float(office(ts) * 0.98 ** ((ts - PRESENT).total_seconds() / 86_400))
 
     found = normal(history(5, falling))
 
