@@ -3,7 +3,8 @@
 A store as a fleet leaves it, made by SQL: calls of the last hour and rollups of all that were. Then
 looks: the first after a start, one after 10,000 new calls, with nothing new a second and a minute
 later, after a late call to an old hour, after 10,000 new calls that failed, with nothing new after
-that, and when an hour began. Time is the processor's, of this process; memory is what is resident of it.
+that, and when an hour began. Time is the processor's, of this process; memory is what is resident
+of it.
 """
 
 import argparse
