@@ -22,21 +22,21 @@ HELD_OUT: tuple[tuple[Shape, int], ...] = (
     (OPERATIONS, 104),
 )
 
-_OLD = ("people", "service", "nightly", "mondays", "sparse", "growing", "deploy", "new")
 SPEND_HELD_OUT: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (900, (*_OLD, "quiet_nights", "dearer", "weekend", "young")),
-    (901, ("people", "lunch", "growing", "dearer", "deploy", "falling")),
-    (902, ("service", "shifts", "nightly", "sparse", "new", "quiet_nights")),
-    (903, ("shifts", "lunch", "falling")),
-    (904, ("few", "bursty", "odd_batch", "day_old", "service", "lunch")),
-    (905, ("weekend", "mondays", "young", "people", "shifts", "deploy")),
+    (950, ("people", "service", "two_peaks", "deploy", "growing", "day_old", "nightly", "new")),
+    (951, ("ramp", "sundays", "crons", "quiet_nights", "lunch", "bursty")),
+    (952, ("two_peaks", "shifts", "dearer", "young", "day_old", "mondays")),
+    (953, ("sundays", "people", "falling", "weekend", "few", "odd_batch")),
+    (954, ("crons", "service", "deploy", "new", "two_peaks", "sparse")),
+    (955, ("ramp", "people", "sundays", "nightly", "falling", "shifts")),
 )
 """Seeds, and the rhythms that their fleets are made of."""
 
 REAL_HELD_OUT: tuple[tuple[Way, int], ...] = (
-    ("thinned", 910),
-    ("thinned", 911),
-    ("slowed", 912),
+    ("thinned", 956),
+    ("thinned", 957),
+    ("slowed", 958),
+    ("slowed", 959),
 )
 ERRORS_HELD_OUT, CREEP_HELD_OUT = (920, 921), (930, 931)
 """Seeds of real arrivals, of failures, of creep."""

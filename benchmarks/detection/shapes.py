@@ -33,5 +33,6 @@ TUNED_ON: tuple[tuple[Shape, int], ...] = ((MIXED, 1), (MIXED, 2))
 
 SPEND_TUNED_ON: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("people", "service", "nightly", "mondays", "sparse", "growing", "deploy", "new")),
+    (901, ("people", "lunch", "growing", "dearer", "deploy", "falling")),
 )
 """The same of what fleets spend: seeds, and rhythms (`spend_world.RHYTHMS`)."""

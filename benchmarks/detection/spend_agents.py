@@ -36,6 +36,10 @@ UNSEEN: Mapping[str, str] = {
     "shifts": "three shifts of eight hours, each with its own pace, and pauses between",
     "falling": "2 % less each day",
     "lunch": "office hours with a break, Fridays shorter",
+    "two_peaks": "busy in the morning and in the evening, quiet between",
+    "crons": "a job of an hour each sixth hour, next to nothing else",
+    "sundays": "a third more on Sundays, as people have time for it",
+    "ramp": "4 % more each day",
 }
 """Rhythms of the fleets held out alone."""
 
@@ -101,6 +105,15 @@ class Spender:
             case "lunch":
                 short = at.weekday() == 4 and at.hour >= 13
                 return wave * week * (0.3 if at.hour == 12 or short else 1.0)
+            case "two_peaks":
+                evening = exp(-(((hour - 8 - self.shift) % 24 - 12) ** 2) / 8)
+                return 0.15 + exp(-((hour - 9) ** 2) / 6) + evening * (0.5 if week < 1 else 1.0)
+            case "crons":
+                return 2.0 if at.hour % 6 == 1 else 0.08 * wave
+            case "sundays":
+                return wave * (1.3 if at.weekday() == 6 else 1.0)
+            case "ramp":
+                return wave * week * exp(days * 0.04)
             case "quiet_nights":
                 return 1.0 if 7 <= (hour - self.shift) % 24 < 22 else 0.02
             case _:

@@ -1,7 +1,8 @@
 """Runs spike detectors over what a fleet spends, as the manager does; a look each ten minutes.
 
-Baselines are computed each hour, as in the manager. The simple detectors judge
-whole hours, as they are used: a fixed percentage, a z-score, an EWMA.
+Fleets are judged side by side, as one manager judges all of its agents; baselines are computed each
+hour, as there. The simple detectors judge whole hours, as they are used: a fixed percentage, a
+z-score, an EWMA.
 """
 
 from collections import defaultdict
@@ -49,8 +50,32 @@ class SpendScore:
     missed: tuple[str, ...]
 
 
-def rule_alerts(rule: Rule, world: SpendWorld, percent: float | None = None) -> list[Told]:
-    """Return the alerts that the life of alerts makes of what a rule finds."""
+def rule_alerts(
+    rule: Rule, worlds: Sequence[SpendWorld], percent: float | None = None
+) -> list[list[Told]]:
+    """Return the alerts that the life of alerts makes of what a rule finds, of each world."""
+    alerts = _alerts(rule, _together(worlds), percent)
+    each: list[list[Told]] = [[] for _ in worlds]
+    for one in alerts:
+        number, _, agent = one.agent.partition("/")
+        each[int(number)].append(Told(agent, one.at, one.headline))
+    return each
+
+
+def _together(worlds: Sequence[SpendWorld]) -> SpendWorld:
+    """Return one world of all agents, each named after the place of its own in `worlds`."""
+    named = [(pl.lit(f"{n}/") + pl.col("agent")).alias("agent") for n in range(len(worlds))]
+    history, steps = (
+        pl.concat(
+            [getattr(world, part).with_columns(n) for world, n in zip(worlds, named, strict=True)]
+        )
+        for part in ("history", "steps")
+    )
+    agents, days = sum(world.agents for world in worlds), max(world.days for world in worlds)
+    return SpendWorld(history, steps, (), {}, agents, days)
+
+
+def _alerts(rule: Rule, world: SpendWorld, percent: float | None) -> list[Told]:
     told, memory, now = [], Memory(), BEGIN
     normal, computed = pl.DataFrame(), BEGIN - timedelta(days=1)
     while now < BEGIN + timedelta(days=world.days):

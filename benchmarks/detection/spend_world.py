@@ -5,7 +5,7 @@ known kind, size and length are put in.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import exp
 from random import Random
@@ -23,6 +23,9 @@ FACTORS = (3.0, 5.0, 10.0)
 _LEAST_EXCESS = 1.0  # USD an hour: what is less is worth no alert
 _UNKNOWN = ("new", "sparse", "few", "bursty", "odd_batch", "day_old")
 """Rhythms that no spikes are put into: too little is known of them, or any hour is as rare."""
+_YOUNG = {"new": 1.4, "day_old": -1.5}
+"""Rhythms that are less than three days old, and when they begin: days after `BEGIN`. Spikes
+of their own are put in where these are judged, apart from all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,23 @@ class SpendWorld:
     normal: dict[tuple[str, datetime], float]
     agents: int
     days: int
+    young: tuple[Spike, ...] = ()
+
+
+def of_young(world: SpendWorld) -> SpendWorld:
+    """Return the agents of less than three days alone, each with a spike on its first days."""
+    names = sorted({spike.agent for spike in world.young})
+    mine = pl.col("agent").is_in(names)
+    factor = pl.lit(1.0)
+    for spike in world.young:
+        within = (pl.col("ts") >= spike.start) & (pl.col("ts") < spike.end)
+        of = within & (pl.col("agent") == spike.agent)
+        factor = pl.when(of).then(spike.factor).otherwise(factor)
+    counts = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cost")
+    more = [(pl.col(name) * factor).round().cast(pl.Int64()) for name in counts]
+    steps = world.steps.filter(mine).with_columns(more)
+    history = world.history.filter(mine)
+    return replace(world, history=history, steps=steps, spikes=world.young, agents=len(names))
 
 
 def spend_world(
@@ -75,8 +95,26 @@ def spend_world(
     return SpendWorld(
         pl.DataFrame(list(hours), schema=HOURS),
         pl.DataFrame(list(steps), schema=HOURS),
-        *(spikes, normal, agents, days),
+        *(spikes, normal, agents, days, tuple(_of_the_young(fleet, seed, days))),
     )
+
+
+def _of_the_young(fleet: list[Spender], seed: int, days: int) -> Iterator[Spike]:
+    """Yield a spike of each young agent, half a day to two and a half days after it began."""
+    random = Random(f"young {seed}")
+    for agent in fleet:
+        if agent.rhythm not in _YOUNG:
+            continue
+        for _ in range(200):
+            age = timedelta(hours=random.randrange(12, 60))
+            begun = BEGIN + timedelta(hours=24 * _YOUNG[agent.rhythm])
+            start = (begun + age).replace(minute=10, second=0, microsecond=0)
+            within = BEGIN < start < BEGIN + timedelta(days=days, hours=-6)
+            factor = random.choice(FACTORS)
+            if within and agent.normal(start) * (factor - 1) >= _LEAST_EXCESS:
+                hours = timedelta(hours=random.randint(1, 6))
+                yield Spike(agent.name, "volume", factor, start, start + hours)
+                break
 
 
 def _spikes(fleet: list[Spender], random: Random, days: int, count: int) -> Iterator[Spike]:

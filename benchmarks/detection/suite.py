@@ -1,6 +1,6 @@
 """All detectors over all fleets, those tuned on and those held out, as one list of figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from benchmarks.detection.spend_trial import (
     spend_score,
     z_score,
 )
-from benchmarks.detection.spend_world import SpendWorld, spend_world
+from benchmarks.detection.spend_world import SpendWorld, of_young, spend_world
 from manager_agent.rules.catalog.cost_spike import CostSpike
 from manager_agent.rules.catalog.cost_spike_threshold import CostSpikeThreshold
 from manager_agent.rules.catalog.infinite_loop import InfiniteLoop
@@ -67,38 +67,44 @@ def loop_scores(
 
 
 def spikes(days: int) -> Iterator[Figures]:
-    """Yield the figures of each spike detector on each fleet."""
+    """Yield the figures of each spike detector on each fleet, young agents' apart."""
     for group, fleets in (("tuned on", SPEND_TUNED_ON), ("held out", SPEND_HELD_OUT)):
-        for seed, rhythms in fleets:
-            for score in spike_scores(seed, days, rhythms):
-                told = {"fleet": "+".join(dict.fromkeys(rhythms)), **asdict(score)}
-                yield {"what": "spikes", "group": group, **told}
+        worlds = [spend_world(seed, AGENTS, days, rhythms) for seed, rhythms in fleets]
+        for place, score in _spike_scores([seed for seed, _ in fleets], worlds):
+            told = {"fleet": "+".join(dict.fromkeys(fleets[place][1])), **asdict(score)}
+            yield {"what": "spikes", "group": group, **told}
+        young = [of_young(world) for world in worlds]
+        for _, score in _spike_scores([seed for seed, _ in fleets], young):
+            told = {"fleet": "less than three days old", **asdict(score)}
+            yield {"what": "spikes of young agents", "group": group, **told}
 
 
-def spike_scores(
-    seed: int, days: int, rhythms: tuple[str, ...], only_default: bool = False
-) -> Iterator[SpendScore]:
-    """Yield the figures of one fleet, those of the rule first."""
-    yield from _spike_scores(seed, spend_world(seed, AGENTS, days, rhythms), only_default)
+def _spike_scores(
+    seeds: Sequence[int], worlds: Sequence[SpendWorld]
+) -> Iterator[tuple[int, SpendScore]]:
+    """Yield the figures of each world (its place), those of the rule first.
 
-
-def _spike_scores(seed: int, world: SpendWorld, only_default: bool) -> Iterator[SpendScore]:
-    yield spend_score("cost_spike", seed, world, rule_alerts(CostSpike(), world))
-    if only_default:
-        return
-    threshold = rule_alerts(CostSpikeThreshold(), world, percent=20.0)
-    yield spend_score("cost_spike_threshold", seed, world, threshold)
+    Worlds without a spike have none.
+    """
+    judged = {
+        "cost_spike": rule_alerts(CostSpike(), worlds),
+        "cost_spike_threshold": rule_alerts(CostSpikeThreshold(), worlds, percent=20.0),
+    }
     for judge in (fixed, z_score, ewma):
-        yield spend_score(judge.__name__, seed, world, simple_alerts(judge, world))
+        judged[judge.__name__] = [simple_alerts(judge, world) for world in worlds]
+    for place, (seed, world) in enumerate(zip(seeds, worlds, strict=True)):
+        for name, told in judged.items():
+            if world.spikes:
+                yield place, spend_score(name, seed, world, told[place])
 
 
 def real_spikes(trace: Path, days: int) -> Iterator[Figures]:
     """Yield the figures of each spike detector on real arrivals (`--trace`)."""
-    for way, seed in REAL_HELD_OUT:
-        world = real_world(trace, way, seed, AGENTS, days)
-        for score in _spike_scores(seed, world, only_default=False):
-            told = {"fleet": f"Azure trace, {way}", **asdict(score)}
-            yield {"what": f"spikes in real arrivals, {way}", "group": "held out", **told}
+    worlds = [real_world(trace, way, seed, AGENTS, days) for way, seed in REAL_HELD_OUT]
+    for place, score in _spike_scores([seed for _, seed in REAL_HELD_OUT], worlds):
+        way = REAL_HELD_OUT[place][0]
+        told = {"fleet": f"Azure trace, {way}", **asdict(score)}
+        yield {"what": f"spikes in real arrivals, {way}", "group": "held out", **told}
 
 
 def failures() -> Iterator[Figures]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import exp
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -130,6 +131,48 @@ def test_heavy_tails_widen_the_scale() -> None:
         return (6 if Random(ts.isoformat()).random() < 0.04 else 1) * office(ts)
 
     assert normal(history(5, tailed))["scale"] > 0.45
+
+
+def test_a_spike_of_hours_widens_nothing_and_the_next_one_is_told_as_well() -> None:
+    spike = [PRESENT - timedelta(days=5, hours=n) for n in range(6)]
+
+    found = normal(history(5, lambda ts: 10 * office(ts) if ts in spike else office(ts)))
+
+    assert found["scale"] < 0.2
+
+
+def test_what_falls_all_the_time_is_compared_with_where_it_is() -> None:
+    def falling(ts: datetime) -> float:
+        return float(office(ts) * 0.98 ** ((ts - PRESENT).total_seconds() / 86_400))
+
+    found = normal(history(5, falling))
+
+    assert found["expected"] == pytest.approx(10 * DOLLAR, rel=0.15)
+    assert found["scale"] < 0.2, "it grows no wider by falling"
+
+
+def test_a_mondays_job_is_kept_and_what_chance_made_of_five_mondays_is_not() -> None:
+    def stray(ts: datetime) -> float:
+        job = 5 if ts.weekday() == 0 and ts.hour == 14 else 1
+        return job * 10 * exp(Random(ts.isoformat()).gauss(0, 0.3))
+
+    table = history(5, stray)
+    later = [normal(table, PRESENT + timedelta(hours=n))["expected"] for n in range(3, 15)]
+
+    assert normal(table)["expected"] == pytest.approx(50 * DOLLAR, rel=0.35)
+    assert sum(abs(one / DOLLAR - 10) for one in later) / len(later) < 1.5
+
+
+def test_bursts_without_a_rhythm_are_compared_with_hours_that_had_calls() -> None:
+    def bursty(ts: datetime) -> float:
+        random = Random(ts.isoformat())
+        return random.expovariate(0.2) if random.random() < 0.4 else 0
+
+    found = normal(history(3.2, bursty))
+
+    assert found["basis"] == "idle"
+    assert found["expected"] == pytest.approx(3.5 * DOLLAR, rel=0.35)
+    assert 6 < exp(3.5 * found["scale"]) < 25, "the tail of counts is short: 12 medians"
 
 
 def test_rows_of_the_present_hour_and_later_change_nothing() -> None:

@@ -3,16 +3,18 @@
 Costs are compared as `x = log1p(cost / UNIT)`: multiples count alike at every size, and amounts far
 below `UNIT` count as nothing. For every hour of the series, what is expected of it is
 
-- `week`: the median of the same hour of the week in up to six weeks before, of three at least;
+- `week`: the median of the same hour of the week in up to six weeks before, of three at least; as
+  far as so few can tell it from the same hour of the days of late;
 - `day`: younger series: the median of the same hour of the day in the two weeks before, working
   days and weekends apart, of three at least;
-- `idle`: hours that are usually without calls: the median of its hours that had calls;
+- `idle`: hours that are usually without calls, and series without a rhythm: the median of its hours
+  that had calls;
 - `low`: less history than three days, or a kind of day never seen: the last 24 hours with calls.
 
 What the last two days were above that by is added (growth and deploys become normal after a day,
-new levels of up to twice after six hours; what fell is not forgotten: holidays end). Hours far
-outside leave the baseline, unless they last for a day. Nothing here knows the clock: equal hours
-give equal baselines, live and replayed.
+new levels of up to twice after six hours; what fell is expected back, beyond two fifths: holidays
+end). Hours far outside leave the baseline, unless they last for a day. Nothing here knows the
+clock: equal hours give equal baselines, live and replayed.
 """
 
 from datetime import datetime, timedelta
@@ -20,7 +22,13 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from manager_agent.analytics.baseline_scale import idle_part, scale_and_level, step_of_today
+from manager_agent.analytics.baseline_centre import usual_of
+from manager_agent.analytics.baseline_scale import (
+    idle_part,
+    rough_scale,
+    scale_and_level,
+    step_of_today,
+)
 from manager_agent.analytics.frames import BASELINES
 
 HISTORY = timedelta(weeks=6)
@@ -39,6 +47,7 @@ _YOUNG = timedelta(weeks=3)
 _NEW = timedelta(days=3)
 _FAR = 5.0
 _LASTING = 24
+_EXPLAINS = 0.6
 _ENTITY = ["agent", "provider", "model"]
 
 
@@ -113,35 +122,31 @@ def _judged(grid: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
     """Return the rows near the present with what is expected of them."""
     start = present - timedelta(hours=BEHIND)
     before = grid.filter(pl.col("ts") < start)
-    rough = before.join(_usual(before), on=["id", "slot"], maintain_order="left")
-    scales = scale_and_level(rough, present)
-    strays = rough.join(scales, on="id", maintain_order="left")
+    rough = before.join(usual_of(before, start), on=["id", "slot"], maintain_order="left")
+    strays = rough.join(rough_scale(rough, present), on="id", maintain_order="left")
     far = (pl.col("x") - pl.col("centre") - pl.col("level")) > _FAR * pl.col("scale")
     stray = strays.filter(far & (pl.col("x") > 0))
-    spikes = _short_runs(stray)
-    clean = strays.join(spikes, on=["id", "ts"], how="anti", maintain_order="left")
+    spikes, habit = _short_runs(stray), _habit(stray, present)
+    clean = before.join(spikes, on=["id", "ts"], how="anti", maintain_order="left")
     told = grid.filter(pl.col("ts") >= present - _DAYS - timedelta(hours=BEHIND + 1))
     slots = _with_precedent(told).filter(
         pl.col("ts").is_between(start, present + timedelta(hours=AHEAD - 1))
     )
-    usual = _usual(clean)
+    usual = usual_of(clean, start)
+    # What recurs is no spike: it stays among what tells how far the series strays.
+    once = spikes.join(habit, on="id", how="anti")
+    told_of = before.join(once, on=["id", "ts"], how="anti", maintain_order="left")
+    scales = scale_and_level(told_of.join(usual, on=["id", "slot"]), present)
     lately = grid.filter(pl.col("ts") < present).join(usual, on=["id", "slot"])
     slots = slots.join(usual, on=["id", "slot"], how="left").join(scales, on="id", how="left")
     slots = slots.join(step_of_today(lately, present), on="id", how="left").with_columns(
         pl.max_horizontal("level", "step").alias("level")
     )
-    slots = slots.join(_habit(stray, present), on="id", how="left").with_columns(
+    slots = slots.join(habit, on="id", how="left").with_columns(
         pl.max_horizontal("precedent", "habit").alias("precedent")
     )
     active = idle_part(clean, grid.filter(pl.col("ts") < present))
     return _chosen(slots.join(active, on="id", how="left"), basis, present)
-
-
-def _usual(hours: pl.DataFrame) -> pl.DataFrame:
-    """Return `centre`, the median of each time of the week or day, and of how many `samples`."""
-    return hours.group_by("id", "slot").agg(
-        pl.col("x").median().alias("centre"), pl.len().cast(pl.Int64()).alias("samples")
-    )
 
 
 def _short_runs(far: pl.DataFrame) -> pl.DataFrame:
@@ -206,7 +211,10 @@ def _chosen(slots: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
         | (pl.col("samples") < _LEAST)
         | pl.col("scale").is_null()
     )
-    idle = ~low & (pl.col("centre") <= 0) & (pl.col("active") >= 2 * _LEAST)
+    # A rhythm is of use where hours stray less from it than from one another.
+    no_rhythm = pl.col("lumpy") | (pl.col("active_scale") < _EXPLAINS * pl.col("scale"))
+    rests = (pl.col("centre") <= 0) | no_rhythm.fill_null(value=False)
+    idle = ~low & rests & (pl.col("active") >= 2 * _LEAST)
     low |= ~idle & (pl.col("centre") <= 0)
     kind = pl.when(low).then(pl.lit("low")).when(idle).then(pl.lit("idle")).otherwise(pl.lit(basis))
     centre = (
@@ -216,15 +224,7 @@ def _chosen(slots: pl.DataFrame, basis: str, present: datetime) -> pl.DataFrame:
         .then("active_centre")
         .otherwise(pl.col("centre") + pl.col("level"))
     )
-    # A median of few samples is itself uncertain; so much is added to the scale.
-    uncertain = (1 + 1.57 / pl.col("samples").clip(1)).sqrt()
-    scale = (
-        pl.when(low)
-        .then(None)
-        .when(idle)
-        .then("active_scale")
-        .otherwise(pl.col("scale") * uncertain)
-    )
+    scale = pl.when(low).then(None).when(idle).then("active_scale").otherwise("scale")
     samples = pl.when(low | idle).then("active").otherwise("samples")
     precedent = pl.when(low).then("highest").otherwise("precedent")
     return slots.with_columns(

@@ -13,7 +13,7 @@ _TWICE = 2.0
 _RECURS = 1.25
 """Times the most seen at this time before that still is the same."""
 _ROOT_2 = 2**0.5
-_HELD = 0.3
+_HELD = 0.2
 """Share of the band that each half of the hour must reach: what is over in minutes is a burst."""
 
 
@@ -58,12 +58,14 @@ def outside(hours: pl.DataFrame, baselines: pl.DataFrame, bands: Bands) -> pl.Da
         ),
     ).filter(pl.col("expected").is_not_null())
     excess = pl.col("cost") - pl.col("expected")
-    held = pl.min_horizontal("newer", "older") >= pl.col("upper") * _HELD
+    # Series without a rhythm are made of bursts, and so is what their hours are compared with.
+    bursts = pl.col("basis") == "idle"
+    held = bursts | (pl.min_horizontal("newer", "older") >= pl.col("upper") * _HELD)
     twice = (
         (pl.col("cost") > pl.col("lower"))
         & (pl.col("before") > pl.col("lower_before"))
         & (pl.col("newer") >= pl.col("lower") * _HELD)
-        & (pl.col("basis") != "low")
+        & ~pl.col("basis").is_in(["low", "idle"])
     )
     extreme = pl.col("cost") >= pl.col("expected") * bands.extreme
     judged = _with_agent(chosen.with_columns(excess.alias("excess"), extreme.alias("extreme")))

@@ -57,8 +57,8 @@ def found(baselines: Rows, minutes: Rows) -> list[Finding]:
 @pytest.mark.parametrize(
     ("usd", "told"),
     [
-        pytest.param(2.0, False, id="twice normal is within five deviations"),
-        pytest.param(3.0, True, id="three times normal is not"),
+        pytest.param(2.0, False, id="twice normal is growth"),
+        pytest.param(3.0, True, id="three times normal is a spike"),
     ],
 )
 def test_a_steady_hour_is_compared_with_its_band(usd: float, told: bool) -> None:
@@ -68,14 +68,15 @@ def test_a_steady_hour_is_compared_with_its_band(usd: float, told: bool) -> None
 @pytest.mark.parametrize(
     ("before", "told"),
     [
-        pytest.param(1.9, True, id="the hour before was dear, too"),
-        pytest.param(1.5, False, id="it was not"),
+        pytest.param(2.3, True, id="the hour before was dear, too"),
+        pytest.param(2.0, False, id="it was not"),
     ],
 )
 def test_two_hours_in_a_row_need_not_stray_as_far(before: float, told: bool) -> None:
-    """3.5 deviations are 1.8 times normal, 5 are 2.2 times."""
-    base = [*normal(1), dict(normal(1)[1], ts=HOUR - timedelta(hours=2))]
-    minutes = spent(every_five(2.0)) + spent(every_five(before, range(60, 120, 5)))
+    """3.5 deviations are 2.9 times normal, 2.5 are 2.2 times."""
+    mine = normal(1, scale=0.3)
+    base = [*mine, dict(mine[1], ts=HOUR - timedelta(hours=2))]
+    minutes = spent(every_five(2.7)) + spent(every_five(before, range(60, 120, 5)))
 
     assert bool(found(base, minutes)) == told
 
@@ -85,13 +86,23 @@ def test_a_burst_of_minutes_must_be_extreme() -> None:
     assert found(normal(1), spent({0: 10.0}))
 
 
+def test_an_agent_without_a_rhythm_is_made_of_bursts_so_one_may_be_told() -> None:
+    """Its scale is that of hours made of bursts; two such in a row prove no more than one."""
+    bursts = normal(1, basis="idle", scale=0.5)
+    base = [*bursts, dict(bursts[1], ts=HOUR - timedelta(hours=2))]
+
+    assert found(base, spent({0: 7.0}))
+    assert not found(normal(1, scale=0.5), spent({0: 7.0}))
+    assert not found(base, spent(every_five(5.0, range(0, 120, 5))))
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
         pytest.param({"precedent": 0}, True, id="never seen"),
         pytest.param({"precedent": 3.8 * DOLLAR}, True, id="a quarter more than ever at this time"),
         pytest.param({"precedent": 4.0 * DOLLAR}, False, id="a job that recurs"),
-        pytest.param({"scale": 0.35}, False, id="an agent that strays"),
+        pytest.param({"scale": 0.5}, False, id="an agent that strays"),
         pytest.param({"basis": "low", "scale": None}, False, id="short history: five times"),
     ],
 )

@@ -36,10 +36,10 @@ class CostSpike:
     split into causes that add up.
     """
 
-    score: Annotated[float, Field(gt=0)] = 5.0
+    score: Annotated[float, Field(gt=0)] = 3.5
     """Robust standard deviations above normal, on a logarithmic scale."""
 
-    min_ratio: Annotated[float, Field(ge=1)] = 2.0
+    min_ratio: Annotated[float, Field(ge=1)] = 2.5
     """Times normal that it must be, however steady the agent: less is growth, not a spike."""
 
     min_usd: Annotated[float, Field(ge=0)] = 0.5
