@@ -4,23 +4,23 @@ Where every series has as many cells, what belongs to a cell is found by its num
 are alike are put side by side by a list made once. Joins by series and hour take ten times as long.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
+
+from manager_agent.analytics.kept import HOUR, minute_of
 
 AHEAD = 24
 """Hours from the present one on that a calendar knows."""
 
 _DAY, _WEEK = 24, 168
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HOUR = timedelta(hours=1)
 _HOUR_US = 3_600_000_000
 
 
 def hour_of(moment: datetime) -> int:
     """Return the hour that holds a moment, as a number since 1970."""
-    return (moment - _EPOCH) // _HOUR
+    return minute_of(moment) // HOUR
 
 
 def moments(hour: pl.Series) -> pl.Series:
