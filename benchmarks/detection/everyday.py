@@ -14,25 +14,24 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from benchmarks.detection.held_out import HELD_OUT
 from benchmarks.detection.loop_world import BEGIN, LoopWorld, loop_world
 from benchmarks.detection.shapes import TUNED_ON, Shape
 from benchmarks.detection.sizes import CHAT, CODE
-from manager_agent.analytics.install import install
 from manager_agent.receiver.call import Call
-from manager_agent.receiver.changes import CallVersion, Changes, ToolVersion
-from manager_agent.receiver.content import Door
 from manager_agent.receiver.fact import ToolFact
-from manager_agent.receiver.tool import ToolCall
+from manager_agent.receiver.tool import ToolCall, tool_name
 from manager_agent.rules.registry import catalog
-from manager_agent.store.duck import FactStore
 from manager_agent.store.snapshot import Snapshots
+from tests.harness.facts import added, call, opened, tool_call
 
 HISTORY_DAYS = 7
 _AT_ONCE = 20_000
@@ -69,79 +68,46 @@ def everyday(
 
 def _store(world: LoopWorld, folder: Path) -> None:
     end = BEGIN + timedelta(days=world.days)
-    facts = FactStore(folder / "manager.duckdb", Door(b"k" * 32), install)
+    facts = opened(folder)
     try:
-        for changes in _changes(world, end):
-            facts.append(changes)
+        for part in _started(world.calls).iter_slices(_AT_ONCE):
+            facts.append(added([_call(row) for row in part.iter_rows(named=True)]))
+        for part in _started(world.tools).with_row_index().iter_slices(_AT_ONCE):
+            facts.append(added(tools=[_tool(row) for row in part.iter_rows(named=True)]))
         Snapshots(folder / "snapshot", facts.cursor, lambda: end, lambda: 1).publish(end)
     finally:
         facts.close()
 
 
-def _changes(world: LoopWorld, end: datetime) -> Iterator[Changes]:
-    now_ns = int(end.timestamp() * 1e9)
-    for part in world.calls.iter_slices(_AT_ONCE):
-        changes = Changes(now_ns)
-        for row in part.iter_rows(named=True):
-            call = _call(row)
-            changes.calls.append(CallVersion(call, 1, False))
-            changes.count(call, +1)
-        yield changes
-    for part in world.tools.iter_slices(_AT_ONCE):
-        changes = Changes(now_ns)
-        for number, row in enumerate(part.iter_rows(named=True)):
-            changes.tools.append(ToolVersion(_tool(row, number), 1))
-        yield changes
+def _started(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(pl.col("ts").dt.epoch("ns").alias("start_ns"))
 
 
 def _call(row: dict[str, Any]) -> Call:
-    unknown: dict[str, Any] = dict.fromkeys(Call._fields)
     same = {name: row[name] for name in row.keys() & set(Call._fields)}
-    known = {
-        "start_ns": _ns(row["ts"]),
-        "service": row["agent"],
-        "request_model": row["model"],
-        "response_model": row["model"],
-        "error": row["status"] == "error",
-        "emitters": "everyday",
-        "span_id": row["call_id"][:16],
-        "guarded": False,
-        "usage_estimated": False,
-        "cost_by_provider": False,
-        "cost_nano": row["cost"],
-        "cost_source": "local",
-    }
-    return Call(**{**unknown, **same, **known})
-
-
-def _tool(row: dict[str, Any], number: int) -> ToolCall:
-    span_id = f"{_ns(row['ts']) + number:016x}"[-16:]
-    return ToolCall(
-        key=f"{row['trace_id']}:{span_id}",
-        start_ns=_ns(row["ts"]),
-        duration_ms=row["duration_ms"],
-        agent=row["agent"],
+    return call(
+        **same,
         service=row["agent"],
-        environment=None,
-        conversation_id=row["conversation_id"],
-        trace_id=row["trace_id"],
-        span_id=span_id,
-        fact=ToolFact(
-            row["tool"],
-            error=row["status"] == "error",
-            error_type=row["error_type"],
-            error_message=row["error_message"],
-            arguments_digest=row["arguments_digest"],
-            result_digest=row["result_digest"],
-        ),
+        request_model=row["model"],
+        response_model=row["model"],
+        error=row["status"] == "error",
+        cost_nano=row["cost"],
+        cost_source="local",
     )
 
 
-def _ns(moment: datetime) -> int:
-    return (
-        (moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC))
-        // timedelta(microseconds=1)
-        * 1000
+def _tool(row: dict[str, Any]) -> ToolCall:
+    told = ("error_type", "error_message", "arguments_digest", "result_digest")
+    same = {name: row[name] for name in row.keys() & set(ToolCall._fields)}
+    span_id = f"{row['index']:016x}"
+    return tool_call(
+        span_id,
+        **same,
+        key=tool_name((row["trace_id"], span_id)),
+        service=row["agent"],
+        fact=ToolFact(
+            row["tool"], error=row["status"] == "error", **{name: row[name] for name in told}
+        ),
     )
 
 
