@@ -34,13 +34,12 @@ Rows = list[dict[str, Any]]
 T = TypeVar("T")
 
 
-def command(data_dir: Path, config: Path | None, **ports: int) -> list[str]:
+def command(data_dir: Path, config: Path, **ports: int) -> list[str]:
     """Return the command line of `serve`; a port that is not named is a free one."""
     chosen = {"otlp_grpc": 0, "otlp_http": 0, "api": 0, "metrics": 0, **ports}
     options = [f"--{name.replace('_', '-')}-port={port}" for name, port in chosen.items()]
     module = [sys.executable, "-m", "manager_agent.app.dispatch", "serve"]
-    named = [] if config is None else [f"--config={config}"]
-    return [*module, f"--data-dir={data_dir}", *named, *options]
+    return [*module, f"--data-dir={data_dir}", f"--config={config}", *options]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -59,12 +58,11 @@ class Manager:
         """Start it and wait until it says `ready`. Raises `AssertionError` with its log."""
         self.data_dir = data_dir
         data_dir.parent.mkdir(parents=True, exist_ok=True)
-        path = None
-        if config is not None:
-            path = data_dir.with_suffix(".yaml")
-            receiver = {**WAITS, **config.get("receiver", {})}
-            whole = {"reports": NO_REPORTS, **config, "receiver": receiver}
-            path.write_text(yaml.safe_dump(whole), "utf-8")
+        asked = config or {}
+        receiver = {**WAITS, **asked.get("receiver", {})}
+        whole = {"reports": NO_REPORTS, **asked, "receiver": receiver}
+        path = data_dir.with_suffix(".yaml")
+        path.write_text(yaml.safe_dump(whole), "utf-8")
         self.log_path = data_dir.with_suffix(".log")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
