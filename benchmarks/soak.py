@@ -1,4 +1,4 @@
-"""`make soak`: a steady load for an hour, with rules, snapshots and SQL readers.
+"""`make soak`: a steady load for an hour, with rules and snapshots as by default, and SQL readers.
 
 Prints a line for each slice and what must hold at the end; writes the figures as JSON; exit code 1
 where one of them did not hold.
@@ -88,7 +88,7 @@ def soak(seconds: float, pace: float, exporters: int) -> dict[str, Any]:
     length = min(_SLICE_SECONDS, seconds / _LEAST_SLICES)
     with (
         tempfile.TemporaryDirectory(prefix="manager-soak-") as folder,
-        served(Path(folder), SETTINGS["busy"]) as manager,
+        served(Path(folder), SETTINGS["usual"]) as manager,
     ):
         order = Order(manager.ready.otlp_grpc, Shape(), exporters=exporters, spans_per_second=pace)
         with readers(manager.ready.api) as asking, watch(manager) as watching:
@@ -123,7 +123,7 @@ def soak(seconds: float, pace: float, exporters: int) -> dict[str, Any]:
 
 def judge(parts: Sequence[Slice], readings: Sequence[Reading], asking: Readers) -> list[Verdict]:
     """Return what had to hold of the manager under load, and whether it did."""
-    settings = SETTINGS["busy"]
+    settings = SETTINGS["usual"]
     return [
         verdict.latency_steady(parts),
         verdict.memory_flat(readings),

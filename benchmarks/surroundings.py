@@ -1,4 +1,4 @@
-"""What else the manager does while it is measured: nothing, or all that a busy one does."""
+"""What else the manager does while it is measured: nothing, as much as by default, or much more."""
 
 import threading
 import time
@@ -9,17 +9,25 @@ from typing import Any, Literal
 from manager_agent.api.sql_client import SqlClientError, query
 from manager_agent.app.bench.figures import percentile
 
-Surroundings = Literal["alone", "busy"]
+Surroundings = Literal["alone", "usual", "busy"]
+
+_LIMITS = {"default": {"hourly_limit_usd": 10**6, "daily_token_limit": 10**12}}
 
 SETTINGS: dict[Surroundings, dict[str, Any]] = {
     "alone": {
         "monitoring": {"check_interval_seconds": 3600},
         "storage": {"snapshot_seconds": 3600},
     },
+    # The defaults, written out: what is on time is judged by them.
+    "usual": {
+        "monitoring": {"check_interval_seconds": 30},
+        "storage": {"snapshot_seconds": 15},
+        "agent_budgets": _LIMITS,
+    },
     "busy": {
         "monitoring": {"check_interval_seconds": 1},
         "storage": {"snapshot_seconds": 5},
-        "agent_budgets": {"default": {"hourly_limit_usd": 10**6, "daily_token_limit": 10**12}},
+        "agent_budgets": _LIMITS,
     },
 }
 

@@ -8,11 +8,13 @@ failed or answered the same way to other arguments, an input that grew by the sa
 import polars as pl
 
 from manager_agent.analytics.frames import Frames
+from manager_agent.rules.loop_score import WEIGHTS
 
 _LEAST_OUTPUT = 8
 """Tokens: shorter answers are too often of one length for that to say anything."""
 
-_CALL, _TOOL = pl.lit("call"), pl.lit("tool")
+_KIND = pl.Enum(("call", "tool"))
+_PROOF = pl.Enum(list(WEIGHTS))
 
 
 def steps(frames: Frames) -> pl.DataFrame:
@@ -38,7 +40,7 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
     return calls.select(
         "ts",
         end=_end(),
-        kind=_CALL,
+        kind=pl.lit("call", _KIND),
         agent="agent",
         trace="trace_id",
         conversation="conversation_id",
@@ -54,9 +56,10 @@ def _calls(calls: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("proven"))
         .when(whole.is_not_null())
         .then(pl.lit("asked"))
-        .otherwise(pl.lit("counts")),
+        .otherwise(pl.lit("counts"))
+        .cast(_PROOF),
         near=pl.lit(None, pl.UInt64),
-        near_proof=pl.lit("growth"),
+        near_proof=pl.lit("growth", _PROOF),
         growing=untold & telling,
         cost="cost",
         input="input_tokens",
@@ -71,7 +74,7 @@ def _tools(tools: pl.DataFrame) -> pl.DataFrame:
     return tools.select(
         "ts",
         end=_end(),
-        kind=_TOOL,
+        kind=pl.lit("tool", _KIND),
         agent="agent",
         trace="trace_id",
         conversation="conversation_id",
@@ -83,9 +86,10 @@ def _tools(tools: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("failed"))
         .when(pl.col("result_digest").is_not_null())
         .then(pl.lit("proven"))
-        .otherwise(pl.lit("unanswered")),
+        .otherwise(pl.lit("unanswered"))
+        .cast(_PROOF),
         near=pl.when(got.is_not_null()).then(_joined("tool", pl.col("tool"), got).hash()),
-        near_proof=pl.when(failed).then(pl.lit("error")).otherwise(pl.lit("result")),
+        near_proof=pl.when(failed).then(pl.lit("error")).otherwise(pl.lit("result")).cast(_PROOF),
         growing=pl.lit(value=False),
         cost=pl.lit(None, pl.Int64),
         input=pl.lit(None, pl.Int64),

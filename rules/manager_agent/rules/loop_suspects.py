@@ -30,7 +30,7 @@ def suspects(steps: pl.DataFrame, since: datetime) -> pl.DataFrame:
     )
     with_trace = steps.select("trace").with_row_index("at").join(traces, on="trace", how="semi")
     rows = pl.concat([with_agent["at"], with_trace["at"]]).unique().sort()
-    return steps[rows]
+    return steps if len(rows) == steps.height else steps[rows]
 
 
 def _suspect(steps: pl.DataFrame, owner: str, since: datetime) -> pl.DataFrame:

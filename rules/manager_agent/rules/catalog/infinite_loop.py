@@ -11,7 +11,7 @@ from manager_agent.analytics.frames import Frames
 from manager_agent.rules.amounts import counted, dollars, usd_text
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.loop_look import Habits, Loop, looked
-from manager_agent.rules.loop_runs import repeating, runs
+from manager_agent.rules.loop_runs import repeating, runs, whole
 from manager_agent.rules.loop_score import LOOP, NEARLY
 from manager_agent.rules.loop_steps import steps
 from manager_agent.rules.loop_suspects import suspects
@@ -107,7 +107,8 @@ class InfiniteLoop:
         habits = Habits(self.longest_cycle, self.wait_seconds, self.poll_tools, self.cursor_tools)
         places = [(by, repeating(judged, by, since)) for by in ("sig", "near")]
         wanted = pl.concat([place.select("run") for _, place in places]).unique()
-        rows = judged.join(wanted, on="run", how="semi").partition_by("run", as_dict=True)
+        told = whole(judged.join(wanted, on="run", how="semi"), able)
+        rows = told.partition_by("run", as_dict=True)
         by_run = {run: part.sort("ts").to_dicts() for (run,), part in rows.items()}
         for by, place in places:
             for row in place.iter_rows(named=True):
