@@ -1,6 +1,7 @@
 """Answers about stretches of time, kept until something in them changes."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -66,9 +67,19 @@ class Kept:
         self._buckets = {b: self._buckets[b] for b in wanted if b in self._buckets}
         for first, end in runs([b for b in wanted if b not in self._buckets]):
             self._load(con, first, end, wanted)
+        found = self._together(wanted)
+        self._last = (wanted, found)
+        return found
+
+    def _together(self, wanted: Sequence[int]) -> pl.DataFrame:
+        """Return the rows of all these buckets, which are parts of it from now on: one copy."""
         full = [self._buckets[b].frame for b in wanted if self._buckets[b].frame.height]
         found = pl.concat(full, rechunk=True) if full else pl.DataFrame(schema=self._schema)
-        self._last = (wanted, found)
+        start = 0
+        for bucket in wanted:
+            rows = self._buckets[bucket]
+            self._buckets[bucket] = replace(rows, frame=found[start : start + rows.frame.height])
+            start += rows.frame.height
         return found
 
     def _load(
@@ -77,14 +88,18 @@ class Kept:
         bounds = {"low": naive(first * self.grain), "high": naive(end * self.grain)}
         self.asked += 1
         found = ask(con, self._question, {**bounds, **self._more}, self._schema)
-        number = pl.col("ts").dt.epoch("us") // (self.grain * 60_000_000)
-        parts = found.with_columns(number.alias("_bucket")).partition_by(
-            "_bucket", as_dict=True, include_key=False
-        )
+        number = found["ts"].dt.epoch("us") // (self.grain * 60_000_000)
+        parts: dict[int, pl.DataFrame] = {}
+        start = 0
+        for height, bucket in number.rle().struct.unnest().iter_rows():
+            if bucket in parts:
+                raise ValueError(f"{self._question}.sql: its rows are not in order of ts")
+            parts[bucket] = found[start : start + height]
+            start += height
         nothing = found.clear()
         for bucket in wanted:
             if first <= bucket < end:
-                rows = parts.get((bucket,), nothing)
+                rows = parts.get(bucket, nothing)
                 self._buckets[bucket] = Rows(rows, (piece(rows),))
 
 

@@ -10,4 +10,5 @@ SELECT
     CAST(sum(leased_tokens) AS BIGINT) AS tokens
 FROM spend_deltas
 WHERE ts >= $low AND ts < $high
-GROUP BY 1, 2;
+GROUP BY 1, 2
+ORDER BY 1;

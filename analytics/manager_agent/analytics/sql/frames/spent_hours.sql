@@ -8,4 +8,5 @@ SELECT
     CAST(coalesce(sum(unpriced_calls), 0) AS BIGINT) AS unpriced_calls
 FROM usage_hour
 WHERE ts >= $low AND ts < $high AND agent IS NOT NULL
-GROUP BY 1, 2;
+GROUP BY 1, 2
+ORDER BY 1;

@@ -12,4 +12,5 @@ SELECT
     bool_or(unpriced_calls > 0) AS some, bool_or(calls > unpriced_calls) AS priced
 FROM usage_minute
 WHERE ts >= $low AND ts < $high
-GROUP BY 1, 2, 3;
+GROUP BY 1, 2, 3
+ORDER BY 1;
