@@ -17,6 +17,8 @@ MINUTE, QUARTER, HOUR, DAY = 1, 15, 60, 1440
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
+_MICROSECOND = timedelta(microseconds=1)
+_MINUTE_US = 60_000_000
 _MOST_RUNS = 8
 """Stretches asked for one by one; of more, all between the first and the last is read at once."""
 
@@ -26,12 +28,14 @@ class Kept:
 
     The question takes `$low` and `$high`, naive and UTC, and `$grain` in minutes if it asks for
     it; its rows have a `ts` and come in an order that is first of all that of `ts`. A bucket is a
-    number: stretches of the grain since 1970.
+    number: stretches of the grain, or of a part of it, since 1970.
     """
 
-    def __init__(self, question: str, grain: int, schema: pl.Schema) -> None:
-        """`schema`: of the answer, `ts` among its columns."""
+    def __init__(self, question: str, grain: int, schema: pl.Schema, parts: int = 1) -> None:
+        """`schema`: of the answer, `ts` among its columns. `parts`: buckets in a stretch."""
         self.grain = grain
+        self.bucket_us = grain * _MINUTE_US // parts
+        """Length of a bucket, in microseconds."""
         self.asked = 0
         """Times that the database was asked."""
         self._question = question
@@ -47,9 +51,25 @@ class Kept:
 
     def touch(self, minutes: Iterable[int]) -> None:
         """Forget the buckets that hold these minutes (since 1970): something in them changed."""
-        for bucket in {minute // self.grain for minute in minutes} & self._buckets.keys():
+        changed = {bucket for minute in minutes for bucket in self._buckets_of(minute)}
+        for bucket in changed & self._buckets.keys():
             del self._buckets[bucket]
             self._last = None
+
+    def _buckets_of(self, minute: int) -> range:
+        first, end = minute * _MINUTE_US, (minute + 1) * _MINUTE_US
+        return range(first // self.bucket_us, (end - 1) // self.bucket_us + 1)
+
+    def span(self, low: datetime, high: datetime) -> Sequence[int]:
+        """Return the buckets from that of `low` to that of `high`."""
+        first, last = ((moment - _EPOCH) // _MICROSECOND for moment in (low, high))
+        return range(first // self.bucket_us, last // self.bucket_us + 1)
+
+    def bounds(self, first: int, end: int) -> Mapping[str, datetime]:
+        """Return where buckets from `first` to before `end` lie, as questions ask for it."""
+        of = {"low": first, "high": end}
+        moments = {name: _EPOCH + each * self.bucket_us * _MICROSECOND for name, each in of.items()}
+        return {name: moment.replace(tzinfo=None) for name, moment in moments.items()}
 
     def heights(self) -> Mapping[int, int]:
         """Return the number of rows of each bucket that is here."""
@@ -85,10 +105,9 @@ class Kept:
     def _load(
         self, con: duckdb.DuckDBPyConnection, first: int, end: int, wanted: Sequence[int]
     ) -> None:
-        bounds = {"low": naive(first * self.grain), "high": naive(end * self.grain)}
         self.asked += 1
-        found = ask(con, self._question, {**bounds, **self._more}, self._schema)
-        number = found["ts"].dt.epoch("us") // (self.grain * 60_000_000)
+        found = ask(con, self._question, {**self.bounds(first, end), **self._more}, self._schema)
+        number = found["ts"].dt.epoch("us") // self.bucket_us
         parts: dict[int, pl.DataFrame] = {}
         start = 0
         for height, bucket in number.rle().struct.unnest().iter_rows():
@@ -147,11 +166,6 @@ def minute_of(moment: datetime) -> int:
 def naive(minute: int) -> datetime:
     """Return the start of a minute since 1970 as the database keeps it."""
     return (_EPOCH + minute * _MINUTE).replace(tzinfo=None)
-
-
-def span(low: datetime, high: datetime, grain: int) -> Sequence[int]:
-    """Return the buckets from that of `low` to that of `high`."""
-    return range(minute_of(low) // grain, minute_of(high) // grain + 1)
 
 
 def runs(buckets: Collection[int]) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ import duckdb
 import polars as pl
 
 from manager_agent.analytics.frames import UNPRICED
-from manager_agent.analytics.kept import HOUR, Kept, span
+from manager_agent.analytics.kept import HOUR, Kept
 
 UNPRICED_WITHIN = timedelta(hours=24)
 _PRICED_SINCE = timedelta(hours=1)
@@ -45,7 +45,7 @@ class UnpricedFrame:
         priced now and then stays listed, so that its alert does not come and go.
         """
         since = now - UNPRICED_WITHIN
-        minutes = self._minutes.rows(con, span(since, now, HOUR))
+        minutes = self._minutes.rows(con, self._minutes.span(since, now))
         return _unpriced(minutes.filter(pl.col("ts").is_between(since, now)))
 
 

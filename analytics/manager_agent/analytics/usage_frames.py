@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 
 from manager_agent.analytics.frames import CALLS, HOURS, MINUTES, TOOLS
-from manager_agent.analytics.kept import HOUR, MINUTE, Kept, ask, naive, span
+from manager_agent.analytics.kept import HOUR, MINUTE, Kept, ask
 from manager_agent.analytics.remembered import Piece, cut
 
 HOURS_WITHIN = timedelta(hours=48)
@@ -18,8 +18,14 @@ CALLS_WITHIN = timedelta(hours=1)
 MOST_CALLS = 200_000
 """Calls, and executions of tools, that frames hold at most: the newest."""
 
-_COUNTED = pl.Schema({"ts": pl.Datetime("us", "UTC"), "n": pl.Int64()})
-_FEW = 5
+_PARTS = 6
+"""Of a minute. Single rows are kept by so much: a fleet may make more in a minute than all that
+frames hold, and whole minutes of it would be kept for the sake of a part."""
+
+_COUNTED = pl.Schema({"bucket": pl.Int64(), "n": pl.Int64()})
+_FEW = 30
+"""Buckets that are read without asking first how many rows there are: five minutes."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -49,11 +55,11 @@ class UsageFrames:
 
     def hours(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
         """Return usage in the clock hour (UTC) of `now` and the 48 before."""
-        return self._hours.rows(con, span(now - HOURS_WITHIN, now, HOUR))
+        return self._hours.rows(con, self._hours.span(now - HOURS_WITHIN, now))
 
     def minutes(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
         """Return usage in the minute of `now` and the 120 before."""
-        return self._minutes.rows(con, span(now - MINUTES_WITHIN, now, MINUTE))
+        return self._minutes.rows(con, self._minutes.span(now - MINUTES_WITHIN, now))
 
     def calls(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
         """Return calls that began in the hour up to `now`, in order of `ts`."""
@@ -65,19 +71,19 @@ class UsageFrames:
 
 
 class _Newest:
-    """Single rows of the last hour, the newest `MOST_CALLS`; older minutes are not even read."""
+    """Single rows of the last hour, the newest `MOST_CALLS`; older ones are not even read."""
 
     def __init__(self, question: str, schema: pl.Schema) -> None:
-        self.kept = Kept(question, MINUTE, schema)
+        self.kept = Kept(question, MINUTE, schema, _PARTS)
         self._question = question
         self.pieces: Sequence[Piece] = ()
         """What the last answer of `rows` is made of."""
 
     def rows(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
-        wanted = span(now - CALLS_WITHIN, now, MINUTE)
+        wanted = self.kept.span(now - CALLS_WITHIN, now)
         here = self.kept.heights()
         needed = _enough(wanted, here)
-        missing = [minute for minute in needed if minute not in here]
+        missing = [bucket for bucket in needed if bucket not in here]
         if len(missing) > _FEW:
             needed = _enough(wanted, {**self._counted(con, missing), **here})
         every = self.kept.rows(con, needed)
@@ -86,18 +92,19 @@ class _Newest:
         self.pieces = list(cut(self.kept.pieces(), first, end))
         return every[first:end]
 
-    def _counted(self, con: duckdb.DuckDBPyConnection, minutes: Sequence[int]) -> Mapping[int, int]:
-        params = {"low": naive(minutes[0]), "high": naive(minutes[-1] + 1)}
-        found = ask(con, f"{self._question}_counted", params, _COUNTED)
-        return dict(found.select(pl.col("ts").dt.epoch("s") // 60, "n").iter_rows())
+    def _counted(self, con: duckdb.DuckDBPyConnection, buckets: Sequence[int]) -> Mapping[int, int]:
+        bounds = self.kept.bounds(buckets[0], buckets[-1] + 1)
+        length = {"bucket_us": self.kept.bucket_us}
+        found = ask(con, f"{self._question}_counted", {**bounds, **length}, _COUNTED)
+        return dict(found.iter_rows())
 
 
 def _enough(wanted: Sequence[int], heights: Mapping[int, int]) -> Sequence[int]:
     """Return the last of `wanted` that hold so many rows; the very last, not over yet, beside."""
     rows = 0
-    for back, minute in enumerate(reversed(wanted)):
+    for back, bucket in enumerate(reversed(wanted)):
         if back:
-            rows += heights.get(minute, 0)
+            rows += heights.get(bucket, 0)
         if rows >= MOST_CALLS:
             return wanted[len(wanted) - back - 1 :]
     return wanted

@@ -70,7 +70,7 @@ class FactStore:
         door: Door,
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
-        memory_limit: str = "512MB",
+        memory_limit: str = "256MB",
         checkpoint_mib: int = 64,
     ) -> None:
         """Open the file, made if missing. Raises `StoreError`.

@@ -1,7 +1,7 @@
 -- name: tools_counted
--- grain: one minute (UTC), from $low to before $high, with rows of tool_calls
--- columns: ts start of the minute; n its rows
-SELECT date_trunc('minute', ts) AS ts, count(*) AS n
+-- grain: one bucket of $bucket_us microseconds since 1970, from $low to before $high, with rows of tool_calls
+-- columns: bucket its number; n its rows
+SELECT epoch_us(ts) // $bucket_us AS bucket, count(*) AS n
 FROM tool_calls
 WHERE ts >= $low AND ts < $high
 GROUP BY 1;
