@@ -345,6 +345,7 @@ async def _run(
 async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
     """Run the rules on their schedule; a failed look is told, counted and taken again."""
     while not stop.is_set():
+        began = monotonic()
         try:
             await asyncio.to_thread(manager.ticker.tick, now())
             await _copy_alerts(manager)
@@ -352,7 +353,7 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
         except Exception as error:  # noqa: BLE001 - the schedule must outlive a full disk
             manager.ticker.failures += 1
             _log.error("a look at the rules failed", error=repr(error))
-        await _pause(stop, _look_seconds(manager))
+        await _pause(stop, _rest(_look_seconds(manager), monotonic() - began))
 
 
 def _look_seconds(manager: Manager) -> float:
@@ -378,13 +379,20 @@ async def _copy_alerts(manager: Manager) -> None:
 async def _publishing(manager: Manager, stop: asyncio.Event) -> None:
     """Publish a snapshot now and then where something changed."""
     while not stop.is_set():
+        began = monotonic()
         try:
             current = manager.snapshots.current
             if current is None or current.seq < manager.snapshots.changes():
                 await asyncio.to_thread(manager.snapshots.publish, now())
         except SnapshotError as error:
             _log.error("no snapshot was published", error=str(error))
-        await _pause(stop, manager.settings.storage.snapshot_seconds)
+        await _pause(stop, _rest(manager.settings.storage.snapshot_seconds, monotonic() - began))
+
+
+def _rest(every: float, took: float) -> float:
+    """Return the seconds until it is time again for what took so many; others get a third at least
+    of the time where it takes longer than it may."""
+    return max(every - took, took / 2)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

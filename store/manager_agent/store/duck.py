@@ -70,13 +70,13 @@ class FactStore:
         door: Door,
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
-        memory_limit: str = "256MB",
+        memory_limit: str = "320MB",
         checkpoint_mib: int = 64,
     ) -> None:
         """Open the file, made if missing. Raises `StoreError`.
 
         `memory_limit`: what DuckDB may hold, cached blocks included, before it writes to a file
-        beside its own. What is in the log counts, too; half of this was enough for all there is.
+        beside its own. What is in the log counts, too; less than this was enough for all there is.
         `checkpoint_mib`: what the log may reach; more is more memory and longer checkpoints, which
         commits wait for, and saves no processor time (docs/decisions/0019-row-groups.md).
         """
