@@ -23,13 +23,13 @@ test: $(READY) ## Install all it needs; run the fast tests
 test-all: $(READY) collector test-duckdb2 ## The slow tests too: kills, full disks, a real collector, the other DuckDB version
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --durations=25
 
-test-duckdb2: $(READY) ## The fast tests on DuckDB 2.0.0
+test-duckdb2: $(READY) ## The fast tests that use DuckDB, on 2.0.0
 	@$(PYTHON) -m venv $(NEXT)
 	@sed '/^duckdb==/,/# via/d' requirements.lock > $(NEXT)/requirements.txt
 	@$(NEXT)/bin/pip install --quiet --no-deps --require-hashes -r $(NEXT)/requirements.txt
 	@$(NEXT)/bin/pip install --quiet --no-deps duckdb==$(NEXT_DUCKDB)
 	@$(NEXT)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
-	$(NEXT)/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests/store tests/analytics tests/api tests/flow tests/receiver
+	$(NEXT)/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests/store tests/analytics tests/api tests/flow $$(grep -lE "manager_agent\.store|tests\.harness\.(manager|facts)" tests/receiver/test_*.py)
 
 collector: ## Build the OpenTelemetry Collector that the slow tests run (Go; once, some minutes)
 	@bash deploy/collector/build.sh

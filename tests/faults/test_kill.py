@@ -31,11 +31,11 @@ CROWDED = {"receiver": {"max_window_spans": 300, "merge_window_seconds": 20}}
 @pytest.mark.parametrize(
     ("rounds", "emitters", "config", "seed"),
     [
-        pytest.param(12, 1, SEALS_MEANWHILE, 1, id="12 kills, one emitter"),
+        pytest.param(9, 1, SEALS_MEANWHILE, 1, id="one emitter"),
         pytest.param(6, 1, SEALS_AT_ONCE, 2, id="while calls are sealed"),
         pytest.param(6, 2, {}, 3, id="two emitters a call, in different requests"),
         pytest.param(6, 2, SEALS_AT_ONCE, 4, id="two emitters, one of them after the seal"),
-        pytest.param(12, 1, CHECKPOINTS, 5, id="while it checkpoints, seals and publishes"),
+        pytest.param(9, 1, CHECKPOINTS, 5, id="while it checkpoints, seals and publishes"),
         pytest.param(5, 1, JOURNALED, 7, id="while requests are only in the journal"),
         pytest.param(3, 2, JOURNALED, 8, id="in the journal, two emitters a call"),
         pytest.param(8, 1, CROWDED, 6, id="while a crowded window seals early"),
