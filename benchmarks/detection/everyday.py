@@ -2,9 +2,10 @@
 
 Weeks of ordinary work, hard negatives included (`work.py`: pollers, batches, file movers, retries,
 people who talk for hours), and no loop, are stored as a manager stores them. Then `manager-agent
-rules replay` runs all rules, with their defaults, over all but the first week. Nothing is wrong
-there by the generator's making, so each alert is false, or says what the fleet does at its ordinary
-worst (a call that fails, a conversation far dearer than others): the table names them all.
+rules replay` runs all rules, or those of `--rule`, with their defaults, over all but the first
+week. Nothing is wrong there by the generator's making, so each alert is false, or says what the
+fleet does at its ordinary worst (a call that fails, a conversation far dearer than others): the
+table names them all.
 """
 
 import argparse
@@ -49,14 +50,18 @@ class Everyday:
 
 
 def everyday(
-    shape: Shape, seed: int, days: int, folder: Path
+    shape: Shape, seed: int, days: int, folder: Path, rules: Sequence[str] = ()
 ) -> tuple[Everyday, list[dict[str, Any]]]:
-    """Return what all rules tell in `days` of a fleet of this shape that only works; the alerts."""
+    """Return what `rules` (all, where none are named) tell in `days` of a fleet of this shape that
+    only works; the alerts."""
     world = loop_world(replace(shape, loops=0), seed, HISTORY_DAYS + days, (CODE, CHAT))
     _store(world, folder)
     command = (sys.executable, "-m", "manager_agent.app.dispatch", "rules", "replay", "--json")
     window = ("--since", f"{days}d", "--data-dir", str(folder))
-    done = subprocess.run([*command, *window], check=True, stdout=subprocess.PIPE, env=os.environ)
+    only = [part for rule in rules for part in ("--rule", rule)]
+    done = subprocess.run(
+        [*command, *window, *only], check=True, stdout=subprocess.PIPE, env=os.environ
+    )
     said = json.loads(done.stdout)
     if said["failed"]:
         raise RuntimeError(f"rules that broke: {said['failed']}")
@@ -115,27 +120,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the alerts where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection.everyday")
     parser.add_argument("--days", type=int, default=7, help="days that are judged")
+    parser.add_argument(
+        "--rule", action="append", default=[], choices=sorted(catalog()), help="only this rule"
+    )
     parser.add_argument("--json", type=Path, help="file for all figures and alerts")
     asked = parser.parse_args(arguments)
     found: list[tuple[Everyday, list[dict[str, Any]]]] = []
     for shape, seed in (*TUNED_ON[:1], *HELD_OUT):
         with tempfile.TemporaryDirectory() as folder:
-            found.append(everyday(shape, seed, asked.days, Path(folder)))
+            found.append(everyday(shape, seed, asked.days, Path(folder), asked.rule))
         told = found[-1][0]
         print(f"{told.fleet} ({seed}): {told.calls} calls, {told.alerts}", file=sys.stderr)
     if asked.json:
         rows = [{"fleet": told.fleet, "seed": told.seed, "alerts": each} for told, each in found]
         asked.json.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-    _print([told for told, _ in found])
+    _print([told for told, _ in found], asked.rule or sorted(catalog()))
     return 0
 
 
-def _print(found: Sequence[Everyday]) -> None:
+def _print(found: Sequence[Everyday], rules: Sequence[str]) -> None:
     weeks = sum(one.agent_weeks for one in found)
     print(f"alerts of {len(found)} fleets in {weeks:.0f} weeks of an agent\n")
     fleets = " | ".join(one.fleet for one in found)
     print(f"| rule | {fleets} | alerts a week of an agent |\n|---|{'---|' * (len(found) + 1)}")
-    for rule in sorted(catalog()):
+    for rule in rules:
         counts = [one.alerts.get(rule, 0) for one in found]
         print(f"| {rule} | {' | '.join(map(str, counts))} | {sum(counts) / weeks:.3f} |")
 

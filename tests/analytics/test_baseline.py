@@ -223,3 +223,28 @@ def test_the_hour_before_the_first_is_no_precedent() -> None:
     table = history(1, lambda ts: (50 if ts in high else 1) if ts >= first else 0)
 
     assert normal(table)["precedent"] < 2 * DOLLAR
+
+
+@pytest.mark.parametrize(
+    ("batches", "usd"),
+    [
+        pytest.param((29, 101), 20, id="of two on two days the smaller, at any hour"),
+        pytest.param((29, 101, 260), 30, id="of three the second largest"),
+        pytest.param((29,), 2, id="one batch is none that recurs"),
+        pytest.param((29, 30, 31), 2, id="nor is one that took hours"),
+        pytest.param((2, 3, 9), 2, id="nor one of today, that goes on"),
+        pytest.param((29, 15 * 24), 2, id="three weeks ago is forgotten"),
+    ],
+)
+def test_who_keeps_no_hours_has_precedents_at_any_hour(batches: tuple[int, ...], usd: int) -> None:
+    """A dollar or two now and then, by chance; `batches`: hours ago, the later the larger."""
+    back = {PRESENT - timedelta(hours=n): 20 + 10 * k for k, n in enumerate(batches)}
+
+    def cost(ts: datetime) -> float:
+        random = Random(ts.isoformat())
+        return back.get(ts, 1 + random.random() if random.random() < 0.4 else 0)
+
+    found = normal(history(3.2, cost))
+
+    assert found["basis"] == "idle"
+    assert usd / 2 < found["precedent"] / DOLLAR <= usd

@@ -8,7 +8,7 @@ below `UNIT` count as nothing. For every hour of the series, what is expected of
 - `day`: younger series: the median of the same hour of the day in the two weeks before, working
   days and weekends apart, of three at least;
 - `idle`: hours that are usually without calls, and series without a rhythm: the median of its hours
-  that had calls;
+  that had calls; their precedent is what was reached on two days, at whichever hour;
 - `low`: less history than three days, or a kind of day never seen: the last 24 hours with calls.
 
 What the last two days were above that by is added (growth and deploys become normal after a day,
@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from manager_agent.analytics.baseline_centre import Usual
-from manager_agent.analytics.baseline_precedent import Precedents
+from manager_agent.analytics.baseline_precedent import Precedents, second_day
 from manager_agent.analytics.baseline_scale import (
     POOL,
     TODAY,
@@ -132,7 +132,7 @@ def _judged(series: pl.DataFrame, x: pl.Series, tools: _Tools) -> pl.DataFrame:
     step = step_of_today(_lately(x, usually, layout, TODAY))
     active = idle_part(*(pl.DataFrame({"id": layout.id, "x": of}) for of in (clean, x)))
     slots = _near(series, x, usually, tools)
-    for each in (scales, step, habit, active):
+    for each in (scales, step, habit, active, second_day(x, layout)):
         mine = placed(each, "id", count)
         slots = slots.with_columns(one.gather(slots["id"]) for one in mine)
     slots = slots.with_columns(
@@ -245,7 +245,9 @@ def _chosen(slots: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     )
     scale = pl.when(low).then(None).when(idle).then("active_scale").otherwise("scale")
     samples = pl.when(low | idle).then("active").otherwise("samples")
-    precedent = pl.when(low).then("highest").otherwise("precedent")
+    # Who keeps no hours has no time of the day that a precedent could be of.
+    anywhere = pl.max_horizontal("precedent", "second_day")
+    precedent = pl.when(low).then("highest").when(idle).then(anywhere).otherwise("precedent")
     return slots.with_columns(
         kind.alias("basis"),
         centre.alias("centre"),

@@ -8,6 +8,8 @@ _DAY, _WEEK = 24, 168
 _REACH = 2 * _WEEK + 6
 """Hours before the present one that are looked at."""
 _DAYS = range(1, 8)
+_ANY = 14
+"""Days before the present hour that tell of series that keep no hours."""
 
 
 class Precedents:
@@ -69,3 +71,18 @@ class Precedents:
         later = pl.when(pl.col("place") < last).then(pl.col("x").shift(-1))
         around = pl.when(pl.col("x").is_not_null()).then(pl.max_horizontal(earlier, "x", later))
         return of.select(around.alias("around"))["around"]
+
+
+def second_day(x: pl.Series, layout: Layout) -> pl.DataFrame:
+    """Return what each series (`id`) reached on two days of the last two weeks, at any hour.
+
+    `second_day`: the second highest of each day's highest hour. Days end with the present hour, so
+    what began today is of one day, however many of its hours it took. `x`: of all cells.
+    """
+    width = layout.calendar.width
+    cells = layout.places(width - _ANY * _DAY, width)
+    back = (width - 1 - cells["place"].cast(pl.Int32())).alias("back")
+    hours = pl.DataFrame([cells["id"], back, x.gather(layout.cell_of(cells)).alias("x")])
+    days = hours.group_by("id", pl.col("back") // _DAY).agg(pl.col("x").max())
+    second = pl.col("x").top_k(2).min().alias("second_day")
+    return days.filter(pl.col("x").is_not_null()).group_by("id").agg(second)

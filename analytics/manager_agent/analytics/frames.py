@@ -128,7 +128,7 @@ BASELINES = pl.Schema(
         "expected": pl.Int64(),  # nano-USD; what the hour normally costs
         "centre": pl.Float64(),  # log1p of expected in units of five cents
         "scale": pl.Float64(),  # of the logarithm: one standard deviation, robustly; NULL: unknown
-        "precedent": pl.Int64(),  # nano-USD; the most at this time of week or day before
+        "precedent": pl.Int64(),  # nano-USD; what was seen at this time, of `idle`, `low` at any
         "basis": pl.String(),  # week, day, idle, low: see analytics/baseline.py
         "samples": pl.Int64(),  # hours that it rests on
         "first": _TIME,  # hour of the first call in six weeks

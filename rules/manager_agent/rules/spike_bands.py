@@ -9,7 +9,9 @@ from manager_agent.rules.spike_windows import ENTITY
 UNIT = 50_000_000
 """Nano-USD, as in `analytics/baseline.py`: the logarithms' unit."""
 _TWICE = 2.0
-"""Times the highest hour of a short history that is still growth."""
+"""Times the highest hour that is still no news: of a short history, where it may grow; of a series
+without a rhythm, where each hour is a burst of any size, and begins in one clock hour to end in the
+next."""
 _RECURS = 1.25
 """Times the most seen at this time before that still is the same."""
 _ROOT_2 = 2**0.5
@@ -99,7 +101,8 @@ def _most(side: str, bands: Bands, score: float) -> pl.Expr:
 
 
 def _seen_before(side: str) -> pl.Expr:
-    times = pl.when(pl.col(f"basis_{side}") == "low").then(_TWICE).otherwise(_RECURS)
+    any_hour = pl.col(f"basis_{side}").is_in(["low", "idle"])
+    times = pl.when(any_hour).then(_TWICE).otherwise(_RECURS)
     return pl.col(f"precedent_{side}") * times
 
 

@@ -112,6 +112,21 @@ def test_what_is_normal(given: dict[str, object], told: bool) -> None:
     assert bool(found(normal(1, **given), spent(every_five(4.9)))) == told
 
 
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        pytest.param(2.4, True, id="more than twice what it did on two days"),
+        pytest.param(2.5, False, id="a batch like those of two days"),
+    ],
+)
+def test_an_agent_without_a_rhythm_is_held_against_what_it_did_at_any_hour(
+    seen: float, told: bool
+) -> None:
+    base = normal(1, basis="idle", scale=0.3, precedent=round(seen * DOLLAR))
+
+    assert bool(found(base, spent(every_five(4.9)))) == told
+
+
 def test_short_histories_have_a_ratio_and_the_growth_of_their_highest_hour() -> None:
     low = normal(1, basis="low", scale=None, precedent=3 * DOLLAR)
 

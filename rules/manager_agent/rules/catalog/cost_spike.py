@@ -31,9 +31,10 @@ class CostSpike:
     """Tells when an agent's last 60 minutes cost far more than hours like these normally do.
 
     Normal is the median of the same hour of the week (of the day, for young agents), and how far
-    hours stray from it; jobs that recur, growth and deploys become normal. Both halves of the hour
-    must be dear, or the hour ten times its normal, or two hours in a row somewhat less. The cost is
-    split into causes that add up.
+    hours stray from it; jobs that recur, growth and deploys become normal. An agent that keeps no
+    hours is held against all its hours with calls, and against twice what it spent in an hour on
+    two days of the last two weeks. Both halves of the hour must be dear, or the hour ten times its
+    normal, or two hours in a row somewhat less. The cost is split into causes that add up.
     """
 
     score: Annotated[float, Field(gt=0)] = 3.5

@@ -19,7 +19,9 @@ class SlowModel:
     """Tells when half of an agent's calls of a model take much longer than its mean of two days.
 
     The median of now is held against the mean of the past, which a few slow calls have raised: so
-    it takes a real change. Failed calls of now are left out: they say nothing of answers.
+    it takes a real change. Where half of the answers are longer than that mean, in output tokens,
+    half of the usual time is taken to grow as they did: other work is no slower model. Failed calls
+    of now are left out: they say nothing of answers.
     """
 
     minutes: Annotated[int, Field(ge=2, le=60)] = 15
@@ -48,7 +50,7 @@ class SlowModel:
         known = past.filter(pl.col("past_calls") >= self.min_past_calls)
         told = recent.filter(
             (pl.col("status") == "ok") & pl.col("duration_ms").is_not_null()
-        ).select(*_KEY, "duration_ms")
+        ).select(*_KEY, "duration_ms", "output_tokens")
         often = told.group_by(_KEY).len("calls").filter(pl.col("calls") >= self.min_calls)
         able = often.join(known, on=_KEY, how="inner", nulls_equal=True)
         if able.is_empty():
@@ -59,20 +61,36 @@ class SlowModel:
             .agg(
                 pl.col("duration_ms").quantile(0.5, "nearest").alias("p50"),
                 pl.col("duration_ms").quantile(0.95, "nearest").alias("p95"),
+                pl.col("output_tokens").quantile(0.5, "nearest").alias("output"),
             )
         )
+        expected = pl.col("usual") * _longer()
         slow = able.join(of_now, on=_KEY, how="inner", nulls_equal=True).filter(
-            (pl.col("p50") >= pl.col("usual") * self.times)
-            & (pl.col("p50") >= pl.col("usual") + self.more_ms)
+            (pl.col("p50") >= expected * self.times) & (pl.col("p50") >= expected + self.more_ms)
         )
         return [_finding(row, self.minutes) for row in slow.sort(_KEY).iter_rows(named=True)]
 
 
+def _longer() -> pl.Expr:
+    """Return how many times longer than usual answers of such `output` may well take.
+
+    Half, since some time goes by before the first token; and longer answers alone never take twice
+    as long as this says, even where all of the time is their tokens'.
+    """
+    tokens = (pl.col("output") / pl.col("usual_output")).clip(1).fill_null(1)
+    return (1 + tokens) / 2
+
+
 def _past(before: pl.DataFrame) -> pl.DataFrame:
-    """Return how many calls there were of each agent and model, and how long they usually took."""
+    """Return how many calls there were of each agent and model, and how long they usually took.
+
+    `usual_output`: output tokens of a call, NULL where none are known.
+    """
+    calls, output = pl.col("calls").sum(), pl.col("output_tokens").sum()
     return before.group_by(_KEY).agg(
-        pl.col("calls").sum().alias("past_calls"),
-        (pl.col("duration_ms").sum() / pl.col("calls").sum()).alias("usual"),
+        calls.alias("past_calls"),
+        (pl.col("duration_ms").sum() / calls).alias("usual"),
+        pl.when(output > 0).then(output / calls).alias("usual_output"),
     )
 
 
