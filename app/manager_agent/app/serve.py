@@ -40,6 +40,7 @@ from manager_agent.app.people import people
 from manager_agent.app.reporting import report_desk
 from manager_agent.app.reports.chart import chart
 from manager_agent.app.run_frame import Runs
+from manager_agent.app.schedule import due_again
 from manager_agent.app.settings import Settings, custom_prices
 from manager_agent.app.suggesting import Suggesting
 from manager_agent.app.tick import Ticker
@@ -353,7 +354,7 @@ async def _ticking(manager: Manager, stop: asyncio.Event) -> None:
         except Exception as error:  # noqa: BLE001 - the schedule must outlive a full disk
             manager.ticker.failures += 1
             _log.error("a look at the rules failed", error=repr(error))
-        await _pause(stop, _rest(_look_seconds(manager), monotonic() - began))
+        await due_again(stop, _look_seconds(manager), began)
 
 
 def _look_seconds(manager: Manager) -> float:
@@ -386,17 +387,4 @@ async def _publishing(manager: Manager, stop: asyncio.Event) -> None:
                 await asyncio.to_thread(manager.snapshots.publish, now())
         except SnapshotError as error:
             _log.error("no snapshot was published", error=str(error))
-        await _pause(stop, _rest(manager.settings.storage.snapshot_seconds, monotonic() - began))
-
-
-def _rest(every: float, took: float) -> float:
-    """Return the seconds until it is time again for what took so many; others get a third at least
-    of the time where it takes longer than it may."""
-    return max(every - took, took / 2)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
+        await due_again(stop, manager.settings.storage.snapshot_seconds, began)
