@@ -90,9 +90,7 @@ def test_a_limit_changed_over_rest_holds_for_guards_at_once(
 
 
 def test_a_second_manager_does_not_share_the_ledger(running: Manager) -> None:
-    done = run_command(
-        *command(running.data_dir, running.data_dir.with_suffix(".yaml"))[3:], seconds=60
-    )
+    done = run_command(*command(running.data_dir)[3:], seconds=60)
 
     assert done.returncode != 0
     assert str(running.data_dir) in done.stderr

@@ -34,12 +34,19 @@ Rows = list[dict[str, Any]]
 T = TypeVar("T")
 
 
-def command(data_dir: Path, config: Path, **ports: int) -> list[str]:
-    """Return the command line of `serve`; a port that is not named is a free one."""
+def command(data_dir: Path, **ports: int) -> list[str]:
+    """Return the command line of `serve`, with the configuration that lies beside `data_dir`.
+
+    A port that is not named is a free one.
+    """
     chosen = {"otlp_grpc": 0, "otlp_http": 0, "api": 0, "metrics": 0, **ports}
     options = [f"--{name.replace('_', '-')}-port={port}" for name, port in chosen.items()]
     module = [sys.executable, "-m", "manager_agent.app.dispatch", "serve"]
-    return [*module, f"--data-dir={data_dir}", f"--config={config}", *options]
+    return [*module, f"--data-dir={data_dir}", f"--config={_config_of(data_dir)}", *options]
+
+
+def _config_of(data_dir: Path) -> Path:
+    return data_dir.with_suffix(".yaml")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -61,12 +68,11 @@ class Manager:
         asked = config or {}
         receiver = {**WAITS, **asked.get("receiver", {})}
         whole = {"reports": NO_REPORTS, **asked, "receiver": receiver}
-        path = data_dir.with_suffix(".yaml")
-        path.write_text(yaml.safe_dump(whole), "utf-8")
+        _config_of(data_dir).write_text(yaml.safe_dump(whole), "utf-8")
         self.log_path = data_dir.with_suffix(".log")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                command(data_dir, path, **ports),
+                command(data_dir, **ports),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment(),

@@ -67,9 +67,10 @@ class Kept:
 
     def bounds(self, first: int, end: int) -> Mapping[str, datetime]:
         """Return where buckets from `first` to before `end` lie, as questions ask for it."""
-        of = {"low": first, "high": end}
-        moments = {name: _EPOCH + each * self.bucket_us * _MICROSECOND for name, each in of.items()}
-        return {name: moment.replace(tzinfo=None) for name, moment in moments.items()}
+        return {"low": self._start(first), "high": self._start(end)}
+
+    def _start(self, bucket: int) -> datetime:
+        return (_EPOCH + bucket * self.bucket_us * _MICROSECOND).replace(tzinfo=None)
 
     def heights(self) -> Mapping[int, int]:
         """Return the number of rows of each bucket that is here."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import polars as pl
 
@@ -78,11 +78,11 @@ class Remembered:
         times = table["ts"].to_physical()
         first, end = 0, table.height
         if since is not None:
-            first = _place(times, since, "left")
+            first = place(times, since, "left")
         if after is not None:
-            first = max(first, _place(times, after, "right"))
+            first = max(first, place(times, after, "right"))
         if before is not None:
-            end = max(first, _place(times, before, "left"))
+            end = max(first, place(times, before, "left"))
         return Rows(table[first:end], tuple(cut(version, first, end)))
 
     def once(self, make: Callable[..., T], *given: object) -> T:
@@ -159,7 +159,11 @@ def cut(pieces: Iterable[Piece], first: int, end: int) -> Iterator[Piece]:
         start += high - low
 
 
-def _place(times: pl.Series, moment: datetime, side: Any) -> int:
+def place(times: pl.Series, moment: datetime, side: Literal["left", "right"]) -> int:
+    """Return where a moment belongs among rising times: before equal ones, or to the `right`.
+
+    `times`: microseconds since 1970, as Polars holds them.
+    """
     return int(times.search_sorted((moment - _EPOCH) // _MICROSECOND, side=side))
 
 

@@ -1,14 +1,14 @@
 """What agents did lately, as frames: usage by hour and minute, single calls, tools."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 import polars as pl
 
 from manager_agent.analytics.frames import CALLS, HOURS, MINUTES, TOOLS
 from manager_agent.analytics.kept import HOUR, MINUTE, Kept, ask
-from manager_agent.analytics.remembered import Piece, cut
+from manager_agent.analytics.remembered import Piece, cut, place
 
 HOURS_WITHIN = timedelta(hours=48)
 """Clock hours before the present one that `Frames.hours` holds."""
@@ -25,9 +25,6 @@ frames hold, and whole minutes of it would be kept for the sake of a part."""
 _COUNTED = pl.Schema({"bucket": pl.Int64(), "n": pl.Int64()})
 _FEW = 30
 """Buckets that are read without asking first how many rows there are: five minutes."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class UsageFrames:
@@ -114,8 +111,5 @@ def _between(frame: pl.DataFrame, low: datetime, high: datetime) -> tuple[int, i
     """Return the place of the first row after `low`, and of the first after `high`, of a frame in
     order of `ts`."""
     times = frame["ts"].to_physical()
-    first, end = (
-        int(times.search_sorted((moment - _EPOCH) // _MICROSECOND, side="right"))
-        for moment in (low, high)
-    )
-    return first, max(first, end)
+    first = place(times, low, "right")
+    return first, max(first, place(times, high, "right"))

@@ -49,12 +49,12 @@ _OF = pl.Enum(list(TIES))
 _KEYS = ("agent", "trace", "conversation")
 _TOLD = ("sig", "near", "growing", "proof")
 _JUDGED = ("at", "run", "of", "kind", "ts", "sig", "near", "growing")
-_LOOKED_AT = ("end", *_KEYS, "name", "proof", "near_proof", "cost", "input", "output")
+_BESIDE = ("end", *_KEYS, "name", "proof", "near_proof", "cost", "input", "output")
 
 
 def whole(judged: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
     """Return steps of `runs` with all that `steps` says of them."""
-    return judged.hstack(steps.select(_LOOKED_AT)[judged["at"]])
+    return judged.hstack(steps.select(_BESIDE)[judged["at"]])
 
 
 def _run(steps: pl.DataFrame, since: datetime, of: str, *key: str) -> pl.DataFrame:
