@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +205,29 @@ def test_renewed_certificates_are_used_without_a_restart(
         assert [shown(running.where, port, authority) for port in ports] == ["second"] * 2
         send_grpc(running.where, "renewed", authority)
         assert running.calls_of("renewed") == 1
+
+
+@pytest.mark.slow
+def test_many_who_connect_at_once_get_in_while_certificates_are_renewed(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """gRPC frees certificates that a handshake is about to use, if it is told of new ones then."""
+    used = Pair(tmp_path / "tls.crt", tmp_path / "tls.key")
+    pairs = [authority.pair(f"renewal-{number}") for number in range(2)]
+    pairs[0].copy_to(used)
+    credentials = grpc.ssl_channel_credentials(authority.cert.read_bytes())
+    options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
+
+    def connect(number: int) -> None:
+        if number % 300 == 0:
+            pairs[number // 300 % 2].copy_to(used)
+        with grpc.secure_channel(address, credentials, options) as channel:
+            grpc.channel_ready_future(channel).result(timeout=30)
+
+    with manager(tmp_path / "data", {"receiver": {"tls": tls(used)}}) as running:
+        address = running.where["otlp_grpc"].removeprefix("https://")
+        with ThreadPoolExecutor(32) as crowd:
+            list(crowd.map(connect, range(1, 1501)))
+
+        send_grpc(running.where, "after the crowd", authority)
+        assert running.calls_of("after the crowd") == 1

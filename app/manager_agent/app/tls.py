@@ -5,6 +5,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from time import sleep
 from typing import Any
 
 import grpc
@@ -13,6 +14,11 @@ import structlog
 from manager_agent.app.sections import Tls
 
 _log = structlog.get_logger()
+
+# gRPC frees the certificates it replaces while other connections may be about to take them up
+# (https://github.com/grpc/grpc/issues/36693). None can begin while we are asked, so those that had
+# begun get this long to be done with them.
+_TAKEN_UP_SECONDS = 1.0
 
 
 class TlsError(Exception):
@@ -43,11 +49,20 @@ class Certificates:
         self._loaded = self._load()
 
     def for_grpc(self) -> grpc.ServerCredentials:
-        """Return credentials that follow the files."""
+        """Return credentials that follow the files, for one port."""
+        used = self._loaded.grpc
+
+        def follow() -> Any:
+            nonlocal used
+            current = self._current().grpc
+            if current is used:
+                return None  # what gRPC takes for "unchanged"
+            sleep(_TAKEN_UP_SECONDS)
+            used = current
+            return current
+
         return grpc.dynamic_ssl_server_credentials(
-            self._loaded.grpc,
-            lambda: self._current().grpc,
-            require_client_authentication=self._tls.client_ca_file is not None,
+            used, follow, require_client_authentication=self._tls.client_ca_file is not None
         )
 
     def for_http(self) -> ssl.SSLContext:
