@@ -24,8 +24,9 @@ SELECT
     http_status, streaming, finish_reason, conversation_id, user_id, trace_id, span_id,
     response_id, emitters, prompt_digest, guarded, usage_estimated, reported_cost_usd, service_tier,
     holder, usd_lease, token_lease, settled_usd, turn_digest
-FROM (
-    SELECT * FROM calls_open
-    QUALIFY row_number() OVER (PARTITION BY call_id ORDER BY revision DESC) = 1
-) AS latest
-WHERE NOT retracted;
+FROM calls_open
+WHERE NOT retracted
+    -- Not a window: that would read every column of all open rows for the few that are asked for.
+    AND (call_id, revision) IN (
+        SELECT call_id, max(revision) FROM calls_open GROUP BY call_id
+    );

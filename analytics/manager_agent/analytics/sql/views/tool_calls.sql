@@ -14,8 +14,9 @@ UNION ALL
 SELECT
     ts, duration_ms, agent, service, environment, tool, tool_call_id, status, error_type, error_message,
     arguments_digest, result_digest, conversation_id, trace_id, span_id
-FROM (
-    SELECT * FROM tools_open
-    QUALIFY row_number() OVER (PARTITION BY tool_call_key ORDER BY revision DESC) = 1
-) AS latest
-WHERE NOT retracted;
+FROM tools_open
+WHERE NOT retracted
+    -- Not a window: that would read every column of all open rows for the few that are asked for.
+    AND (tool_call_key, revision) IN (
+        SELECT tool_call_key, max(revision) FROM tools_open GROUP BY tool_call_key
+    );
