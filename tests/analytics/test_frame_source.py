@@ -201,11 +201,13 @@ ANYTHING = given(
     ),
     seed=st.integers(0, 2**32),
     zone=st.sampled_from(["UTC", "Asia/Kathmandu", "America/New_York"]),
+    most=st.sampled_from([3, usage_frames.MOST_CALLS]),
 )
 
 
-def check(deeds: list[list[str]], seed: int, zone: str) -> None:
-    with TemporaryDirectory() as folder:
+def check(deeds: list[list[str]], seed: int, zone: str, most: int) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(usage_frames, "MOST_CALLS", most)
         world = World(Path(folder), random.Random(seed), zone)
         try:
             for several in deeds:
@@ -219,18 +221,18 @@ def check(deeds: list[list[str]], seed: int, zone: str) -> None:
 @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @ANYTHING
 def test_what_is_kept_equals_what_is_read_anew(
-    deeds: list[list[str]], seed: int, zone: str
+    deeds: list[list[str]], seed: int, zone: str, most: int
 ) -> None:
-    check(deeds, seed, zone)
+    check(deeds, seed, zone, most)
 
 
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @ANYTHING
 def test_what_is_kept_equals_what_is_read_anew_often(
-    deeds: list[list[str]], seed: int, zone: str
+    deeds: list[list[str]], seed: int, zone: str, most: int
 ) -> None:
-    check(deeds, seed, zone)
+    check(deeds, seed, zone, most)
 
 
 def assert_equal(one: Frames, other: Frames) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager_agent.analytics.remembered import Piece, Remembered, cut, piece
+from manager_agent.analytics.remembered import Piece, Remembered, cut, joined, piece
 
 START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 asked: list[int] = []
@@ -137,3 +137,18 @@ def test_answers_about_stretches_are_as_if_nothing_were_remembered(
         found = known.once(total, known.rows(rows, **bounds))
 
         assert found == total(Remembered().rows(rows, **bounds).frame)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "together"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([(1, 0, 0), (2, 5, 5)], [], id="no rows"),
+        pytest.param([(1, 0, 2), (1, 2, 5)], [(1, 0, 5)], id="one after the other"),
+        pytest.param([(1, 0, 2), (2, 2, 2), (1, 2, 5)], [(1, 0, 5)], id="nothing between"),
+        pytest.param([(1, 0, 2), (1, 3, 5)], [(1, 0, 2), (1, 3, 5)], id="a gap"),
+        pytest.param([(1, 0, 2), (2, 2, 5)], [(1, 0, 2), (2, 2, 5)], id="read apart"),
+    ],
+)
+def test_equal_rows_have_one_name(pieces: list[Piece], together: list[Piece]) -> None:
+    assert list(joined(pieces)) == together

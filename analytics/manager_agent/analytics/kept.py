@@ -1,16 +1,16 @@
 """Answers about stretches of time, kept until something in them changes."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
 from manager_agent.analytics.answer import answer
-from manager_agent.analytics.remembered import Piece, Rows, piece
+from manager_agent.analytics.remembered import Piece, joined, piece
 
 MINUTE, QUARTER, HOUR, DAY = 1, 15, 60, 1440
 """Grains of buckets, in minutes."""
@@ -21,6 +21,15 @@ _MICROSECOND = timedelta(microseconds=1)
 _MINUTE_US = 60_000_000
 _MOST_RUNS = 8
 """Stretches asked for one by one; of more, all between the first and the last is read at once."""
+
+
+class _Place(NamedTuple):
+    """Where the rows of a bucket lie: in `frame` from `first` to before `end`, read as `piece`."""
+
+    frame: pl.DataFrame
+    first: int
+    end: int
+    piece: Piece
 
 
 class Kept:
@@ -41,7 +50,7 @@ class Kept:
         self._question = question
         self._schema = schema
         self._more = {"grain": grain} if "$grain" in text(question) else {}
-        self._buckets: dict[int, Rows] = {}
+        self._buckets: dict[int, _Place] = {}
         self._last: tuple[Sequence[int], pl.DataFrame] | None = None
 
     def clear(self) -> None:
@@ -60,10 +69,16 @@ class Kept:
         first, end = minute * _MINUTE_US, (minute + 1) * _MINUTE_US
         return range(first // self.bucket_us, (end - 1) // self.bucket_us + 1)
 
-    def span(self, low: datetime, high: datetime) -> Sequence[int]:
-        """Return the buckets from that of `low` to that of `high`."""
+    def span(self, low: datetime, high: datetime) -> range:
+        """Return the buckets of the whole grains from that of `low` to that of `high`."""
         first, last = ((moment - _EPOCH) // _MICROSECOND for moment in (low, high))
-        return range(first // self.bucket_us, last // self.bucket_us + 1)
+        grain_us = self.grain * _MINUTE_US
+        parts = grain_us // self.bucket_us
+        return range(first // grain_us * parts, (last // grain_us + 1) * parts)
+
+    def bucket(self, moment: datetime) -> int:
+        """Return the bucket that holds a moment."""
+        return (moment - _EPOCH) // _MICROSECOND // self.bucket_us
 
     def bounds(self, first: int, end: int) -> Mapping[str, datetime]:
         """Return where buckets from `first` to before `end` lie, as questions ask for it."""
@@ -74,17 +89,18 @@ class Kept:
 
     def heights(self) -> Mapping[int, int]:
         """Return the number of rows of each bucket that is here."""
-        return {bucket: each.frame.height for bucket, each in self._buckets.items()}
+        return {bucket: place.end - place.first for bucket, place in self._buckets.items()}
 
     def pieces(self) -> list[Piece]:
         """Return what the last answer of `rows` is made of, in its order."""
         wanted = () if self._last is None else self._last[0]
-        return [each for bucket in wanted for each in self._buckets[bucket].version or ()]
+        return list(joined(self._buckets[bucket].piece for bucket in wanted))
 
     def rows(self, con: duckdb.DuckDBPyConnection, wanted: Sequence[int]) -> pl.DataFrame:
         """Return the rows of the buckets `wanted` (rising), in that order; forget all others."""
         if self._last is not None and self._last[0] == wanted:
             return self._last[1]
+        self._last = None  # before more is read, so that the rows of both are never here together
         self._buckets = {b: self._buckets[b] for b in wanted if b in self._buckets}
         for first, end in runs([b for b in wanted if b not in self._buckets]):
             self._load(con, first, end, wanted)
@@ -93,14 +109,13 @@ class Kept:
         return found
 
     def _together(self, wanted: Sequence[int]) -> pl.DataFrame:
-        """Return the rows of all these buckets, which are parts of it from now on: one copy."""
-        full = [self._buckets[b].frame for b in wanted if self._buckets[b].frame.height]
-        found = pl.concat(full, rechunk=True) if full else pl.DataFrame(schema=self._schema)
+        """Return the rows of all these buckets, which lie in it from now on: one copy."""
+        found = _table(list(_stretches(self._buckets[b] for b in wanted)), self._schema)
         start = 0
         for bucket in wanted:
-            rows = self._buckets[bucket]
-            self._buckets[bucket] = replace(rows, frame=found[start : start + rows.frame.height])
-            start += rows.frame.height
+            _, first, end, read = self._buckets[bucket]
+            self._buckets[bucket] = _Place(found, start, start + end - first, read)
+            start += end - first
         return found
 
     def _load(
@@ -108,19 +123,64 @@ class Kept:
     ) -> None:
         self.asked += 1
         found = ask(con, self._question, {**self.bounds(first, end), **self._more}, self._schema)
+        read, _, _ = piece(found)
         number = found["ts"].dt.epoch("us") // self.bucket_us
-        parts: dict[int, pl.DataFrame] = {}
+        parts: dict[int, tuple[int, int]] = {}
         start = 0
         for height, bucket in number.rle().struct.unnest().iter_rows():
             if bucket in parts:
                 raise ValueError(f"{self._question}.sql: its rows are not in order of ts")
-            parts[bucket] = found[start : start + height]
+            parts[bucket] = start, start + height
             start += height
-        nothing = found.clear()
         for bucket in wanted:
             if first <= bucket < end:
-                rows = parts.get(bucket, nothing)
-                self._buckets[bucket] = Rows(rows, (piece(rows),))
+                low, high = parts.get(bucket, (0, 0))
+                self._buckets[bucket] = _Place(found, low, high, (read, low, high))
+
+
+_Stretch = tuple[pl.DataFrame, int, int]
+"""Rows of a frame, from one to before another."""
+
+
+def _table(stretches: Sequence[_Stretch], schema: pl.Schema) -> pl.DataFrame:
+    if not stretches:
+        return pl.DataFrame(schema=schema)
+    if len(stretches) == 1:
+        frame, first, end = stretches[0]
+        return frame[first:end]
+    columns = (
+        pl.concat([frame[name][first:end] for frame, first, end in stretches]) for name in schema
+    )
+    return pl.DataFrame(map(_on_its_own, columns), schema=schema)
+
+
+def _stretches(places: Iterable[_Place]) -> Iterator[_Stretch]:
+    """Yield where these rows lie, in order: what lies together as one."""
+    frame, first, end = None, 0, 0
+    for place in places:
+        if place.first == place.end:
+            continue
+        if place.frame is frame and place.first == end:
+            end = place.end
+            continue
+        if frame is not None:
+            yield frame, first, end
+        frame, first, end = place.frame, place.first, place.end
+    if frame is not None:
+        yield frame, first, end
+
+
+def _on_its_own(column: pl.Series) -> pl.Series:
+    """Return a column with memory of its own.
+
+    Polars reads texts where DuckDB put them, which sets memory aside for a million rows of each
+    column, however few there are: all of it, of every answer that a single row is left of. Arrow's
+    first form of texts holds them one after the other, and no others.
+    """
+    if column.dtype != pl.String:
+        return column.rechunk()
+    alone = column.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return pl.Series(column.name, alone, pl.String)
 
 
 def ask(

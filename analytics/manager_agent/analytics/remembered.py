@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Literal, TypeVar
+from weakref import ref
 
 import polars as pl
 
@@ -42,7 +43,7 @@ class Remembered:
     """
 
     def __init__(self) -> None:
-        self._versions: dict[int, tuple[pl.DataFrame, tuple[Piece, ...]]] = {}
+        self._versions: dict[int, tuple[ref[pl.DataFrame], tuple[Piece, ...]]] = {}
         self._answers: dict[tuple[str, str], list[_Answer]] = {}
         self._earlier: dict[tuple[str, str], list[_Answer]] = {}
 
@@ -56,9 +57,9 @@ class Remembered:
             version = None if pieces is None else tuple(pieces)
             if version is None:
                 before = known.get(id(table))
-                same = before is not None and before[0] is table
+                same = before is not None and before[0]() is table
                 version = before[1] if before and same else (piece(table),)
-            self._versions[id(table)] = (table, version)
+            self._versions[id(table)] = (ref(table), version)
         self._earlier, self._answers = self._answers, {}
 
     def rows(
@@ -104,14 +105,14 @@ class Remembered:
         if found is None:
             found = _answer(self._earlier.get(name, ()), key) or _made(key, make(*plain))
             answers.append(found)
-            if found.piece is not None:
-                self._versions.setdefault(id(found.made), (found.made, (found.piece,)))
+            if found.piece is not None and self._version(found.made) is None:
+                self._versions[id(found.made)] = (ref(found.made), (found.piece,))
         made: T = found.made
         return made
 
     def _version(self, table: pl.DataFrame) -> tuple[Piece, ...] | None:
         known = self._versions.get(id(table))
-        return known[1] if known is not None and known[0] is table else None
+        return known[1] if known is not None and known[0]() is table else None
 
     def _key(self, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Return what tells these arguments from others; None where they cannot be told."""
@@ -147,6 +148,22 @@ def _answer(answers: Sequence[_Answer], key: tuple[Any, ...]) -> _Answer | None:
 def piece(table: pl.DataFrame) -> Piece:
     """Return a table that was just read as a piece, unlike all others."""
     return (next(_numbers), 0, table.height)
+
+
+def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Yield the pieces that hold any rows, those that follow one another as one."""
+    number, low, high = -1, 0, 0
+    for each in pieces:
+        if each[1] == each[2]:
+            continue
+        if each[0] == number and each[1] == high:
+            high = each[2]
+            continue
+        if low < high:
+            yield number, low, high
+        number, low, high = each
+    if low < high:
+        yield number, low, high
 
 
 def cut(pieces: Iterable[Piece], first: int, end: int) -> Iterator[Piece]:

@@ -18,13 +18,13 @@ CALLS_WITHIN = timedelta(hours=1)
 MOST_CALLS = 200_000
 """Calls, and executions of tools, that frames hold at most: the newest."""
 
-_PARTS = 6
-"""Of a minute. Single rows are kept by so much: a fleet may make more in a minute than all that
-frames hold, and whole minutes of it would be kept for the sake of a part."""
+_PARTS = 60
+"""Of a minute. Single rows are kept by the second: a fleet may make more in ten of them than all
+that frames hold, and all of it would be read for the sake of a part."""
 
 _COUNTED = pl.Schema({"bucket": pl.Int64(), "n": pl.Int64()})
-_FEW = 30
-"""Buckets that are read without asking first how many rows there are: five minutes."""
+_RECENT = 300
+"""Buckets, five minutes, that are counted first: in a busy fleet they hold enough."""
 
 
 class UsageFrames:
@@ -77,34 +77,40 @@ class _Newest:
         """What the last answer of `rows` is made of."""
 
     def rows(self, con: duckdb.DuckDBPyConnection, now: datetime) -> pl.DataFrame:
-        wanted = self.kept.span(now - CALLS_WITHIN, now)
-        here = self.kept.heights()
-        needed = _enough(wanted, here)
-        missing = [bucket for bucket in needed if bucket not in here]
-        if len(missing) > _FEW:
-            needed = _enough(wanted, {**self._counted(con, missing), **here})
-        every = self.kept.rows(con, needed)
+        every = self.kept.rows(con, self._needed(con, now))
         first, end = _between(every, now - CALLS_WITHIN, now)
         first = max(first, end - MOST_CALLS)
         self.pieces = list(cut(self.kept.pieces(), first, end))
         return every[first:end]
 
-    def _counted(self, con: duckdb.DuckDBPyConnection, buckets: Sequence[int]) -> Mapping[int, int]:
-        bounds = self.kept.bounds(buckets[0], buckets[-1] + 1)
+    def _needed(self, con: duckdb.DuckDBPyConnection, now: datetime) -> range:
+        """Return the last buckets of the hour, so many that they hold enough rows; or all."""
+        wanted, present = self.kept.span(now - CALLS_WITHIN, now), self.kept.bucket(now)
+        heights = dict(self.kept.heights())
+        for recent in (wanted[-_RECENT:], wanted):
+            missing = [bucket for bucket in recent if bucket not in heights]
+            if missing:
+                heights.update(dict.fromkeys(missing, 0))
+                heights.update(self._counted(con, missing[0], missing[-1] + 1))
+            enough = _enough(recent, heights, present)
+            if enough is not None:
+                return enough
+        return wanted
+
+    def _counted(self, con: duckdb.DuckDBPyConnection, first: int, end: int) -> Mapping[int, int]:
         length = {"bucket_us": self.kept.bucket_us}
-        found = ask(con, f"{self._question}_counted", {**bounds, **length}, _COUNTED)
-        return dict(found.iter_rows())
+        asked: dict[str, datetime | int] = {**self.kept.bounds(first, end), **length}
+        return dict(ask(con, f"{self._question}_counted", asked, _COUNTED).iter_rows())
 
 
-def _enough(wanted: Sequence[int], heights: Mapping[int, int]) -> Sequence[int]:
-    """Return the last of `wanted` that hold so many rows; the very last, not over yet, beside."""
+def _enough(buckets: range, heights: Mapping[int, int], present: int) -> range | None:
+    """Return the last of `buckets` that hold so many rows before that of the present."""
     rows = 0
-    for back, bucket in enumerate(reversed(wanted)):
-        if back:
-            rows += heights.get(bucket, 0)
+    for bucket in reversed(buckets):
+        rows += heights[bucket] if bucket < present else 0
         if rows >= MOST_CALLS:
-            return wanted[len(wanted) - back - 1 :]
-    return wanted
+            return range(bucket, buckets.stop)
+    return None
 
 
 def _between(frame: pl.DataFrame, low: datetime, high: datetime) -> tuple[int, int]:
