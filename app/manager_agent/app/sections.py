@@ -347,7 +347,7 @@ class Receiver(Section):
     where 32 wait at once, a tenth of it."""
     max_request_mib: Annotated[int, _Number, Field(ge=1, le=1024)] = 64
     """Largest request in MiB."""
-    max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 300_000
+    max_window_spans: Annotated[int, _Number, Field(ge=1, le=10**8)] = 200_000
     """Spans remembered for merging, 1.4 kB each, 2 kB where two instrumentations tell of a
     call; beyond it calls are sealed early."""
     keep_attributes: tuple[str, ...] = ()
@@ -391,7 +391,7 @@ class Storage(Section):
     min_free_mib: Annotated[int, _Number, Field(ge=0, le=10**9)] = 512
     """MiB that stay free on the disk, or a tenth of it where that is less: below it senders are
     told to try again later. A checkpoint needs room for twice the log. 0: never."""
-    checkpoint_mib: Annotated[int, _Number, Field(ge=1, le=10**6)] = 64
+    checkpoint_mib: Annotated[int, _Number, Field(ge=1, le=10**6)] = 32
     """MiB that the log of changes may reach before they are worked into the database. With more,
     commits wait more seldom and for longer; it needs memory, room, and a longer start after a
     crash."""

@@ -379,12 +379,14 @@ async def _copy_alerts(manager: Manager) -> None:
 
 async def _publishing(manager: Manager, stop: asyncio.Event) -> None:
     """Publish a snapshot now and then where something changed."""
+    every = manager.settings.storage.snapshot_seconds
+    began = monotonic() - every / 2  # between the looks: either takes memory for itself
     while not stop.is_set():
-        began = monotonic()
         try:
             current = manager.snapshots.current
             if current is None or current.seq < manager.snapshots.changes():
                 await asyncio.to_thread(manager.snapshots.publish, now())
         except SnapshotError as error:
             _log.error("no snapshot was published", error=str(error))
-        await due_again(stop, manager.settings.storage.snapshot_seconds, began)
+        await due_again(stop, every, began)
+        began = monotonic()

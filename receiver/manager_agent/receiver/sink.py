@@ -86,5 +86,5 @@ class Limits:
 
     pending_bytes: int = 64 * 1024 * 1024
     window_ns: int = 600 * 10**9
-    most_spans: int = 300_000
+    most_spans: int = 200_000
     most_traces: int = 100_000

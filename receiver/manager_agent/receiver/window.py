@@ -31,7 +31,7 @@ class MergeWindow:
     """
 
     def __init__(
-        self, cost: Callable[[Call], Call], *, window_ns: int, most_spans: int = 300_000
+        self, cost: Callable[[Call], Call], *, window_ns: int, most_spans: int = 200_000
     ) -> None:
         self._cost = cost
         self._window_ns = window_ns

@@ -71,7 +71,7 @@ class FactStore:
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
         memory_limit: str = "320MB",
-        checkpoint_mib: int = 64,
+        checkpoint_mib: int = 32,
     ) -> None:
         """Open the file, made if missing. Raises `StoreError`.
 
