@@ -47,6 +47,7 @@ class Kept:
         """Length of a bucket, in microseconds."""
         self.asked = 0
         """Times that the database was asked."""
+        self._parts = parts
         self._question = question
         self._schema = schema
         self._more = {"grain": grain} if "$grain" in text(question) else {}
@@ -71,10 +72,8 @@ class Kept:
 
     def span(self, low: datetime, high: datetime) -> range:
         """Return the buckets of the whole grains from that of `low` to that of `high`."""
-        first, last = ((moment - _EPOCH) // _MICROSECOND for moment in (low, high))
-        grain_us = self.grain * _MINUTE_US
-        parts = grain_us // self.bucket_us
-        return range(first // grain_us * parts, (last // grain_us + 1) * parts)
+        first, last = (self.bucket(moment) // self._parts for moment in (low, high))
+        return range(first * self._parts, (last + 1) * self._parts)
 
     def bucket(self, moment: datetime) -> int:
         """Return the bucket that holds a moment."""
@@ -110,7 +109,7 @@ class Kept:
 
     def _together(self, wanted: Sequence[int]) -> pl.DataFrame:
         """Return the rows of all these buckets, which lie in it from now on: one copy."""
-        found = _table(list(_stretches(self._buckets[b] for b in wanted)), self._schema)
+        found = _table(_stretches([self._buckets[b] for b in wanted]), self._schema)
         start = 0
         for bucket in wanted:
             _, first, end, read = self._buckets[bucket]
@@ -154,20 +153,11 @@ def _table(stretches: Sequence[_Stretch], schema: pl.Schema) -> pl.DataFrame:
     return pl.DataFrame(map(_on_its_own, columns), schema=schema)
 
 
-def _stretches(places: Iterable[_Place]) -> Iterator[_Stretch]:
-    """Yield where these rows lie, in order: what lies together as one."""
-    frame, first, end = None, 0, 0
-    for place in places:
-        if place.first == place.end:
-            continue
-        if place.frame is frame and place.first == end:
-            end = place.end
-            continue
-        if frame is not None:
-            yield frame, first, end
-        frame, first, end = place.frame, place.first, place.end
-    if frame is not None:
-        yield frame, first, end
+def _stretches(places: Sequence[_Place]) -> list[_Stretch]:
+    """Return where these rows lie, in order: what lies together as one."""
+    frames = {id(place.frame): place.frame for place in places}
+    lying = joined((id(place.frame), place.first, place.end) for place in places)
+    return [(frames[number], first, end) for number, first, end in lying]
 
 
 def _on_its_own(column: pl.Series) -> pl.Series:
