@@ -362,6 +362,40 @@ def test_maintenance_compacts_once_many_deltas_came_together(
     assert sum(row[3] for row in rollups(store)["minute"]) == 3
 
 
+def test_a_file_that_grew_much_is_opened_anew_once_nobody_reads(
+    store: FactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database of the instance's own is how the test tells one instance from the next."""
+    monkeypatch.setattr(duck, "_MANY_ROWS", 2)
+    reader = store.cursor()
+    reader.execute("ATTACH ':memory:' AS mark")
+    store.append(added([call("c1")]))
+    store.refresh()
+    grown_too_little = _marked(store)
+    store.append(added([call("c2")]))
+    store.refresh()
+    read_meanwhile = reader.execute("SELECT call_id FROM llm_calls ORDER BY ALL").fetchall()
+    reader.close()
+    del reader
+    store.refresh()
+    store.append(added([call("c3")]))
+    again = store.cursor()
+    again.execute("ATTACH ':memory:' AS mark")
+    again.close()
+    del again
+    store.refresh()
+
+    assert grown_too_little
+    assert read_meanwhile == [("c1",), ("c2",)]
+    assert _marked(store), "it was opened a second time, for one row"
+    assert rows(store, "SELECT call_id FROM llm_calls ORDER BY ALL") == [("c1",), ("c2",), ("c3",)]
+
+
+def _marked(store: FactStore) -> bool:
+    found = rows(store, "SELECT count(*) FROM duckdb_databases() WHERE database_name = 'mark'")
+    return found == [(1,)]
+
+
 def test_overdue_calls_are_sealed_and_those_taken_away_go(store: FactStore) -> None:
     gone = call("gone")
     store.append(added([call("old"), gone, call("touched")], [tool_call()], revision=1))

@@ -30,6 +30,9 @@ class FactSink(Protocol):
     def maintain(self) -> None:
         """Do what is due now and then."""
 
+    def refresh(self) -> None:
+        """Give back the memory that has come together, where nothing is in the way just now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:

@@ -122,6 +122,9 @@ class MemoryStore:
     def maintain(self) -> None:
         """Need nothing."""
 
+    def refresh(self) -> None:
+        """Keep everything: it is all there is."""
+
     def _open(self, name: str, version: Published | None) -> None:
         self.versions.setdefault(name, []).append(version)
 

@@ -318,6 +318,7 @@ class Writer:
             self._counts.add("calls", "sealed_early", changes.sealed_early)
             self._save(changes)
             self.trouble = None
+            self._store.refresh()
             if abs(now_ns - self._last_maintained_ns) >= _MAINTAIN_SECONDS * 1e9:
                 self._last_maintained_ns = now_ns
                 self._store.maintain()

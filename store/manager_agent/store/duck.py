@@ -40,6 +40,10 @@ T = TypeVar("T")
 _MANY_DELTAS = 20_000
 """Deltas appended between two compactions of the rollups."""
 
+_MANY_ROWS = 4_000_000
+"""Rows appended before the file is opened anew: of each DuckDB keeps some four bytes in memory
+(docs/decisions/0019-row-groups.md)."""
+
 _FAULTS_OF_DATA = (
     duckdb.DataError,
     duckdb.ProgrammingError,
@@ -90,6 +94,7 @@ class FactStore:
         self._lock = RLock()
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._deltas = 0
+        self._rows = 0
         self._oldest_bucket_ns: int | None = None
         self.archive = Archive(path.parent)
         self.spent: Callable[[frozenset[SpendKey] | None], None] = lambda keys: None
@@ -106,7 +111,7 @@ class FactStore:
         return self._path
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Return a new connection to the same instance; the caller closes it."""
+        """Return a new connection to the same instance; the caller closes it, and lets go of it."""
         with self._lock:
             cursor = beside(self._con, self._path.stem)
             self._cursors.add(cursor)
@@ -144,6 +149,7 @@ class FactStore:
             self._con.unregister("offered")
 
     def _put(self, changes: Changes) -> None:
+        self._rows += len(changes.spans) + len(changes.calls) + len(changes.tools)
         if changes.spans:
             self._feeds.run("append_spans", {"arrived": columns.spans_table(changes, self._door)})
             decided = [each for each in changes.spans if each.fact and each.fact.decision]
@@ -234,9 +240,7 @@ class FactStore:
         """
         dead = isinstance(error, duckdb.FatalException | duckdb.ConnectionException)
         if dead or not answers(self._con):
-            with self._lock:
-                self._close_all()
-                self._con = self._open()
+            self._reopen()
             self.spent(None)
             self.touched(None)
             _log.warning("fact store reopened", path=str(self._path), after=str(error))
@@ -250,10 +254,28 @@ class FactStore:
         self.compact_usage(day.replace(tzinfo=None))
         self._deltas, self._oldest_bucket_ns = 0, None
 
+    def refresh(self) -> None:
+        """Open the file anew where much was appended since, and nobody reads at this moment.
+
+        DuckDB keeps what describes a row group until then. Raises `StoreError` or `duckdb.Error`
+        where it cannot be opened; `recover` tries again.
+        """
+        if self._rows < _MANY_ROWS:
+            return
+        with self._lock:
+            if not self._cursors:
+                self._reopen()
+
     def close(self) -> None:
         """Write a checkpoint and close; safe to repeat."""
         with self._lock:
             self._close_all()
+
+    def _reopen(self) -> None:
+        with self._lock:
+            self._close_all()
+            self._con = self._open()
+            self._rows = 0
 
     def _close_all(self) -> None:
         for cursor in list(self._cursors):
