@@ -23,6 +23,7 @@ from manager_agent.rules.message import Message
 from manager_agent.store.control import ControlStore
 from manager_agent.store.reports import ReportStore
 from tests.harness.history import History
+from tests.harness.outbox import due, sent
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
@@ -62,7 +63,7 @@ class Office:
         self.woken += 1
 
     def told(self) -> list[Message]:
-        return [one.message for one in self.control.claim(NOW + 3650 * DAY, 1000)]
+        return [one.message for one in due(self.control, NOW + 3650 * DAY)]
 
     def told_keys(self) -> list[str]:
         return [message.key for message in self.told()]
@@ -107,7 +108,7 @@ def test_a_clock_that_jumps_a_year_ahead_and_back_has_nothing_told_twice(opened:
     office.desk.tell_due(NOW)
     first = office.told_keys()
     for key in first:
-        office.control.sent(key, NOW)
+        sent(office.control, key, NOW)
     office.control.prune(NOW + 365 * DAY)
 
     again = opened()

@@ -32,6 +32,7 @@ from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from tests.harness.facts import KEY, added, call, opened, records, rows
+from tests.harness.outbox import due, refused, sent
 
 START = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
 """When `call`s of the harness begin."""
@@ -86,10 +87,10 @@ class World:
     def told(self, now: datetime) -> list[str]:
         """Look at `now`; return the keys of all messages in the outbox, each sent at once."""
         self.ticker.tick(now)
-        due = [outgoing.message for outgoing in self.control.claim(now, 100)]
-        for message in due:
-            self.control.sent(message.key, now)
-        return [f"{message.kind} {message.severity} {message.agent}" for message in due]
+        found = [outgoing.message for outgoing in due(self.control, now)]
+        for message in found:
+            sent(self.control, message.key, now)
+        return [f"{message.kind} {message.severity} {message.agent}" for message in found]
 
     def shown(self) -> list[tuple[Any, ...]]:
         """Return what users see of the alerts in SQL."""
@@ -232,7 +233,7 @@ def test_an_alert_has_its_numbers_in_the_outbox_and_in_sql(world: World) -> None
     world.ticker.tick(START + MINUTE)
     world.mirror.copy()
 
-    (outgoing,) = world.control.claim(START + MINUTE, 10)
+    (outgoing,) = due(world.control, START + MINUTE)
     assert outgoing.message.facts["spent_usd"] == "1.023456789"
     assert outgoing.queued == START + MINUTE
     (alert,) = records(world.facts, "SELECT * FROM alerts")
@@ -350,8 +351,8 @@ def test_health_names_the_rule_that_raises_and_what_people_did_not_hear(
     world.spend("2")
     manager.ticker.tick(START + MINUTE)
     broken = health(manager)
-    (outgoing,) = world.control.claim(START + MINUTE, 10)
-    world.control.give_up(outgoing.message.key, START, "slack: invalid_token")
+    (outgoing,) = due(world.control, START + MINUTE)
+    refused(world.control, outgoing.message.key, START, "invalid_token")
     both = health(manager)
 
     assert (well.ok, well.reasons) == (True, ())

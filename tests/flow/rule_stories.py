@@ -144,9 +144,7 @@ def _garbage(manager: Scripted) -> None:
 
 
 def _refused_message(manager: Scripted) -> None:
-    """The notifier refuses a message for good."""
-    message = manager.messages[0]
-    manager.manager.control.give_up(message.key, manager.now, "slack: invalid_token")
+    manager.refuses = "invalid_token"
 
 
 def _revived(manager: Scripted) -> None:

@@ -41,13 +41,14 @@ from manager_agent.rules.silence import Silence, matcher
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
 from manager_agent.store.control_file import newest_schema
-from manager_agent.store.deliveries import DeliveryStore, SlackPosts
+from manager_agent.store.deliveries import SlackPosts
 from manager_agent.store.issues import IssueStore
 from manager_agent.store.ledger import LedgerStore
 from manager_agent.store.people import PeopleStore
 from manager_agent.store.silences import SilenceStore
 from manager_agent.store.sql_files import migrations
 from tests.harness.facts import opened
+from tests.harness.outbox import due, put_off, refused, sent
 from tests.harness.stories import Receiver, agent, llm
 
 FOLDER = Path(__file__).parents[1] / "data" / "databases"
@@ -187,10 +188,10 @@ def make_control(folder: Path) -> Path:
     with ControlStore(path) as store:
         for found, at in CONTROL_STEPS:
             store.commit(step(store.memory(), found, at))
-        first, second, third, *_ = store.claim(LATER, 10)
-        store.sent(first.message.key, LATER)
-        store.give_up(second.message.key, LATER, "channel_not_found")
-        DeliveryStore(store).put_off(third.message.key, "slack", LATER, "ratelimited")
+        first, second, third, *_ = due(store, LATER, 10)
+        sent(store, first.message.key, LATER)
+        refused(store, second.message.key, LATER, "channel_not_found")
+        put_off(store, third.message.key, LATER, "ratelimited")
         posts = SlackPosts(store)
         posts.trying(first.message.key, "#alerts", "card", first.message.alert_id, LATER)
         posts.placed(first.message.key, "#alerts", "card", "C0", "1.2")

@@ -20,16 +20,21 @@ from manager_agent.receiver.answer import Accepted, Answer
 from manager_agent.rules.message import Message
 from tests.harness.manager import WAITS
 from tests.harness.otlp import Sending, request
+from tests.harness.outbox import due, refused, sent
 
 _DEADLINE = 30.0
 
 
 class Scripted:
-    """`messages`: all that was put into the outbox, in order, taken from it as delivered."""
+    """`messages`: all that was put into the outbox, in order, taken from it as delivered.
+
+    `refuses`: what a notifier says to the next one, which it refuses for good.
+    """
 
     def __init__(self, manager: Manager, clock: list[datetime]) -> None:
         self.manager = manager
         self.messages: list[Message] = []
+        self.refuses: str | None = None
         self._clock = clock
 
     @property
@@ -57,9 +62,14 @@ class Scripted:
     def look(self) -> None:
         """Have the rules look, and take what is to be told."""
         self.manager.ticker.tick(self.now)
-        for outgoing in self.manager.control.claim(self.now, 1_000):
+        control = self.manager.control
+        for outgoing in due(control, self.now):
             self.messages.append(outgoing.message)
-            self.manager.control.sent(outgoing.message.key, self.now)
+            if self.refuses is None:
+                sent(control, outgoing.message.key, self.now)
+            else:
+                refused(control, outgoing.message.key, self.now, self.refuses)
+                self.refuses = None
 
     @staticmethod
     def until(found: Callable[[], Any]) -> None:

@@ -1,7 +1,7 @@
 """A process that commits steps and marks messages for as long as it lives, saying what it did.
 
-Run as `python control_victim.py PATH`, to be killed. Each line on stdout is a promise: `step N`
-after step N was committed, `sent KEY` after a message was marked.
+Run as `python -m tests.store.control_victim PATH`, to be killed. Each line on stdout is a promise:
+`step N` after step N was committed, `sent KEY` after a message was marked.
 """
 
 import sys
@@ -11,6 +11,7 @@ from pathlib import Path
 from manager_agent.rules.finding import Finding
 from manager_agent.rules.step import step
 from manager_agent.store.control import ControlStore
+from tests.harness.outbox import due, sent
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -34,8 +35,8 @@ def main(path: Path) -> None:
             now = START + timedelta(seconds=number)
             store.commit(step(store.memory(), [finding(number)], now))
             print("step", number, flush=True)
-            for outgoing in store.claim(now, 1):
-                store.sent(outgoing.message.key, now)
+            for outgoing in due(store, now, 1):
+                sent(store, outgoing.message.key, now)
                 print("sent", outgoing.message.key, flush=True)
             number += 1
 

@@ -1,6 +1,5 @@
 """The control store: what was committed is kept whole, what is to be said is said once."""
 
-import os
 import sqlite3
 import stat
 import subprocess
@@ -20,10 +19,11 @@ from manager_agent.rules.memory import Memory
 from manager_agent.rules.step import Step, step
 from manager_agent.store.control import ControlStore, ControlStoreError, GivenUp
 from manager_agent.store.sql_files import migrations
+from tests.harness.outbox import due, put_off, refused, sent
 
 NOW = datetime(2026, 11, 23, 14, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-VICTIM = Path(__file__).with_name("control_victim.py")
+ROOT = Path(__file__).parents[2]
 
 
 def finding(subject: str = "a1", level: int = 0) -> Finding:
@@ -69,14 +69,14 @@ def test_a_step_is_kept_whole_and_survives_closing(path: Path) -> None:
 
     with ControlStore(path) as store:
         assert store.memory() == done.memory
-        assert [outgoing.message for outgoing in store.claim(NOW, 10)] == list(done.messages)
+        assert [outgoing.message for outgoing in due(store, NOW, 10)] == list(done.messages)
         assert store.alerts() == list(done.alerts)
 
 
 def test_facts_keep_their_order_and_types(store: ControlStore) -> None:
     ticked(store, finding())
 
-    [outgoing] = store.claim(NOW, 1)
+    [outgoing] = due(store, NOW, 1)
 
     assert list(outgoing.message.facts.items()) == list(finding().evidence.items())
     assert outgoing.message.ts == outgoing.queued == NOW
@@ -97,7 +97,7 @@ def test_a_step_that_fails_leaves_nothing_behind(store: ControlStore) -> None:
 
 def test_a_key_that_was_said_is_not_said_again(store: ControlStore) -> None:
     done = ticked(store, finding())
-    store.sent(done.messages[0].key, NOW)
+    sent(store, done.messages[0].key, NOW)
 
     store.commit(Step(Memory(), done.messages))
 
@@ -118,39 +118,34 @@ def test_messages_are_claimed_in_the_order_they_were_queued(store: ControlStore)
     ticked(store, finding("b"), finding("c"), now=NOW)
     ticked(store, finding("b"), finding("c"), finding("a"), now=NOW + MINUTE)
 
-    claimed = store.claim(NOW + MINUTE, 10)
+    claimed = due(store, NOW + MINUTE, 10)
 
     assert [one.message.headline[0] for one in claimed] == ["b", "c", "a"]
-    assert store.claim(NOW + MINUTE, 2) == claimed[:2]
-    assert [one.message.headline[0] for one in store.claim(NOW, 10)] == ["b", "c"]
+    assert due(store, NOW + MINUTE, 2) == claimed[:2]
+    assert [one.message.headline[0] for one in due(store, NOW, 10)] == ["b", "c"]
 
 
 def test_the_life_of_a_message(store: ControlStore) -> None:
     key = ticked(store, finding()).messages[0].key
 
-    store.retry(key, NOW + MINUTE, "HTTP 500")
-    assert store.claim(NOW, 1) == []
-    [again] = store.claim(NOW + MINUTE, 1)
+    put_off(store, key, NOW + MINUTE, "HTTP 500")
+    assert due(store, NOW, 1) == []
+    [again] = due(store, NOW + MINUTE, 1)
     assert (again.attempts, again.queued) == (1, NOW)
 
-    store.give_up(key, NOW + MINUTE, "channel_not_found")
-    assert store.claim(NOW + 9 * MINUTE, 1) == []
-    assert store.given_up() == [GivenUp(key, "channel_not_found", 2, NOW + MINUTE)]
+    refused(store, key, NOW + MINUTE, "channel_not_found")
+    assert due(store, NOW + 9 * MINUTE, 1) == []
+    assert store.given_up() == [GivenUp(key, "slack: channel_not_found", 2, NOW + MINUTE)]
 
     assert store.revive(NOW + 2 * MINUTE) == 1
-    assert store.claim(NOW + MINUTE, 1) == []
-    [revived] = store.claim(NOW + 2 * MINUTE, 1)
+    assert due(store, NOW + MINUTE, 1) == []
+    [revived] = due(store, NOW + 2 * MINUTE, 1)
     assert revived.attempts == 0
 
-    store.sent(key, NOW + 3 * MINUTE)
-    assert store.claim(NOW + 9 * MINUTE, 1) == []
+    sent(store, key, NOW + 3 * MINUTE)
+    assert due(store, NOW + 9 * MINUTE, 1) == []
     assert store.outbox_counts() == {"pending": 0, "sent": 1, "given_up": 0}
     assert store.revive(NOW) == 0
-
-
-def test_an_unknown_key_is_an_error(store: ControlStore) -> None:
-    with pytest.raises(KeyError, match="no message 'nope'"):
-        store.sent("nope", NOW)
 
 
 def test_alerts_as_they_are_and_as_they_changed(store: ControlStore) -> None:
@@ -184,7 +179,7 @@ def test_a_change_has_the_columns_of_the_table_users_query() -> None:
 
 def test_what_is_long_over_can_be_deleted(store: ControlStore) -> None:
     old = ticked(store, finding("old"), finding("open"))
-    store.sent(old.messages[0].key, NOW)
+    sent(store, old.messages[0].key, NOW)
     ticked(store, finding("open"), now=NOW + MINUTE)
 
     assert store.prune(NOW) == 0
@@ -254,8 +249,8 @@ def test_threads_may_share_it(store: ControlStore) -> None:
 
     def deliver(_: int) -> None:
         while store.outbox_counts()["sent"] < len(found):
-            for outgoing in store.claim(NOW + 60 * MINUTE, 5):
-                store.sent(outgoing.message.key, NOW)
+            for outgoing in due(store, NOW + 60 * MINUTE, 5):
+                sent(store, outgoing.message.key, NOW)
 
     with ThreadPoolExecutor(3) as pool:
         marked = pool.map(deliver, range(3))
@@ -280,14 +275,17 @@ def test_a_killed_process_kept_its_promises(path: Path) -> None:
             assert [alert.finding.subject for alert in store.memory().alerts] == [
                 f"s{len(kept) - 1}"
             ]
-            pending = {one.message.key for one in store.claim(NOW + 999 * MINUTE, 999)}
+            pending = {one.message.key for one in due(store, NOW + 999 * MINUTE, 999)}
             assert pending.isdisjoint(what for kind, what in promised if kind == "sent")
 
 
 def killed_after(path: Path, lines: int) -> list[tuple[str, str]]:
     """Run the victim, kill it once it said so many lines; return all that it said."""
     with subprocess.Popen(
-        [sys.executable, str(VICTIM), str(path)], stdout=subprocess.PIPE, text=True, env=os.environ
+        [sys.executable, "-m", "tests.store.control_victim", str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     ) as victim:
         assert victim.stdout is not None
         said = [victim.stdout.readline() for _ in range(lines)]

@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from manager_agent.rules.alert import AlertRow
 from manager_agent.rules.memory import Memory
-from manager_agent.rules.message import Outgoing
 from manager_agent.rules.step import Step
 from manager_agent.store.control_file import ControlStoreError, connect, query, transaction
 from manager_agent.store.control_rows import (
@@ -18,7 +17,6 @@ from manager_agent.store.control_rows import (
     message_row,
     micros,
     moment,
-    outgoing,
 )
 
 __all__ = ["ControlStore", "ControlStoreError", "GivenUp"]
@@ -91,27 +89,6 @@ class ControlStore:
         """Return the changes of alerts after `revision` (0 for all), in order of revision."""
         return [alert_of(row) for row in self._read("alerts", "changes_since", revision=revision)]
 
-    def claim(self, now: datetime, limit: int) -> list[Outgoing]:
-        """Return at most `limit` messages that are due at `now`, in the order they were queued.
-
-        For one worker: a message stays due until it is marked by `sent`, `retry` or `give_up`, so
-        one that a crash interrupted is due again.
-        """
-        rows = self._read("outbox", "claim", now_us=micros(now), limit=limit)
-        return [outgoing(*row) for row in rows]
-
-    def sent(self, key: str, now: datetime) -> None:
-        """Mark a message as delivered. Raises `KeyError` for an unknown key, as do the next two."""
-        self._mark("sent", key, now_us=micros(now))
-
-    def retry(self, key: str, at: datetime, error: str) -> None:
-        """Make a message due again at `at`; `error` says what held it up."""
-        self._mark("retry", key, due_us=micros(at), error=error)
-
-    def give_up(self, key: str, now: datetime, error: str) -> None:
-        """Keep a message, due no more, with the reason."""
-        self._mark("give_up", key, now_us=micros(now), error=error)
-
     def revive(self, now: datetime) -> int:
         """Make the messages that were given up due at `now`; return how many.
 
@@ -152,14 +129,6 @@ class ControlStore:
         rows = self._read("memory", "memory")
         return rows[0][0] if rows else None
 
-    def _mark(self, name: str, key: str, **values: object) -> None:
-        if not self._write("outbox", name, key=key, **values):
-            raise KeyError(f"the outbox holds no message {key!r}")
-
     def _read(self, file: str, name: str, **values: object) -> list[Any]:
         with self._lock:
             return self._con.execute(query(file, name), values).fetchall()
-
-    def _write(self, file: str, name: str, **values: object) -> int:
-        with self._lock, transaction(self._con):
-            return self._con.execute(query(file, name), values).rowcount

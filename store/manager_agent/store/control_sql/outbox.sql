@@ -6,24 +6,6 @@ INSERT INTO outbox (key, document, state, attempts, queued_us, due_us)
 VALUES (:key, :document, 'pending', 0, :now_us, :now_us)
 ON CONFLICT (key) DO NOTHING;
 
--- name: claim
-SELECT document, attempts, queued_us FROM outbox
-WHERE state = 'pending' AND due_us <= :now_us
-ORDER BY seq
-LIMIT :limit;
-
--- name: sent
-UPDATE outbox SET state = 'sent', attempts = attempts + 1, done_us = :now_us, error = NULL
-WHERE key = :key;
-
--- name: retry
-UPDATE outbox SET state = 'pending', attempts = attempts + 1, due_us = :due_us, error = :error
-WHERE key = :key;
-
--- name: give_up
-UPDATE outbox SET state = 'given_up', attempts = attempts + 1, done_us = :now_us, error = :error
-WHERE key = :key;
-
 -- name: revive
 UPDATE outbox SET state = 'pending', attempts = 0, due_us = :now_us, done_us = NULL
 WHERE state = 'given_up';
