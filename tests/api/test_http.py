@@ -261,7 +261,13 @@ def test_the_document_names_exactly_the_routes(services: Services) -> None:
     people = People(list, print, str, list, print)
     issues = Issues(list, print, print, lambda *asked: "")
     alerting = Alerting(list, print, never, list)
-    everything = replace(services, people=people, issues=issues, alerting=alerting)
+    everything = replace(
+        services,
+        people=people,
+        issues=issues,
+        alerting=alerting,
+        from_slack=lambda *asked: (200, None),
+    )
     served = {
         (re.sub(r":\w+}", "}", route.path), method.lower())
         for route in build(everything).routes
