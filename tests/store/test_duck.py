@@ -376,13 +376,11 @@ def test_a_file_that_grew_much_is_opened_anew_once_nobody_reads(
     store.refresh()
     read_meanwhile = reader.execute("SELECT call_id FROM llm_calls ORDER BY ALL").fetchall()
     reader.close()
-    del reader
     store.refresh()
     store.append(added([call("c3")]))
     again = store.cursor()
     again.execute("ATTACH ':memory:' AS mark")
     again.close()
-    del again
     store.refresh()
 
     assert grown_too_little

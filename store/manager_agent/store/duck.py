@@ -28,7 +28,14 @@ from manager_agent.receiver.history import sealed
 from manager_agent.receiver.remembered import Late
 from manager_agent.store import columns
 from manager_agent.store.archive import Archive
-from manager_agent.store.fact_file import InUseError, StoreError, answers, beside, open_facts
+from manager_agent.store.fact_file import (
+    InUseError,
+    StoreError,
+    answers,
+    beside,
+    closed,
+    open_facts,
+)
 from manager_agent.store.feed import Feeds
 from manager_agent.store.recall import Recalled, reach, reach_of_recent, recent, relatives
 from manager_agent.store.sql_files import statements
@@ -111,7 +118,7 @@ class FactStore:
         return self._path
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Return a new connection to the same instance; the caller closes it, and lets go of it."""
+        """Return a new connection to the same instance; the caller closes it."""
         with self._lock:
             cursor = beside(self._con, self._path.stem)
             self._cursors.add(cursor)
@@ -263,7 +270,7 @@ class FactStore:
         if self._rows < _MANY_ROWS:
             return
         with self._lock:
-            if not self._cursors:
+            if all(closed(cursor) for cursor in self._cursors):
                 self._reopen()
 
     def close(self) -> None:

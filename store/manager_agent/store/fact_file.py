@@ -81,6 +81,15 @@ def answers(con: Connection) -> bool:
     return True
 
 
+def closed(con: Connection) -> bool:
+    """Tell whether a connection was closed; another thread may be using it."""
+    try:
+        con.query_progress()  # what may be asked at any time, and says so
+    except duckdb.ConnectionException:
+        return True
+    return False
+
+
 def _attach(con: Connection, path: Path) -> None:
     # The name that DuckDB gives a file that is opened directly.
     name = _quoted(path.stem)
