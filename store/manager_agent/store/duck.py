@@ -47,7 +47,7 @@ T = TypeVar("T")
 _MANY_DELTAS = 20_000
 """Deltas appended between two compactions of the rollups."""
 
-_MANY_ROWS = 4_000_000
+_MANY_ROWS = 1_000_000
 """Rows appended before the file is opened anew: of each DuckDB keeps some four bytes in memory
 (docs/decisions/0019-row-groups.md)."""
 
