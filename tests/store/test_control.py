@@ -20,10 +20,10 @@ from manager_agent.rules.step import Step, step
 from manager_agent.store.control import ControlStore, ControlStoreError, GivenUp
 from manager_agent.store.sql_files import migrations
 from tests.harness.outbox import due, put_off, refused, sent
+from tests.harness.programs import ROOT
 
 NOW = datetime(2026, 11, 23, 14, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-ROOT = Path(__file__).parents[2]
 
 
 def finding(subject: str = "a1", level: int = 0) -> Finding:
