@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from manager_agent.analytics.questions import ask
 from manager_agent.app.call_costs import Cost
 from manager_agent.app.replay.past_runs import PastRuns
 from manager_agent.app.run_frame import Runs
@@ -60,6 +61,34 @@ def test_a_restarted_manager_knows_what_runs_cost_before(tmp_path: Path) -> None
     (row,) = runs.frame(START + timedelta(seconds=9)).iter_rows(named=True)
     assert (row["run"], row["cost"], row["calls"]) == ("x", 105 * CENT, 3)
     assert (row["earlier"], row["typical"]) == (1, 10 * CENT)
+
+
+def test_of_many_runs_those_are_recalled_that_a_book_keeps(tmp_path: Path) -> None:
+    """The newest of all, and before those the newest of each agent."""
+    facts = opened(tmp_path)
+    agents = "aababbab"
+    calls = [
+        call(f"c{n}", start_ns=NOW_NS + n * SECOND, agent=agent, cost_nano=CENT, trace_id=f"t{n}")
+        for n, agent in enumerate(agents)
+    ]
+    facts.append(added(calls))
+    with facts.cursor() as con:
+        asked = {"start": START, "end": START + timedelta(minutes=1)}
+        found = {
+            (going, earlier): [
+                row["trace_id"] for row in ask(con, "runs", **asked, going=going, earlier=earlier)
+            ]
+            for going, earlier in [(0, 1), (2, 1), (2, 2), (3, 0), (99, 0)]
+        }
+    facts.close()
+
+    assert found == {
+        (0, 1): ["t6", "t7"],
+        (2, 1): ["t3", "t5", "t6", "t7"],
+        (2, 2): ["t1", "t3", "t4", "t5", "t6", "t7"],
+        (3, 0): ["t5", "t6", "t7"],
+        (99, 0): [f"t{n}" for n in range(8)],
+    }
 
 
 def test_a_replay_goes_ahead_and_back_to_where_it_was() -> None:

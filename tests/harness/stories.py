@@ -63,7 +63,8 @@ class Receiver(Generic[S]):
         self.window = self._window()
         since_ns = self.now_ns - self._limits[0]
         self.store.seal_overdue(since_ns // 1000)
-        self.window.restore(*self.store.recent(since_ns, 10**6), self.now_ns)
+        spans, published, complete = self.store.recent(since_ns, 10**6)
+        self.window.restore(spans, published, self.now_ns, complete=complete)
         torn = self.window.torn()
         if torn:
             traces = {late.trace_id for late in torn}

@@ -223,7 +223,7 @@ def test_the_store_gives_back_what_the_window_forgot(
     store = opened(tmp_path_factory.mktemp("signals"))
     try:
         receiver = play(portions, store, seconds)
-        _, published = receiver.store.recent(0, 10**6)
+        _, published, _ = receiver.store.recent(0, 10**6)
         rows = {p.name: p.row for p in published if isinstance(p.row, Call)}
     finally:
         store.close()

@@ -121,7 +121,7 @@ def assert_same(facts: FactStore, memory: MemoryStore) -> None:
 
 def told(store: FactSink) -> tuple[list[Remembered], list[Call | ToolCall]]:
     """Return all that a window would be told at start, in an order of its own."""
-    spans, published = store.recent(0, 10**6)
+    spans, published, _ = store.recent(0, 10**6)
     by_key = sorted(spans, key=lambda each: (each.trace_id, each.span_id))
     return by_key, sorted((each.row for each in published), key=lambda row: row[0])
 
@@ -275,17 +275,30 @@ def test_what_was_retracted_stays_gone_after_a_restart(
     assert rows(receiver.store, "SELECT count(*) FROM calls_open") == [(0,)]
 
 
-def test_at_start_the_newest_traces_are_taken_where_there_are_too_many(
-    receiver: Receiver[FactStore],
+@pytest.mark.parametrize(
+    ("most_spans", "taken"),
+    [
+        pytest.param(0, "", id="none"),
+        pytest.param(1, "d", id="a trace as a whole or not at all"),
+        pytest.param(2, "d", id="the next one has two spans"),
+        pytest.param(4, "acd", id="one that is too large alone is passed over"),
+        pytest.param(5, "cd", id="one that is too much beside fresher ones ends it"),
+        pytest.param(8, "bcd", id="the freshest three"),
+        pytest.param(9, "abcd", id="all"),
+    ],
+)
+def test_at_start_the_freshest_traces_are_taken_where_there_are_too_many(
+    receiver: Receiver[FactStore], most_spans: int, taken: str
 ) -> None:
-    for trace in "abc":
-        receiver.take([llm(trace, 1, start_ns=receiver.now_ns)])
+    for trace, number in {"a": 1, "b": 5, "c": 2, "d": 1}.items():
+        receiver.take([llm(trace, each, start_ns=receiver.now_ns) for each in range(1, number + 1)])
         receiver.wait(1)
 
-    spans, published = receiver.store.recent(NOW_NS - 1, 2)
+    spans, published, complete = receiver.store.recent(NOW_NS - 1, most_spans)
 
-    assert {each.trace_id[0] for each in spans} == {"b", "c"}
-    assert {each.row.trace_id[0] for each in published} == {"b", "c"}
+    assert {each.trace_id[0] for each in spans} == set(taken)
+    assert {each.row.trace_id[0] for each in published} == set(taken)
+    assert complete == (taken == "abcd")
 
 
 def test_at_start_only_what_is_open_or_fresh_is_read(receiver: Receiver[FactStore]) -> None:
@@ -293,9 +306,9 @@ def test_at_start_only_what_is_open_or_fresh_is_read(receiver: Receiver[FactStor
     receiver.wait(700)
     receiver.take([llm("b", 1, start_ns=receiver.now_ns)])
 
-    spans, _ = receiver.store.recent(NOW_NS + 600 * 10**9, 10)
+    spans, _, complete = receiver.store.recent(NOW_NS + 600 * 10**9, 10)
 
-    assert {each.trace_id[0] for each in spans} == {"b"}
+    assert ({each.trace_id[0] for each in spans}, complete) == ({"b"}, True)
 
 
 def test_relatives_say_whether_what_they_name_is_sealed(receiver: Receiver[FactStore]) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 from manager_agent.analytics.frames import RUNS
 from manager_agent.analytics.questions import ask
 from manager_agent.app.call_costs import Cost
-from manager_agent.rules.run_costs import Run, RunBook, RunKey, RunRow
+from manager_agent.rules.run_costs import EARLIER, MOST_RUNS, Run, RunBook, RunKey, RunRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
@@ -26,7 +26,8 @@ class Runs:
 
     def recall(self, con: duckdb.DuckDBPyConnection, now: datetime) -> None:
         """Begin with what is stored of the last day: a restart forgets nothing."""
-        for row in ask(con, "runs", start=now - _RECALLED, end=now):
+        kept = {"going": MOST_RUNS, "earlier": EARLIER}
+        for row in ask(con, "runs", start=now - _RECALLED, end=now, **kept):
             key = _key(row["agent"], row["conversation_id"], row["trace_id"] or "")
             self._book.add(key, Run(row["nano"], row["calls"], row["since_us"], row["last_us"]))
 

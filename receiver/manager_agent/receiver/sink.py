@@ -18,8 +18,10 @@ class FactSink(Protocol):
     def relatives(self, late: Sequence[Late]) -> tuple[list[Remembered], list[Published]]:
         """Return what is stored of late spans' traces and of claims that resemble them."""
 
-    def recent(self, since_ns: int, most_traces: int) -> tuple[list[Remembered], list[Published]]:
-        """Return what the window must know at start."""
+    def recent(
+        self, since_ns: int, most_spans: int
+    ) -> tuple[list[Remembered], list[Published], bool]:
+        """Return what the window must know at start, and whether it is all of it."""
 
     def seal_overdue(self, before_micros: int) -> int:
         """Seal what an earlier run left open and nobody touched since."""
@@ -83,11 +85,10 @@ class RequestJournal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`pending_bytes` wait at most; claims merge for `window_ns`; `most_spans` are remembered, of
-    which those of `most_traces` survive a restart; the store is asked for the others.
+    """`pending_bytes` wait at most; claims merge for `window_ns`; `most_spans` are remembered,
+    also over a restart; the store is asked for the others.
     """
 
     pending_bytes: int = 64 * 1024 * 1024
     window_ns: int = 600 * 10**9
     most_spans: int = 200_000
-    most_traces: int = 100_000

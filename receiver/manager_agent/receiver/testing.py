@@ -104,12 +104,14 @@ class MemoryStore:
             asked = [*late, *claims]
         return known, [p for p in self._standing() if p.row.trace_id in traces]
 
-    def recent(self, since_ns: int, most_traces: int) -> tuple[list[Remembered], list[Published]]:
+    def recent(
+        self, since_ns: int, most_spans: int
+    ) -> tuple[list[Remembered], list[Published], bool]:
         """Return everything that has an open version or arrived since then."""
         traces = {p.row.trace_id for p in self._standing() if not p.sealed}
         traces |= {trace for trace, at in self.received_ns.items() if at >= since_ns}
         known = [s for s in self.spans.values() if s.trace_id in traces]
-        return known, [p for p in self._standing() if p.row.trace_id in traces]
+        return known, [p for p in self._standing() if p.row.trace_id in traces], True
 
     def seal_overdue(self, before_micros: int) -> int:
         """Leave it to the window."""

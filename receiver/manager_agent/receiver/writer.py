@@ -294,9 +294,8 @@ class Writer:
         since_ns = now_ns - limits.window_ns
         self._store.seal_overdue(since_ns // 1000)
         window = MergeWindow(self._cost, window_ns=limits.window_ns, most_spans=limits.most_spans)
-        spans, published = self._store.recent(since_ns, limits.most_traces)
-        traces = {span.trace_id for span in spans}
-        window.restore(spans, published, now_ns, complete=len(traces) < limits.most_traces)
+        spans, published, complete = self._store.recent(since_ns, limits.most_spans)
+        window.restore(spans, published, now_ns, complete=complete)
         torn = window.torn()
         if torn:
             window.restore(*self._store.relatives(torn), now_ns, {late.trace_id for late in torn})

@@ -12,9 +12,12 @@ from typing import Literal, NamedTuple
 IDLE_US = 1800 * 1_000_000
 """A run is over when nothing was called for so long; what comes later is another run."""
 
-_EARLIER = 200
+EARLIER = 200
 """Runs of each agent that later ones are held against."""
-_MOST_RUNS = 100_000
+
+MOST_RUNS = 100_000
+"""Runs that go on at most: of more, the one called least recently counts as over."""
+
 _MOST_AGENTS = 10_000
 _SHOWN = 500
 _LEAST_NANO = 10_000_000
@@ -70,7 +73,7 @@ class RunBook:
         now = told if before is None else _sum(before, told)
         if now.calls > 0:
             self.going[key] = now
-        if len(self.going) > _MOST_RUNS:
+        if len(self.going) > MOST_RUNS:
             self._end(*self.going.popitem(last=False))
 
     def rows(self, now_us: int) -> list[RunRow]:
@@ -92,7 +95,7 @@ class RunBook:
     def _end(self, key: RunKey, run: Run) -> None:
         if run.cost <= 0:
             return
-        self.over[key.agent] = (*self.over.pop(key.agent, ()), run.cost)[-_EARLIER:]
+        self.over[key.agent] = (*self.over.pop(key.agent, ()), run.cost)[-EARLIER:]
         if len(self.over) > _MOST_AGENTS:
             self.over.popitem(last=False)
 

@@ -37,7 +37,7 @@ from manager_agent.store.fact_file import (
     open_facts,
 )
 from manager_agent.store.feed import Feeds
-from manager_agent.store.recall import Recalled, reach, reach_of_recent, recent, relatives
+from manager_agent.store.recall import Recalled, Recent, reach, reach_of_recent, recent, relatives
 from manager_agent.store.sql_files import statements
 
 _log = structlog.get_logger()
@@ -232,11 +232,11 @@ class FactStore:
         with self.archive.reading(self._con, *reach(late)) as con:
             return relatives(con, late)
 
-    def recent(self, since_ns: int, most_traces: int) -> Recalled:
-        """Return what the merge window must know at start."""
+    def recent(self, since_ns: int, most_spans: int) -> Recent:
+        """Return what the merge window must know at start, and whether it is all of it."""
         low = reach_of_recent(self._con, since_ns)
         with self.archive.reading(self._con, low, datetime.max) as con:
-            return recent(con, since_ns, most_traces)
+            return recent(con, since_ns, most_spans)
 
     def recover(self, error: Exception) -> bool:
         """Make the store usable again after `error`; tell whether the data may have caused it.
@@ -271,7 +271,9 @@ class FactStore:
             return
         with self._lock:
             if all(closed(cursor) for cursor in self._cursors):
+                rows = self._rows
                 self._reopen()
+                _log.info("facts opened anew", rows=rows)
 
     def close(self) -> None:
         """Write a checkpoint and close; safe to repeat."""

@@ -131,10 +131,12 @@ class Pieces:
 
     def _piece(self, con: Connection, table: str, day: date, first: int, rows: int) -> Piece:
         path = self._next(f"{table}-{day}")
-        where = {"low": str(day), "high": str(day + timedelta(days=1)), "first": str(first)}
-        columns = SETTLED[table]
-        query = filled("piece", _SQL, table=table, columns=columns, path=format_path(path), **where)
-        con.execute(query)
+        these = {"table": table, "first": str(first)}
+        days = {"low": str(day), "high": str(day + timedelta(days=1))}
+        ((earliest, latest),) = con.execute(filled("bounds", _SQL, **these, **days)).fetchall()
+        times = {"earliest": str(earliest), "latest": str(latest)}
+        into = {"columns": SETTLED[table], "path": format_path(path)}
+        con.execute(filled("piece", _SQL, **these, **times, **into))
         return Piece(path, rows)
 
     def _merged(self, con: Connection, pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:

@@ -22,6 +22,8 @@ _LONGEST_CALL = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1)
 
 Recalled = tuple[list[Remembered], list[Published]]
+Recent = tuple[list[Remembered], list[Published], bool]
+"""The third: whether nothing was left out."""
 
 
 def relatives(con: duckdb.DuckDBPyConnection, late: Sequence[Late]) -> Recalled:
@@ -60,16 +62,20 @@ def reach_of_recent(con: duckdb.DuckDBPyConnection, since_ns: int) -> datetime:
     return datetime.max if earliest is None else earliest - _AROUND
 
 
-def recent(con: duckdb.DuckDBPyConnection, since_ns: int, most_traces: int) -> Recalled:
-    """Return what the merge window must know at start: all that is open or arrived since then."""
-    rows = con.execute(
-        statements("recent_traces")[0], {"since": _moment(since_ns), "most": most_traces}
+def recent(con: duckdb.DuckDBPyConnection, since_ns: int, most_spans: int) -> Recent:
+    """Return what the merge window must know at start: all that is open or arrived since then.
+
+    Traces as a whole, the freshest first, with `most_spans` together.
+    """
+    query = statements("recent_traces")[0]
+    ((traces, of, began),) = con.execute(
+        query, {"since": _moment(since_ns), "most": most_spans}
     ).fetchall()
-    traces = {str(row[0]) for row in rows}
     if not traces:
-        return [], []
-    low, high = _EPOCH, datetime(9999, 1, 1)
-    return _spans(con, traces, low, high), _published(con, traces, low, high)
+        return [], [], of == 0
+    high = datetime(9999, 1, 1)
+    spans, published = _spans(con, traces, began, high), _published(con, traces, _EPOCH, high)
+    return spans, published, len(traces) == of
 
 
 def _kin(
