@@ -74,8 +74,8 @@ def recent(con: duckdb.DuckDBPyConnection, since_ns: int, most_spans: int) -> Re
     if not traces:
         return [], [], of == 0
     high = datetime(9999, 1, 1)
-    spans, published = _spans(con, traces, began, high), _published(con, traces, _EPOCH, high)
-    return spans, published, len(traces) == of
+    spans = _spans(con, traces, began, high)
+    return spans, _published(con, traces, began - _AROUND, high), len(traces) == of
 
 
 def _kin(
