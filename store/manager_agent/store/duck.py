@@ -81,7 +81,7 @@ class FactStore:
         door: Door,
         install: Callable[[duckdb.DuckDBPyConnection], None],
         *,
-        memory_limit: str = "320MB",
+        memory_limit: str = "256MB",
         checkpoint_mib: int = 32,
     ) -> None:
         """Open the file, made if missing. Raises `StoreError`.
