@@ -29,7 +29,8 @@ def bench(
 ) -> None:
     """Measure how much a manager takes in on this machine: one of its own, in a temporary place.
 
-    The load runs here, too: what it costs is told beside what the manager costs.
+    The load runs here, too: what it costs is told beside what the manager costs. Ends when a query
+    finds all that was acknowledged, which may take some minutes.
     """
     from manager_agent.api.sql_client import SqlClientError
     from manager_agent.app.bench.fleet import FleetError
@@ -51,6 +52,8 @@ def bench(
     print(f"{exporters} exporters, {spans} spans a request, {seconds:g} s")
     print(f"acknowledged      {found.acked_per_s:,.0f} spans/s, {found.calls_per_s:,.0f} calls/s")
     print(f"until answered    p50 {found.p50_ms:,.0f} ms, p99 {found.p99_ms:,.0f} ms")
+    if found.queryable_per_s is not None:
+        print(f"stored            {found.queryable_per_s:,.0f} spans/s, until a query finds all")
     if found.cpu_s_per_million is not None:
         print(f"processor         {found.cpu_s_per_million:,.1f} s for a million spans")
     print(f"of the load       {found.client_cpu_s_per_million:,.1f} s for a million spans")

@@ -13,6 +13,8 @@ from manager_agent.app.bench.payload import Shape
 
 WARM_UP_SECONDS = 1.5
 _POLL_SECONDS = 0.05
+_PATIENCE_SECONDS = 900.0
+"""What was acknowledged in ten seconds may take some minutes until all of it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,16 @@ class Figures:
 
 
 def measure(
-    receiver: Receiver, case: Case, seconds: float, *, patience: float = 60.0, first: int = 0
+    receiver: Receiver,
+    case: Case,
+    seconds: float,
+    *,
+    patience: float = _PATIENCE_SECONDS,
+    first: int = 0,
 ) -> Figures:
     """Load a receiver for `seconds` and a warm-up. Raises `FleetError` where nothing came through.
 
+    `patience`: how many seconds more to wait until a query finds all that was acknowledged.
     `first`: number of the first exporter, for loads that follow each other on one receiver.
     """
     before = receiver.stored() if receiver.stored else 0
