@@ -113,8 +113,16 @@ def found(
 ) -> set[str]:
     con.register("spans", table_of_spans(spans))
     con.register("late", table_of_late(late))
-    around = {"low": MIDNIGHT - timedelta(days=1), "high": MIDNIGHT + timedelta(days=1)}
-    return {trace for (trace,) in con.execute(statements("kin_of")[0], around).fetchall()}
+    first, last = min(each.start for each in late), max(each.end for each in late)
+    times = {
+        "low": MIDNIGHT - timedelta(days=1),
+        "high": MIDNIGHT + timedelta(days=1),
+        "near_from": MIDNIGHT + timedelta(seconds=first - NEAR),
+        "near_until": MIDNIGHT + timedelta(seconds=last + NEAR),
+        "far_from": MIDNIGHT + timedelta(seconds=first - FAR),
+        "far_until": MIDNIGHT + timedelta(seconds=last + FAR),
+    }
+    return {trace for (trace,) in con.execute(statements("kin_of")[0], times).fetchall()}
 
 
 def table_of_spans(spans: Sequence[Stored]) -> pa.Table:

@@ -85,6 +85,7 @@ def _kin(
     if not claims:
         return set()
     first_ns, last_ns = min(e.start_ns for e in claims), max(e.end_ns for e in claims)
+    slack_ns = max(e.slack_ns for e in claims)
     table = pa.table(
         {
             "scope": [each.scope for each in claims],
@@ -98,16 +99,24 @@ def _kin(
             "far_end": times([each.end_ns + SAME_ID_NS for each in claims]),
         }
     )
-    low = max(low, _moment(first_ns) - _LONGEST_CALL)
-    high = min(high, _moment(last_ns) + _LONGEST_CALL)
-    rows = _query(con, "kin_of", {"late": table}, low, high)
+    rows = _query(
+        con,
+        "kin_of",
+        {"late": table},
+        low=max(low, _moment(first_ns) - _LONGEST_CALL),
+        high=min(high, _moment(last_ns) + _LONGEST_CALL),
+        near_from=_moment(first_ns - slack_ns),
+        near_until=_moment(last_ns + slack_ns),
+        far_from=_moment(first_ns - SAME_ID_NS),
+        far_until=_moment(last_ns + SAME_ID_NS),
+    )
     return {str(row["trace_id"]) for row in rows}
 
 
 def _spans(
     con: duckdb.DuckDBPyConnection, traces: Iterable[str], low: datetime, high: datetime
 ) -> list[Remembered]:
-    rows = _query(con, "spans_of", {"traces": _traces(traces)}, low, high)
+    rows = _query(con, "spans_of", {"traces": _traces(traces)}, low=low, high=high)
     return [
         Remembered(
             trace_id=row["trace_id"],
@@ -128,9 +137,9 @@ def _spans(
 def _published(
     con: duckdb.DuckDBPyConnection, traces: Iterable[str], low: datetime, high: datetime
 ) -> list[Published]:
-    table = {"traces": _traces(traces)}
-    calls = [_version(_call(row), row) for row in _query(con, "published_calls", table, low, high)]
-    tools = [_version(_tool(row), row) for row in _query(con, "published_tools", table, low, high)]
+    table, around = {"traces": _traces(traces)}, {"low": low, "high": high}
+    calls = [_version(_call(row), row) for row in _query(con, "published_calls", table, **around)]
+    tools = [_version(_tool(row), row) for row in _query(con, "published_tools", table, **around)]
     return sorted([*calls, *tools], key=lambda version: version.revision)
 
 
@@ -176,14 +185,11 @@ def _query(
     con: duckdb.DuckDBPyConnection,
     name: str,
     tables: dict[str, pa.Table],
-    low: datetime,
-    high: datetime,
+    **times: datetime,
 ) -> list[dict[str, Any]]:
     for alias, table in tables.items():
         con.register(alias, table)
-    query = statements(name)[0]
-    parameters = {"low": low, "high": high} if "$low" in query else None
-    result = con.sql(query, params=parameters).to_arrow_table().to_pylist()
+    result = con.sql(statements(name)[0], params=times).to_arrow_table().to_pylist()
     for alias in tables:
         con.unregister(alias)
     return list(result)

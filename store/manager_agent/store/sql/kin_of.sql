@@ -2,16 +2,11 @@
 -- grain: one trace with a claim that may be the same call as one in the registered table `late`:
 --   another emitter's (or another part's of a scope with several), in the same process at the same
 --   time, or with the same response id, or with our guard's same call id; or a sum of calls of that
---   process and time. A sum may have begun long before; `end_ts` spares reading what ended before.
+--   process and time. A sum may have begun a day before. $near and $far: the times that late claims
+--   reach; with them DuckDB passes over row groups of which an hour may have thousands.
 --   Of late claims of one process and scope whose times overlap, `stretches` has the time that they
 --   cover together: a busy process may have thousands at once, and as many stored beside them
-WITH near AS (
-    SELECT trace_id, scope, process, response_id, call_id, ts, end_ts
-    FROM spans
-    WHERE ts BETWEEN $low - INTERVAL 1 DAY AND $high AND end_ts >= $low
-        AND (role = 'sum' OR role IN ('call', 'decision') AND ts >= $low)
-),
-reached AS (
+WITH reached AS (
     SELECT process, scope, parted, near_start, near_end, max(near_end) OVER (
         PARTITION BY process, scope, parted ORDER BY near_start
         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -37,8 +32,10 @@ kinds AS (
 ),
 beside AS (
     SELECT n.trace_id, n.ts, n.end_ts, k.process, k.scope, k.parted
-    FROM near AS n
+    FROM spans AS n
     JOIN kinds AS k ON n.process = k.process AND (n.scope <> k.scope OR k.parted)
+    WHERE n.ts BETWEEN $low - INTERVAL 1 DAY AND $near_until AND n.end_ts >= $near_from
+        AND (n.role = 'sum' OR n.role IN ('call', 'decision') AND n.ts >= $low)
 )
 SELECT b.trace_id
 FROM beside AS b
@@ -48,10 +45,14 @@ ASOF JOIN stretches AS s
 WHERE b.ts <= s.stretch_end
 UNION
 SELECT n.trace_id
-FROM near AS n
+FROM spans AS n
 JOIN late AS l ON n.response_id = l.response_id
-WHERE n.scope <> l.scope AND n.ts <= l.far_end AND n.end_ts >= l.far_start
+WHERE n.ts BETWEEN $low - INTERVAL 1 DAY AND $far_until AND n.end_ts >= $far_from
+    AND (n.role = 'sum' OR n.role IN ('call', 'decision') AND n.ts >= $low)
+    AND n.scope <> l.scope AND n.ts <= l.far_end AND n.end_ts >= l.far_start
 UNION
 SELECT n.trace_id
-FROM near AS n
-JOIN late AS l ON n.call_id = l.call_id;
+FROM spans AS n
+JOIN late AS l ON n.call_id = l.call_id
+WHERE n.ts BETWEEN $low - INTERVAL 1 DAY AND $high AND n.end_ts >= $low
+    AND (n.role = 'sum' OR n.role IN ('call', 'decision') AND n.ts >= $low);
