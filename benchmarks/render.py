@@ -91,7 +91,11 @@ def _comparison(found: Mapping[str, Any]) -> list[str]:
 
 
 def _share(ours: Mapping[str, Any] | None, limit: float) -> str:
-    return "" if ours is None else f"; the manager reaches {ours['acked_per_s'] / limit:.1%} of it"
+    if ours is None:
+        return ""
+    acked, stored = ours["acked_per_s"], ours["queryable_per_s"]
+    kept = "" if stored is None else f" and stores {stored / limit:.1%}"
+    return f"; the manager acknowledges {acked / limit:.1%} of it{kept}"
 
 
 def _times(ours: Mapping[str, Any] | None, rival: float) -> str:
