@@ -131,6 +131,25 @@ def test_each_process_that_called_flushes(notes: Path, ending: str) -> None:
     assert called <= told(notes, "flushed")
 
 
+def test_sigterm_in_the_midst_of_our_code_is_heeded_right_after_it(notes: Path) -> None:
+    """What is interrupted there may hold a lock that the flush needs."""
+    body = (
+        "from manager_agent.instrumentation import reentry\n"
+        "job()\n"
+        "with reentry.inside():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    with open(os.environ['NOTES'], 'a') as notes: notes.write(f'over {os.getpid()}\\n')\n"
+        "time.sleep(30)"
+    )
+
+    done = run_agent("python", agent(notes, body), cwd=None, **variables(notes))
+
+    assert done.returncode == -signal.SIGTERM, done.stderr
+    assert [line.split()[0] for line in notes.read_text().splitlines()] == [
+        *("called", "over", "flushed"),
+    ]
+
+
 def test_a_child_is_told_that_it_is_one(notes: Path) -> None:
     body = "job()\npid = os.fork()\njob()\nif pid: os.waitpid(pid, 0)"
 

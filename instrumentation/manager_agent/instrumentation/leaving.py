@@ -28,6 +28,8 @@ METER = "manager_agent.instrumentation.meter"
 """Who knows the calls that are open: `close_open()`. Asked only if loaded."""
 GUARD = "manager_agent.instrumentation.guarding"
 """Who holds money of the manager's: `leave(seconds)`. Asked only if loaded."""
+REENTRY = "manager_agent.instrumentation.reentry"
+"""Who knows whether a thread is in code of ours: `put_off(work)`. Asked only if loaded."""
 GRACE_SECONDS = 2.5
 """How long a process that was told to end may be held back; who told it may be counting."""
 EXIT_SECONDS = 5.0
@@ -89,6 +91,9 @@ def _on_sigterm(number: int, frame: "Any") -> None:
     global _handling
     if _handling:
         return  # `timeout` and others send it twice
+    put_off = getattr(sys.modules.get(REENTRY), "put_off", None)
+    if put_off is not None and put_off(_strike_again):
+        return  # or a flush would wait for a lock that is held by what was interrupted here
     _handling = True
     try:
         ours = _signal.getsignal(number) is _on_sigterm
@@ -101,6 +106,10 @@ def _on_sigterm(number: int, frame: "Any") -> None:
         _signal.signal(number, _on_sigterm)
     finally:
         _handling = False
+
+
+def _strike_again() -> None:
+    os.kill(os.getpid(), _signal.SIGTERM)
 
 
 def _aside(act: "Callable[[float], None]", seconds: float) -> None:

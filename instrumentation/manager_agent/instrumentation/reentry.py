@@ -34,6 +34,18 @@ def guarded(work: Callable[[T], object], subject: T) -> None:
         leave()
 
 
+def put_off(work: Callable[[], None]) -> bool:
+    """Do `work` once this thread is out of our code; tell whether it is in it. If not, do nothing.
+
+    For handlers of signals: what they interrupt may hold a lock that others need. Whoever leaves
+    our code first does the work, so that may be another thread.
+    """
+    if not _here.busy:
+        return False
+    _later.append(work)
+    return True
+
+
 @contextmanager
 def inside() -> Iterator[None]:
     """Be code of ours in the block, which may hold locks; it must not wait for anybody."""
