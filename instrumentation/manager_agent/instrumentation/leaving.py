@@ -91,8 +91,7 @@ def _on_sigterm(number: int, frame: "Any") -> None:
     global _handling
     if _handling:
         return  # `timeout` and others send it twice
-    put_off = getattr(sys.modules.get(REENTRY), "put_off", None)
-    if put_off is not None and put_off(_strike_again):
+    if _ask("put_off", _strike_again, of=REENTRY):
         return  # or a flush would wait for a lock that is held by what was interrupted here
     _handling = True
     try:
@@ -158,13 +157,15 @@ def _held_back(default: float) -> float:
     return said if 0 <= said <= _LONGEST_SECONDS else default
 
 
-def _ask(what: str, *arguments: "Any", of: str = PROVIDER) -> None:
+def _ask(what: str, *arguments: "Any", of: str = PROVIDER) -> "Any":
+    """Return what a module answers; None where it is not loaded, and where it fails."""
     act = getattr(sys.modules.get(of), what, None)
     if act is None:
-        return
+        return None
     try:
-        act(*arguments)
+        return act(*arguments)
     except Exception as error:  # noqa: BLE001 - ending and forking are the agent's
         from manager_agent.instrumentation import mishap  # loads `logging`: only where needed
 
         mishap.note(f"leaving:{what}", f"{what} failed; calls may be missing", error)
+        return None

@@ -85,7 +85,8 @@ def _kin(
     if not claims:
         return set()
     first_ns, last_ns = min(e.start_ns for e in claims), max(e.end_ns for e in claims)
-    slack_ns = max(e.slack_ns for e in claims)
+    near_start = [each.start_ns - each.slack_ns for each in claims]
+    near_end = [each.end_ns + each.slack_ns for each in claims]
     table = pa.table(
         {
             "scope": [each.scope for each in claims],
@@ -93,8 +94,8 @@ def _kin(
             "response_id": pa.array([each.response_id for each in claims], pa.string()),
             "call_id": pa.array([each.call_id for each in claims], pa.string()),
             "parted": [each.parted for each in claims],
-            "near_start": times([each.start_ns - each.slack_ns for each in claims]),
-            "near_end": times([each.end_ns + each.slack_ns for each in claims]),
+            "near_start": times(near_start),
+            "near_end": times(near_end),
             "far_start": times([each.start_ns - SAME_ID_NS for each in claims]),
             "far_end": times([each.end_ns + SAME_ID_NS for each in claims]),
         }
@@ -105,8 +106,8 @@ def _kin(
         {"late": table},
         low=max(low, _moment(first_ns) - _LONGEST_CALL),
         high=min(high, _moment(last_ns) + _LONGEST_CALL),
-        near_from=_moment(first_ns - slack_ns),
-        near_until=_moment(last_ns + slack_ns),
+        near_from=_moment(min(near_start)),
+        near_until=_moment(max(near_end)),
         far_from=_moment(first_ns - SAME_ID_NS),
         far_until=_moment(last_ns + SAME_ID_NS),
     )

@@ -3,10 +3,17 @@
 --   another emitter's (or another part's of a scope with several), in the same process at the same
 --   time, or with the same response id, or with our guard's same call id; or a sum of calls of that
 --   process and time. A sum may have begun a day before. $near and $far: the times that late claims
---   reach; with them DuckDB passes over row groups of which an hour may have thousands.
+--   reach; with them DuckDB passes over row groups, of which an hour may have thousands, as long
+--   as `told` is not put together first.
 --   Of late claims of one process and scope whose times overlap, `stretches` has the time that they
 --   cover together: a busy process may have thousands at once, and as many stored beside them
-WITH reached AS (
+WITH told AS NOT MATERIALIZED (
+    SELECT trace_id, scope, process, response_id, call_id, ts, end_ts
+    FROM spans
+    WHERE ts BETWEEN $low - INTERVAL 1 DAY AND $high AND end_ts >= $low
+        AND (role = 'sum' OR role IN ('call', 'decision') AND ts >= $low)
+),
+reached AS (
     SELECT process, scope, parted, near_start, near_end, max(near_end) OVER (
         PARTITION BY process, scope, parted ORDER BY near_start
         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -32,10 +39,9 @@ kinds AS (
 ),
 beside AS (
     SELECT n.trace_id, n.ts, n.end_ts, k.process, k.scope, k.parted
-    FROM spans AS n
+    FROM told AS n
     JOIN kinds AS k ON n.process = k.process AND (n.scope <> k.scope OR k.parted)
-    WHERE n.ts BETWEEN $low - INTERVAL 1 DAY AND $near_until AND n.end_ts >= $near_from
-        AND (n.role = 'sum' OR n.role IN ('call', 'decision') AND n.ts >= $low)
+    WHERE n.ts <= $near_until AND n.end_ts >= $near_from
 )
 SELECT b.trace_id
 FROM beside AS b
@@ -45,14 +51,11 @@ ASOF JOIN stretches AS s
 WHERE b.ts <= s.stretch_end
 UNION
 SELECT n.trace_id
-FROM spans AS n
+FROM told AS n
 JOIN late AS l ON n.response_id = l.response_id
-WHERE n.ts BETWEEN $low - INTERVAL 1 DAY AND $far_until AND n.end_ts >= $far_from
-    AND (n.role = 'sum' OR n.role IN ('call', 'decision') AND n.ts >= $low)
+WHERE n.ts <= $far_until AND n.end_ts >= $far_from
     AND n.scope <> l.scope AND n.ts <= l.far_end AND n.end_ts >= l.far_start
 UNION
 SELECT n.trace_id
-FROM spans AS n
-JOIN late AS l ON n.call_id = l.call_id
-WHERE n.ts BETWEEN $low - INTERVAL 1 DAY AND $high AND n.end_ts >= $low
-    AND (n.role = 'sum' OR n.role IN ('call', 'decision') AND n.ts >= $low);
+FROM told AS n
+JOIN late AS l ON n.call_id = l.call_id;
